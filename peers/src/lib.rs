@@ -1,0 +1,1 @@
+//! Interop tests and side-by-side benchmarks.

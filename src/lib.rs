@@ -1,0 +1,12 @@
+//! Brokerless pattern sockets in pure Rust.
+#![forbid(unsafe_code)]
+
+mod frame;
+mod message;
+mod routing_id;
+mod socket_type;
+
+pub use frame::Frame;
+pub use message::{Frames, Message};
+pub use routing_id::RoutingId;
+pub use socket_type::SocketType;
