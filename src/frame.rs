@@ -1,23 +1,46 @@
 //! One part of a message: bytes that nobody looks inside.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::str::Utf8Error;
 
 use bytes::Bytes;
 
-/// How many bytes a frame holds in place; a longer one is shared memory.
+/// One frame of a [`Message`](crate::Message): an opaque run of bytes, which may be
+/// empty.
 ///
-/// Chosen so that 64-byte payloads, the field's usual small message, never touch the
-/// allocator, and so that a `Frame` fills 72 bytes without padding.
-pub(crate) const INLINE_MAX: usize = 70;
-
-/// One frame of a [`Message`](crate::Message): an opaque run of bytes.
+/// A frame never changes; it reads like a `&[u8]`. Up to 70 bytes are held in the value
+/// itself; more are shared memory, so that [`clone`](Clone::clone) never copies a large
+/// frame, and making one from a [`Vec<u8>`], a [`String`] or a [`Bytes`] does not either.
 ///
-/// Up to 70 bytes are held in the value itself; more are shared memory, so that
-/// [`clone`](Clone::clone) never copies a large frame.
+/// ```
+/// use zocket::Frame;
+///
+/// let frame = Frame::from("temperature");
+/// assert_eq!(frame, "temperature");
+/// assert_eq!(frame.len(), 11);
+/// assert!(frame.starts_with(b"temp"));
+/// ```
+///
+/// Frames compare, order and hash exactly as the bytes they hold, so a map keyed by
+/// frames can be asked with a plain slice:
+///
+/// ```
+/// use std::collections::HashMap;
+/// use zocket::Frame;
+///
+/// let mut seen: HashMap<Frame, u32> = HashMap::new();
+/// *seen.entry(Frame::from("a")).or_default() += 1;
+/// assert_eq!(seen.get(b"a".as_slice()), Some(&1));
+/// ```
 #[derive(Clone)]
 pub struct Frame(Repr);
 
+// `Inline::len` never exceeds INLINE_MAX; a `Shared` may be of any length, because
+// bytes that are shared already are not worth copying back.
 #[derive(Clone)]
 enum Repr {
     Inline { len: u8, buf: [u8; INLINE_MAX] },
@@ -26,8 +49,12 @@ enum Repr {
 
 impl Frame {
     /// A frame of no bytes.
+    #[inline]
     pub const fn new() -> Self {
-        Self(Repr::Inline { len: 0, buf: [0; INLINE_MAX] })
+        Self(Repr::Inline {
+            len: 0,
+            buf: [0; INLINE_MAX],
+        })
     }
 
     /// Copies `data` into a new frame.
@@ -37,9 +64,29 @@ impl Frame {
         match buf.get_mut(..data.len()) {
             Some(head) => {
                 head.copy_from_slice(data);
-                Self(Repr::Inline { len: data.len() as u8, buf })
+                Self(Repr::Inline {
+                    len: data.len() as u8,
+                    buf,
+                })
             }
             None => Self(Repr::Shared(Bytes::copy_from_slice(data))),
+        }
+    }
+
+    /// A frame of bytes that live as long as the program; a large one is not copied.
+    ///
+    /// ```
+    /// use zocket::Frame;
+    ///
+    /// static PAGE: [u8; 4096] = [b'x'; 4096];
+    /// assert_eq!(Frame::from_static(&PAGE).len(), 4096);
+    /// ```
+    #[inline]
+    pub fn from_static(data: &'static [u8]) -> Self {
+        if data.len() <= INLINE_MAX {
+            Self::copy_from_slice(data)
+        } else {
+            Self(Repr::Shared(Bytes::from_static(data)))
         }
     }
 
@@ -47,10 +94,26 @@ impl Frame {
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
-            // `len` never exceeds INLINE_MAX; the checked form keeps panics out.
+            // The checked form keeps panics out of every read of a frame.
             Repr::Inline { len, buf } => buf.get(..usize::from(*len)).unwrap_or(buf),
             Repr::Shared(bytes) => bytes,
         }
+    }
+
+    /// The bytes as text.
+    ///
+    /// # Errors
+    ///
+    /// When they are not UTF-8; nothing on the wire says that a frame is text.
+    ///
+    /// ```
+    /// use zocket::Frame;
+    ///
+    /// assert_eq!(Frame::from("naïve").to_str(), Ok("naïve"));
+    /// assert!(Frame::from([0xff, 0xfe]).to_str().is_err());
+    /// ```
+    pub fn to_str(&self) -> Result<&str, Utf8Error> {
+        std::str::from_utf8(self.as_slice())
     }
 
     /// The bytes as a [`Bytes`]; without copying when the frame is large.
@@ -72,6 +135,8 @@ impl Frame {
 }
 
 impl Default for Frame {
+    /// A frame of no bytes.
+    #[inline]
     fn default() -> Self {
         Self::new()
     }
@@ -86,44 +151,279 @@ impl Deref for Frame {
     }
 }
 
-impl From<Bytes> for Frame {
+impl AsRef<[u8]> for Frame {
     #[inline]
-    fn from(bytes: Bytes) -> Self {
-        if bytes.len() <= INLINE_MAX { Self::copy_from_slice(&bytes) } else { Self(Repr::Shared(bytes)) }
+    fn as_ref(&self) -> &[u8] {
+        self.as_slice()
     }
 }
 
-impl From<Vec<u8>> for Frame {
+// Lawful because `Eq`, `Ord` and `Hash` below are those of the slice.
+impl Borrow<[u8]> for Frame {
     #[inline]
-    fn from(data: Vec<u8>) -> Self {
-        if data.len() <= INLINE_MAX { Self::copy_from_slice(&data) } else { Self(Repr::Shared(data.into())) }
-    }
-}
-
-impl From<&[u8]> for Frame {
-    #[inline]
-    fn from(data: &[u8]) -> Self {
-        Self::copy_from_slice(data)
-    }
-}
-
-impl From<&str> for Frame {
-    #[inline]
-    fn from(data: &str) -> Self {
-        Self::copy_from_slice(data.as_bytes())
-    }
-}
-
-impl fmt::Debug for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Frame({} bytes)", self.len())
+    fn borrow(&self) -> &[u8] {
+        self.as_slice()
     }
 }
 
 impl PartialEq for Frame {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.as_slice() == other.as_slice()
     }
 }
 
 impl Eq for Frame {}
+
+impl PartialOrd for Frame {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Frame {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_slice().cmp(other.as_slice())
+    }
+}
+
+impl Hash for Frame {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
+    }
+}
+
+/// Shows the length and the beginning of the bytes, as text if they look like text:
+/// `Frame(5: "hello")`, `Frame(4096: 0x00ff12…)`.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({:?})", Preview(self))
+    }
+}
+
+impl From<Bytes> for Frame {
+    #[inline]
+    fn from(bytes: Bytes) -> Self {
+        if bytes.len() <= INLINE_MAX {
+            Self::copy_from_slice(&bytes)
+        } else {
+            Self(Repr::Shared(bytes))
+        }
+    }
+}
+
+impl From<Vec<u8>> for Frame {
+    #[inline]
+    fn from(data: Vec<u8>) -> Self {
+        if data.len() <= INLINE_MAX {
+            Self::copy_from_slice(&data)
+        } else {
+            Self(Repr::Shared(data.into()))
+        }
+    }
+}
+
+impl From<String> for Frame {
+    #[inline]
+    fn from(text: String) -> Self {
+        Self::from(text.into_bytes())
+    }
+}
+
+macro_rules! from_by_copy {
+    ($([$($generics:tt)*] $type:ty),* $(,)?) => {$(
+        impl<$($generics)*> From<$type> for Frame {
+            #[inline]
+            fn from(data: $type) -> Self {
+                Self::copy_from_slice(data.as_ref())
+            }
+        }
+    )*};
+}
+
+from_by_copy!([] &str, [] &String, [] &[u8], [] &Vec<u8>, [const N: usize] [u8; N], [const N: usize] &[u8; N]);
+
+/// A cheap clone.
+impl From<&Frame> for Frame {
+    #[inline]
+    fn from(frame: &Frame) -> Self {
+        frame.clone()
+    }
+}
+
+impl From<Frame> for Bytes {
+    fn from(frame: Frame) -> Self {
+        frame.into_bytes()
+    }
+}
+
+/// Copies, unless the frame is large and nobody shares it.
+impl From<Frame> for Vec<u8> {
+    fn from(frame: Frame) -> Self {
+        match frame.0 {
+            Repr::Inline { .. } => frame.to_vec(),
+            Repr::Shared(bytes) => bytes.into(),
+        }
+    }
+}
+
+macro_rules! compare_as_bytes {
+    ($([$($generics:tt)*] $type:ty),* $(,)?) => {$(
+        impl<$($generics)*> PartialEq<$type> for Frame {
+            #[inline]
+            fn eq(&self, other: &$type) -> bool {
+                self.as_slice() == AsRef::<[u8]>::as_ref(other)
+            }
+        }
+
+        impl<$($generics)*> PartialEq<Frame> for $type {
+            #[inline]
+            fn eq(&self, other: &Frame) -> bool {
+                other == self
+            }
+        }
+    )*};
+}
+
+compare_as_bytes!(
+    [] str, [] &str, [] String,
+    [] [u8], [] &[u8], [] Vec<u8>, [] Bytes,
+    [const N: usize] [u8; N], [const N: usize] &[u8; N],
+);
+
+/// The length of some bytes and what they begin with, in bounded space: what `Debug`
+/// shows of a payload.
+pub(crate) struct Preview<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Debug for Preview<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = self.0.get(..PREVIEW_MAX).unwrap_or(self.0);
+        let cut = head.len() < self.0.len();
+        write!(f, "{}: ", self.0.len())?;
+        match readable(head, cut) {
+            Some(text) => write!(f, "{text:?}")?,
+            None => {
+                f.write_str("0x")?;
+                for byte in head {
+                    write!(f, "{byte:02x}")?;
+                }
+            }
+        }
+        if cut { f.write_str("…") } else { Ok(()) }
+    }
+}
+
+/// `bytes` as text a person can read, if that is what they are. If they were `cut`
+/// from something longer, the last character may be incomplete and is left out.
+fn readable(bytes: &[u8], cut: bool) -> Option<&str> {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) if cut && error.error_len().is_none() => {
+            std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok()?
+        }
+        Err(_) => return None,
+    };
+    let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    (!text.contains(odd)).then_some(text)
+}
+
+/// How many bytes a frame holds in place; a longer one is shared memory.
+///
+/// Chosen so that 64-byte payloads, the field's usual small message, never touch the
+/// allocator, and so that a `Frame` fills 72 bytes without padding.
+pub(crate) const INLINE_MAX: usize = 70;
+
+/// How many bytes of a payload `Debug` shows: enough to recognise it, little enough for
+/// a log line that shows several.
+const PREVIEW_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_frame_fills_72_bytes() {
+        assert_eq!(size_of::<Frame>(), 72);
+    }
+
+    #[test]
+    fn every_input_gives_the_same_bytes() {
+        let text = String::from("abc");
+        let frames = [
+            Frame::from("abc"),
+            Frame::from(&text),
+            Frame::from(text.clone()),
+            Frame::from(b"abc"),
+            Frame::from(*b"abc"),
+            Frame::from(b"abc".as_slice()),
+            Frame::from(b"abc".to_vec()),
+            Frame::from(&b"abc".to_vec()),
+            Frame::from(Bytes::from_static(b"abc")),
+            Frame::from_static(b"abc"),
+            Frame::from(&Frame::from("abc")),
+        ];
+        for frame in &frames {
+            assert_eq!(frame, "abc");
+            assert_eq!("abc", *frame);
+            assert_eq!(*frame, b"abc");
+            assert_eq!(*frame, *b"abc");
+            assert_eq!(*frame, b"abc".as_slice());
+            assert_eq!(*frame, b"abc".to_vec());
+            assert_eq!(*frame, text);
+            assert_eq!(text, *frame);
+        }
+        assert_eq!(frames.into_iter().collect::<HashSet<_>>().len(), 1);
+    }
+
+    #[test]
+    fn a_large_frame_is_shared_and_never_copied() {
+        let data = vec![7; INLINE_MAX + 1];
+        let address = data.as_ptr();
+        let frame = Frame::from(data);
+        assert_eq!(frame.clone().as_ptr(), address);
+        assert!(frame.shared().is_some());
+        let back = Vec::from(frame);
+        assert_eq!(back.as_ptr(), address);
+        assert!(Frame::copy_from_slice(&[7; INLINE_MAX]).shared().is_none());
+    }
+
+    #[test]
+    fn debug_is_short_and_readable() {
+        assert_eq!(format!("{:?}", Frame::new()), r#"Frame(0: "")"#);
+        assert_eq!(
+            format!("{:?}", Frame::from("say \"hi\"\n")),
+            r#"Frame(9: "say \"hi\"\n")"#
+        );
+        assert_eq!(format!("{:?}", Frame::from([0, 255])), "Frame(2: 0x00ff)");
+        let long = "é".repeat(40);
+        let odd_cut = format!("a{long}");
+        assert_eq!(
+            format!("{:?}", Frame::from(long)),
+            format!("Frame(80: \"{}\"…)", "é".repeat(16))
+        );
+        assert_eq!(
+            format!("{:?}", Frame::from(odd_cut)),
+            format!("Frame(81: \"a{}\"…)", "é".repeat(15))
+        );
+        assert!(format!("{:?}", Frame::from(vec![0; 1 << 20])).len() < 100);
+    }
+
+    proptest! {
+        #[test]
+        fn a_frame_is_its_bytes(data in proptest::collection::vec(any::<u8>(), 0..200), other: Vec<u8>) {
+            let frame = Frame::copy_from_slice(&data);
+            prop_assert_eq!(frame.as_slice(), data.as_slice());
+            prop_assert_eq!(frame.shared().is_some(), data.len() > INLINE_MAX);
+            prop_assert_eq!(&Frame::from(data.clone()), &frame);
+            prop_assert_eq!(&Frame::from(Bytes::from(data.clone())), &frame);
+            prop_assert_eq!(frame.cmp(&Frame::from(&other)), data.cmp(&other));
+            prop_assert_eq!(frame == other, data == other);
+            prop_assert_eq!(frame.clone().into_bytes(), data.clone());
+            prop_assert_eq!(Vec::from(frame), data);
+        }
+    }
+}

@@ -7,6 +7,6 @@ mod routing_id;
 mod socket_type;
 
 pub use frame::Frame;
-pub use message::{Frames, Message};
-pub use routing_id::RoutingId;
-pub use socket_type::SocketType;
+pub use message::{Frames, IntoFrames, Message};
+pub use routing_id::{RoutingId, RoutingIdError};
+pub use socket_type::{ParseSocketTypeError, SocketType};
