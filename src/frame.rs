@@ -60,16 +60,24 @@ impl Frame {
     /// Copies `data` into a new frame.
     #[inline]
     pub fn copy_from_slice(data: &[u8]) -> Self {
-        let mut buf = [0; INLINE_MAX];
-        match buf.get_mut(..data.len()) {
-            Some(head) => {
-                head.copy_from_slice(data);
-                Self(Repr::Inline {
-                    len: data.len() as u8,
-                    buf,
-                })
-            }
-            None => Self(Repr::Shared(Bytes::copy_from_slice(data))),
+        let mut frame = Self::new();
+        frame.fill(data);
+        frame
+    }
+
+    /// Puts a copy of `data` into this empty frame.
+    // Never inlined, so that the bytes are put where they stay: as part of its caller,
+    // the compiler would build the value elsewhere and copy it here, which costs twice
+    // what all the rest does.
+    #[inline(never)]
+    fn fill(&mut self, data: &[u8]) {
+        if let Repr::Inline { len, buf } = &mut self.0
+            && let Some(head) = buf.get_mut(..data.len())
+        {
+            *len = data.len() as u8;
+            head.copy_from_slice(data);
+        } else {
+            self.0 = Repr::Shared(Bytes::copy_from_slice(data));
         }
     }
 
