@@ -1,0 +1,36 @@
+//! The asking half of the latency test: connects, and sends a message to and fro.
+//!
+//! See `local_lat`, its other half, also for why both use PAIR.
+
+mod support;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use support::Arguments;
+use zocket::{Message, Pair};
+
+fn main() -> ExitCode {
+    let usage = "usage: remote_lat <connect-to> <message-size> <roundtrip-count>";
+    support::finish(run(&Arguments::with_endpoint(usage)))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let pair = Pair::new();
+    pair.connect(&arguments.endpoint)?;
+
+    let mut message = Message::from(vec![0; arguments.size]);
+    let start = Instant::now();
+    for _ in 0..arguments.count {
+        pair.send(message)?;
+        message = pair.recv()?;
+        arguments.check(&message)?;
+    }
+    let elapsed = start.elapsed();
+
+    println!("message size: {} [B]", arguments.size);
+    println!("roundtrip count: {}", arguments.count);
+    arguments.print_latency(elapsed);
+    Ok(())
+}
