@@ -5,6 +5,8 @@ mod frame;
 mod message;
 mod routing_id;
 mod socket_type;
+#[allow(dead_code)]
+mod zmtp;
 
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};

@@ -1,0 +1,344 @@
+//! One connection: bytes in, events out, and the bytes that it says for itself.
+//!
+//! To drive it: append what was read to [`read_buf`](Connection::read_buf), call
+//! [`handle_input`](Connection::handle_input), take [`poll_event`](Connection::poll_event) until
+//! it has no more, and write [`output`](Connection::output) where a frame may stand. Messages of
+//! the application are not written through here; they may be written, behind the output, once
+//! [`is_ready`](Connection::is_ready).
+//!
+//! Nothing here happens per message: a run of messages is one event.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::command::{self, Command};
+use super::error::Error;
+use super::greeting::GREETING_LEN;
+use super::handshake::{ExpectCommand, ExpectGreeting, Outcome};
+use super::mechanism::{Local, Mechanism};
+use super::null;
+use super::scanner::{Limits, Scanner};
+use crate::frame::Frame;
+use crate::routing_id::RoutingId;
+use crate::socket_type::SocketType;
+
+pub(crate) use super::handshake::PeerHello;
+pub(crate) use super::scanner::Item;
+
+/// Who we are, and what a peer may demand.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) socket_type: SocketType,
+    pub(crate) routing_id: Option<RoutingId>,
+    /// The bytes of a message, all frames together.
+    pub(crate) max_message_size: Option<u64>,
+    /// The frames of a message.
+    pub(crate) max_frames: usize,
+    /// The body of a command, in the handshake and after it.
+    pub(crate) max_command: usize,
+}
+
+impl Config {
+    /// The defaults for a socket of this type.
+    pub(crate) fn new(socket_type: SocketType) -> Self {
+        Self {
+            socket_type,
+            routing_id: None,
+            max_message_size: Some(256 << 20),
+            max_frames: 65_536,
+            max_command: 64 << 10,
+        }
+    }
+}
+
+/// What has happened on a connection.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The handshake is complete; the first event of all.
+    Ready(PeerHello),
+    /// Messages, and on publishers subscriptions, in wire order.
+    Item(Item),
+    /// The peer asks for a sign of life (the answer is in the output). Unless it is zero, the
+    /// peer wants to be taken for dead when nothing comes from it for so long.
+    Ping { ttl: Duration },
+    /// The peer has answered a PING of ours.
+    Pong,
+}
+
+/// Where the peer's stream has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Eof {
+    /// Before the handshake was complete.
+    InHandshake,
+    /// Within a frame or between two frames of a message; what there is of it is lost.
+    InMessage,
+    /// Between messages.
+    AtBorder,
+}
+
+/// One side of a connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    state: State,
+    socket_type: SocketType,
+    scanner: Scanner,
+    events: VecDeque<Event>,
+    /// Between the scanner and `events`; empty outside `handle_input`.
+    items: VecDeque<Item>,
+    heard: Heard,
+    output: Vec<u8>,
+    /// What of `output` has been written.
+    written: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    ExpectGreeting(ExpectGreeting),
+    ExpectCommand(ExpectCommand),
+    Traffic,
+    /// After an error or the end of the stream. Input is thrown away.
+    Closed,
+}
+
+/// Signs of life since the last poll. Only the latest counts, so that a flood of them costs
+/// nothing.
+#[derive(Debug, Default)]
+struct Heard {
+    ping: Option<u16>,
+    pong: bool,
+}
+
+impl Connection {
+    /// A connection that has just been made. Its greeting is in the output.
+    pub(crate) fn new(config: Config) -> Self {
+        let Config {
+            socket_type,
+            routing_id,
+            max_message_size,
+            max_frames,
+            max_command,
+        } = config;
+        let mut output = Vec::new();
+        let local = Local {
+            socket_type,
+            routing_id,
+        };
+        let mechanism = Mechanism::Null(null::ExpectReady);
+        let state = State::ExpectGreeting(ExpectGreeting::new(local, mechanism, &mut output));
+        Self {
+            state,
+            socket_type,
+            scanner: Scanner::new(Limits {
+                max_message_size,
+                max_frames,
+                max_command,
+            }),
+            events: VecDeque::new(),
+            items: VecDeque::new(),
+            heard: Heard::default(),
+            output,
+            written: 0,
+        }
+    }
+
+    /// Whether the handshake is complete.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(self.state, State::Traffic)
+    }
+
+    /// Where the next read goes: append to it, then call `handle_input`.
+    pub(crate) fn read_buf(&mut self) -> &mut Vec<u8> {
+        self.scanner.read_buf()
+    }
+
+    /// A buffer whose messages have been cut comes back.
+    pub(crate) fn recycle(&mut self, buf: Vec<u8>) {
+        self.scanner.recycle(buf);
+    }
+
+    /// Gives back what memory an idle connection does not need.
+    pub(crate) fn release(&mut self) {
+        self.scanner.release();
+        if self.output.is_empty() {
+            self.output = Vec::new();
+        }
+        self.events.shrink_to(0);
+        self.items.shrink_to(0);
+    }
+
+    /// Bytes have been appended to `read_buf`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the peer did wrong. The connection is closed then: what came whole before that
+    /// can still be polled, and the output, which may hold an ERROR for the peer, written.
+    pub(crate) fn handle_input(&mut self) -> Result<(), Error> {
+        let result = self.take_input();
+        if result.is_err() {
+            self.close();
+        }
+        result
+    }
+
+    /// The peer's stream has ended; where.
+    pub(crate) fn handle_eof(&mut self) -> Eof {
+        let eof = match self.state {
+            State::ExpectGreeting(_) | State::ExpectCommand(_) => Eof::InHandshake,
+            State::Traffic if !self.scanner.at_border() => Eof::InMessage,
+            State::Traffic | State::Closed => Eof::AtBorder,
+        };
+        self.close();
+        eof
+    }
+
+    /// What has happened, in wire order; signs of life last.
+    #[must_use]
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        if let Some(ttl) = self.heard.ping.take() {
+            // Tenths of a second.
+            return Some(Event::Ping {
+                ttl: Duration::from_millis(u64::from(ttl) * 100),
+            });
+        }
+        std::mem::take(&mut self.heard.pong).then_some(Event::Pong)
+    }
+
+    /// What the connection says for itself: greeting, handshake, PING and PONG. To be written
+    /// whole, before anything else or between two frames.
+    ///
+    /// A peer that sends PINGs and does not read the answers makes this grow by less than it
+    /// sends. Whoever reads for the connection must stop while this is longer than a few KiB.
+    #[must_use]
+    pub(crate) fn output(&self) -> &[u8] {
+        self.output.get(self.written..).unwrap_or(&[])
+    }
+
+    /// `n` bytes of the output have been written.
+    pub(crate) fn consume_output(&mut self, n: usize) {
+        self.written += n;
+        if self.written >= self.output.len() {
+            self.output.clear();
+            self.written = 0;
+        }
+    }
+
+    /// Puts a PING into the output; `ttl` tells the peer when to take us for dead, zero never.
+    pub(crate) fn send_ping(&mut self, ttl: Duration) {
+        // libzmq counts the milliseconds in 16 bits: what is above 65.5 s becomes a short time.
+        let ttl = u16::try_from(ttl.as_millis() / 100)
+            .unwrap_or(u16::MAX)
+            .min(TTL_MAX);
+        command::put("PING", &[&ttl.to_be_bytes()], &mut self.output);
+    }
+
+    fn take_input(&mut self) -> Result<(), Error> {
+        loop {
+            match std::mem::replace(&mut self.state, State::Closed) {
+                State::ExpectGreeting(expect) => {
+                    let Some(version) = expect.read(self.scanner.unread())? else {
+                        self.state = State::ExpectGreeting(expect);
+                        return Ok(());
+                    };
+                    self.scanner.consume(GREETING_LEN);
+                    let expect = expect.handle_greeting(version, &mut self.output);
+                    self.state = State::ExpectCommand(expect);
+                }
+                State::ExpectCommand(expect) => {
+                    let Some(body) = self.scanner.take_command()? else {
+                        self.state = State::ExpectCommand(expect);
+                        return Ok(());
+                    };
+                    self.state = match expect.handle_command(&body, &mut self.output)? {
+                        Outcome::Again(expect) => State::ExpectCommand(expect),
+                        Outcome::Done(hello) => {
+                            self.events.push_back(Event::Ready(hello));
+                            State::Traffic
+                        }
+                    };
+                }
+                State::Traffic => {
+                    self.state = State::Traffic;
+                    return self.take_traffic();
+                }
+                State::Closed => {
+                    self.scanner.close();
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn take_traffic(&mut self) -> Result<(), Error> {
+        let Self {
+            scanner,
+            items,
+            events,
+            heard,
+            output,
+            socket_type,
+            ..
+        } = self;
+        let mut on_command = |body: &[u8]| handle_command(body, *socket_type, heard, output);
+        let result = scanner.scan(items, &mut on_command);
+        events.extend(items.drain(..).map(Event::Item));
+        result.map(|_| ())
+    }
+
+    fn close(&mut self) {
+        self.state = State::Closed;
+        self.scanner.close();
+    }
+}
+
+/// A command amid the traffic.
+fn handle_command(
+    body: &[u8],
+    socket_type: SocketType,
+    heard: &mut Heard,
+    output: &mut Vec<u8>,
+) -> Result<Option<Item>, Error> {
+    match Command::parse(body)? {
+        Command::Ping { ttl, context } => {
+            heard.ping = Some(ttl);
+            command::put("PONG", &[context], output);
+        }
+        Command::Pong => heard.pong = true,
+        Command::Subscribe(topic) if publishes(socket_type) => {
+            return Ok(Some(Item::Subscription {
+                subscribe: true,
+                topic: Frame::from(topic),
+            }));
+        }
+        Command::Cancel(topic) if publishes(socket_type) => {
+            return Ok(Some(Item::Subscription {
+                subscribe: false,
+                topic: Frame::from(topic),
+            }));
+        }
+        // To any other socket they mean nothing, as commands that nobody knows.
+        Command::Subscribe(_) | Command::Cancel(_) | Command::Unknown => {}
+        // libzmq drops these two; it never sends them here either.
+        Command::Ready(_) => {
+            return Err(Error::UnexpectedCommand {
+                name: command::name(body),
+                when: "after the handshake",
+            });
+        }
+        Command::Error(reason) => {
+            return Err(Error::Refused {
+                reason: super::error::printable(reason),
+            });
+        }
+    }
+    Ok(None)
+}
+
+fn publishes(socket_type: SocketType) -> bool {
+    matches!(socket_type, SocketType::Pub | SocketType::XPub)
+}
+
+// 65.5 s, the longest TTL that every libzmq understands.
+const TTL_MAX: u16 = 655;

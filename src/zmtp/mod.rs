@@ -1,0 +1,50 @@
+//! ZMTP 3.1 ([RFC 37](https://rfc.zeromq.org/spec/37/)) without a socket, a clock, a lock or a
+//! thread: bytes go in by `handle_*`, events and bytes come out by `poll_*` and `output`.
+//!
+//! ```text
+//! connection = greeting handshake traffic            (until either side closes the stream)
+//! greeting   = signature version mechanism as-server filler                    64 octets
+//! handshake  = *command                              (what the mechanism defines)
+//! traffic    = *(message / command)                  (a command may stand between two frames)
+//! message    = *(frame with MORE) frame
+//! command    = frame with COMMAND; body = name-size(1) name data
+//! frame      = flags(1) size(1) body                 0..255 octets
+//!            / flags(1) size(8) body                 flags has LONG
+//! metadata   = *( name-size(1) name value-size(4) value )
+//! ```
+//!
+//! The handshake with the NULL mechanism is symmetric; neither side waits for the other's READY:
+//!
+//! ```text
+//!        us                                        peer
+//!         |  greeting (all 64 octets at once) --->  |
+//!         |  <--- greeting (maybe in pieces)        |    ExpectGreeting
+//!         |  READY(our metadata) ---------------->  |
+//!         |  <--- READY(peer's metadata), or ERROR  |    ExpectCommand
+//!         |  <=== messages and commands =========>  |    Traffic
+//! ```
+//!
+//! Three paths cross this module, and they share nothing but [`header`]:
+//!
+//! * a message on its way out: [`encoder`] puts it onto a [`wire`], which knows how to be written;
+//! * bytes on their way in: [`scanner`] checks every header once, counts whole messages and takes
+//!   the commands out; what is left is a [`cut::Chunk`] from which the receiving thread cuts;
+//! * everything that belongs to one connection: [`connection`], which owns a scanner and drives
+//!   [`handshake`] ([`greeting`], [`mechanism`], [`null`], [`metadata`]) and [`command`].
+
+pub(crate) mod command;
+pub(crate) mod connection;
+pub(crate) mod cut;
+pub(crate) mod encoder;
+pub(crate) mod error;
+pub(crate) mod greeting;
+pub(crate) mod handshake;
+pub(crate) mod header;
+pub(crate) mod mechanism;
+pub(crate) mod metadata;
+pub(crate) mod null;
+pub(crate) mod scanner;
+pub(crate) mod wire;
+
+#[cfg(test)]
+mod tests;
