@@ -6,6 +6,8 @@
 //! the application are not written through here; they may be written, behind the output, once
 //! [`is_ready`](Connection::is_ready).
 //!
+//! The output goes first: READY must be on its way before the first message.
+//!
 //! Nothing here happens per message: a run of messages is one event.
 
 use std::collections::VecDeque;
