@@ -1,0 +1,79 @@
+//! A zocket socket and a libzmq socket joined, either of them binding.
+
+use std::time::Duration;
+
+use crate::libzmq;
+use crate::scratch::{Scratch, Transport};
+use crate::zocket::{Pair, Pull, Push};
+
+/// Longer than anything takes that works, on the slowest machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who binds; the other one connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binder {
+    /// zocket binds, libzmq connects.
+    Zocket,
+    /// libzmq binds, zocket connects.
+    Libzmq,
+}
+
+/// What every zocket socket can do.
+pub trait Joins {
+    /// Binds; the endpoint it really got.
+    fn bind_to(&self, endpoint: &str) -> String;
+    /// Connects.
+    fn connect_to(&self, endpoint: &str);
+    /// Waits for the one peer.
+    fn wait_for_peer(&self);
+}
+
+macro_rules! joins {
+    ($($socket:ident),*) => {$(
+        impl Joins for $socket {
+            fn bind_to(&self, endpoint: &str) -> String {
+                self.bind(endpoint).expect("zocket binds").to_string()
+            }
+
+            fn connect_to(&self, endpoint: &str) {
+                self.connect(endpoint).expect("zocket connects");
+            }
+
+            fn wait_for_peer(&self) {
+                self.wait_for_peers(1, PATIENCE).expect("the two find each other");
+            }
+        }
+    )*};
+}
+
+joins!(Push, Pull, Pair);
+
+/// Joins the two, and returns when they have shaken hands. The libzmq socket gives up after
+/// [`PATIENCE`] from now on, so that a failed test ends.
+///
+/// # Panics
+///
+/// When they do not find each other.
+pub fn join(
+    scratch: &Scratch,
+    transport: Transport,
+    binder: Binder,
+    zocket: &impl Joins,
+    libzmq: &libzmq::Socket,
+) {
+    libzmq
+        .set_timeout(PATIENCE)
+        .expect("libzmq takes a timeout");
+    let endpoint = scratch.endpoint(transport);
+    match binder {
+        Binder::Zocket => {
+            let endpoint = zocket.bind_to(&endpoint);
+            libzmq.connect(&endpoint).expect("libzmq connects");
+        }
+        Binder::Libzmq => {
+            let endpoint = libzmq.bind(&endpoint).expect("libzmq binds");
+            zocket.connect_to(&endpoint);
+        }
+    }
+    zocket.wait_for_peer();
+}
