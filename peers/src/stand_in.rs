@@ -298,16 +298,21 @@ fn send(inner: &Mutex<Option<Inner>>, message: Message, timeout: i32) -> Result<
     socket.send(&message.0)
 }
 
+// Waits in small steps, so that another thread gets the lock to send.
 fn recv(inner: &Mutex<Option<Inner>>, timeout: i32) -> Result<Message, RecvError> {
-    let socket = open(inner);
-    socket.set(Opt::ReceiveTimeout, timeout)?;
-    Ok(Message(
-        socket
-            .recv()?
-            .iter()
-            .map(|part| Frame(part.to_vec()))
-            .collect(),
-    ))
+    const STEP: i32 = 2;
+    let mut waited = 0;
+    loop {
+        let socket = open(inner);
+        socket.set(Opt::ReceiveTimeout, STEP)?;
+        match socket.recv() {
+            Err(error) if error.is_again() && (timeout < 0 || waited < timeout) => waited += STEP,
+            Err(error) => return Err(error),
+            Ok(parts) => return Ok(Message(parts.iter().map(|part| Frame(part.to_vec())).collect())),
+        }
+        drop(socket);
+        std::thread::yield_now();
+    }
 }
 
 socket!(Push, PushBuilder);
