@@ -308,7 +308,11 @@ fn recv(inner: &Mutex<Option<Inner>>, timeout: i32) -> Result<Message, RecvError
         match socket.recv() {
             Err(error) if error.is_again() && (timeout < 0 || waited < timeout) => waited += STEP,
             Err(error) => return Err(error),
-            Ok(parts) => return Ok(Message(parts.iter().map(|part| Frame(part.to_vec())).collect())),
+            Ok(parts) => {
+                return Ok(Message(
+                    parts.iter().map(|part| Frame(part.to_vec())).collect(),
+                ));
+            }
         }
         drop(socket);
         std::thread::yield_now();

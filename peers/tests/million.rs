@@ -41,17 +41,40 @@ fn from_zocket_to_libzmq(transport: Transport) {
             push.send_timeout(&number.to_be_bytes()[..], PATIENCE)
                 .expect("zocket sends");
         }
-        push.close().expect("nothing is left unsent");
+        push
     });
     let mut part = Part::new();
     for number in 0..MESSAGES {
         pull.recv_part(&mut part).expect("libzmq receives");
         assert_eq!(part[..], number.to_be_bytes());
     }
-    sender.join().expect("the sender ends well");
+    // Not closed earlier: libzmq gives up what an ipc connection still holds when that is closed
+    // while its own queue is full.
+    let push = sender.join().expect("the sender ends well");
+    push.close().expect("nothing is left unsent");
 }
 
 fn from_libzmq_to_zocket(transport: Transport) {
+    let push = receive_all(transport, |push| push);
+    drop(push);
+}
+
+/// Also when the connection is closed behind the last message, long before that is received.
+#[test]
+#[cfg_attr(
+    not(feature = "zocket-ready"),
+    ignore = "libzmq itself, standing in, loses the end over ipc"
+)]
+fn from_libzmq_that_closes_at_once() {
+    receive_all(Transport::Tcp, drop);
+    receive_all(Transport::Ipc, drop);
+}
+
+/// What becomes of the socket that has sent everything is up to `then`.
+fn receive_all<T: Send + 'static>(
+    transport: Transport,
+    then: impl FnOnce(libzmq::Socket) -> T + Send + 'static,
+) -> T {
     let scratch = Scratch::new();
     let pull = Pull::new();
     let push = libzmq::Context::new()
@@ -63,6 +86,7 @@ fn from_libzmq_to_zocket(transport: Transport) {
             push.send_part(Part::copied_from(&number.to_be_bytes()), false)
                 .expect("libzmq sends");
         }
+        then(push)
     });
     for number in 0..MESSAGES {
         let message = pull.recv_timeout(PATIENCE).expect("zocket receives");
@@ -70,5 +94,5 @@ fn from_libzmq_to_zocket(transport: Transport) {
         let frame = message.frames().next().expect("is never empty");
         assert_eq!(frame[..], number.to_be_bytes());
     }
-    sender.join().expect("the sender ends well");
+    sender.join().expect("the sender ends well")
 }
