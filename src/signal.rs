@@ -1,0 +1,183 @@
+//! Wake whoever sleeps at the other end: a parked thread, a task, or the owner of a pipe's end.
+//!
+//! Signals are collected in [`Wakes`] while locks are held and fired after every lock is
+//! released, because a waker is foreign code and a wake-up may be a system call.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+#[cfg(not(loom))]
+use crate::sync::{AtomicBool, Ordering};
+
+/// What happened at one end of a pipe, told to the owner of the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// There is something to take again.
+    Readable,
+    /// There is room to write again.
+    Writable,
+    /// The other end is gone: nothing written from now on would arrive.
+    Closed,
+}
+
+/// An owner of pipe ends, to whom news of the other ends is posted.
+///
+/// `token` is the owner's own name for the pipe; it means nothing to who posts.
+/// Called with no lock held. Never blocks for longer than a short critical section.
+pub(crate) trait Post: Send + Sync {
+    fn post(&self, token: u64, news: News);
+}
+
+/// How to reach the owner of a pipe's end.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) owner: Arc<dyn Post>,
+    pub(crate) token: u64,
+}
+
+/// One sleeper.
+#[derive(Clone, Debug)]
+pub(crate) enum Signal {
+    Thread(Arc<Parker>),
+    Task(Waker),
+}
+
+impl Signal {
+    /// Whether waking one would also wake the other.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Thread(a), Self::Thread(b)) => Arc::ptr_eq(a, b),
+            (Self::Task(a), Self::Task(b)) => a.will_wake(b),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn fire(self) {
+        match self {
+            Self::Thread(parker) => parker.unpark(),
+            Self::Task(waker) => waker.wake(),
+        }
+    }
+}
+
+/// A thread that may go to sleep until it is woken.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(crate) struct Parker {
+    thread: std::thread::Thread,
+    woken: AtomicBool,
+}
+
+#[cfg(not(loom))]
+impl Parker {
+    /// The parker of the calling thread.
+    pub(crate) fn current() -> Arc<Self> {
+        Arc::new(Self { thread: std::thread::current(), woken: AtomicBool::new(false) })
+    }
+
+    /// Sleeps until woken (`true`) or until the deadline (`false`). Only for its own thread.
+    pub(crate) fn park(&self, deadline: Option<Instant>) -> bool {
+        // Other users of this thread's token may cause a return for nothing: `woken` tells.
+        while !self.woken.swap(false, Ordering::Acquire) {
+            match deadline {
+                None => std::thread::park(),
+                Some(deadline) => match deadline.checked_duration_since(Instant::now()) {
+                    Some(time) if !time.is_zero() => std::thread::park_timeout(time),
+                    _ => return false,
+                },
+            }
+        }
+        true
+    }
+
+    pub(crate) fn unpark(&self) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+/// The same in a model. loom forgets an unpark that comes while the thread is blocked elsewhere,
+/// and has no time: a deadline never passes.
+#[cfg(loom)]
+#[derive(Debug)]
+pub(crate) struct Parker {
+    woken: loom::sync::Mutex<bool>,
+    given: loom::sync::Condvar,
+}
+
+#[cfg(loom)]
+impl Parker {
+    pub(crate) fn current() -> Arc<Self> {
+        Arc::new(Self { woken: loom::sync::Mutex::new(false), given: loom::sync::Condvar::new() })
+    }
+
+    pub(crate) fn park(&self, _: Option<Instant>) -> bool {
+        let mut woken = self.woken.lock().unwrap();
+        while !*woken {
+            woken = self.given.wait(woken).unwrap();
+        }
+        *woken = false;
+        true
+    }
+
+    pub(crate) fn unpark(&self) {
+        *self.woken.lock().unwrap() = true;
+        self.given.notify_one();
+    }
+}
+
+/// Wake-ups owed, to be fired once every lock is released.
+#[must_use]
+#[derive(Default)]
+pub(crate) struct Wakes {
+    // One wake-up is by far the most frequent number above none: it costs no allocation.
+    first: Option<Wake>,
+    rest: Vec<Wake>,
+}
+
+enum Wake {
+    Signal(Signal),
+    Post(Target, News),
+}
+
+impl Wakes {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self { first: None, rest: Vec::new() }
+    }
+
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        self.push(Wake::Signal(signal));
+    }
+
+    pub(crate) fn post(&mut self, target: Target, news: News) {
+        self.push(Wake::Post(target, news));
+    }
+
+    fn push(&mut self, wake: Wake) {
+        if self.first.is_none() {
+            self.first = Some(wake);
+        } else {
+            self.rest.push(wake);
+        }
+    }
+
+    /// Fires everything collected. No lock may be held by the caller.
+    #[inline]
+    pub(crate) fn fire(self) {
+        if self.first.is_some() {
+            self.fire_all();
+        }
+    }
+
+    #[cold]
+    fn fire_all(self) {
+        for wake in self.first.into_iter().chain(self.rest) {
+            match wake {
+                Wake::Signal(signal) => signal.fire(),
+                Wake::Post(target, news) => target.owner.post(target.token, news),
+            }
+        }
+    }
+}

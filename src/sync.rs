@@ -1,0 +1,32 @@
+//! The only place locks and atomics come from: std's, or loom's under `cfg(loom)`.
+//!
+//! A panic while a lock is held does not poison it: every critical section in this crate leaves
+//! its data consistent at each step, and a foreign panic (an allocator's, say) must not turn
+//! into a second one in every other thread.
+
+#[cfg(not(loom))]
+pub(crate) use std::sync::{
+    Mutex as RawMutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::{
+    Mutex as RawMutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+/// A mutual-exclusion lock without poisoning.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(RawMutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(RawMutex::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}

@@ -1,0 +1,244 @@
+//! The one waiting loop: try, register, try again, sleep; for threads and tasks alike.
+//!
+//! A [`Half`] is a state behind one lock together with those who wait for it to become *ready*.
+//! Registering happens under the same lock as the attempt that failed, and every change that can
+//! make the state ready is made under it too, so no wake-up can be lost between the two.
+//!
+//! Three rules keep several waiters alive on one state:
+//! * whoever changes the state and leaves it ready wakes the next waiter ([`Half::settle`]);
+//! * a waiter that was woken and gives up instead (timeout, cancelled future) does the same;
+//! * a waiter is taken off the list by whoever wakes it, so it is woken once for one registration.
+//!
+//! Nothing sleeps, and nothing foreign runs, while the lock is held.
+
+#[cfg(all(test, loom))]
+mod loom;
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::signal::{Parker, Signal, Wakes};
+use crate::sync::{Mutex, MutexGuard};
+
+/// How long a call may wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    /// Not at all.
+    None,
+    /// Until this moment.
+    Until(Instant),
+    /// As long as it takes.
+    Forever,
+}
+
+impl Patience {
+    /// The patience that a duration from now on gives; one too long to be counted is for ever.
+    pub(crate) fn from_now(duration: Duration) -> Self {
+        if duration.is_zero() {
+            return Self::None;
+        }
+        Instant::now().checked_add(duration).map_or(Self::Forever, Self::Until)
+    }
+
+    /// The same of an optional duration, where `None` is for ever.
+    pub(crate) fn from_option(duration: Option<Duration>) -> Self {
+        duration.map_or(Self::Forever, Self::from_now)
+    }
+}
+
+/// A state that can be waited for.
+pub(crate) trait Ready {
+    /// Whether an attempt would have an outcome now (an error is an outcome too).
+    fn ready(&self) -> bool;
+}
+
+/// One side of a socket: a state and those who wait for it, behind one lock.
+#[derive(Debug)]
+pub(crate) struct Half<S> {
+    inner: Mutex<Inner<S>>,
+}
+
+#[derive(Debug)]
+struct Inner<S> {
+    state: S,
+    waiters: VecDeque<Waiter>,
+    next_ticket: u64,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    ticket: u64,
+    signal: Signal,
+}
+
+/// The registration of one waiting task; a dropped future must hand it back with [`Half::cancel`].
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(u64);
+
+/// The patience ended before the state became ready.
+#[derive(Debug)]
+pub(crate) struct TimedOut;
+
+impl<S: Ready> Half<S> {
+    pub(crate) fn new(state: S) -> Self {
+        Self { inner: Mutex::new(Inner { state, waiters: VecDeque::new(), next_ticket: 0 }) }
+    }
+
+    /// Makes one attempt; `None` if it has no outcome yet.
+    #[inline]
+    pub(crate) fn attempt<T>(&self, attempt: impl FnOnce(&mut S, &mut Wakes) -> Option<T>) -> Option<T> {
+        let mut wakes = Wakes::new();
+        let mut inner = self.inner.lock();
+        let outcome = attempt(&mut inner.state, &mut wakes);
+        if !inner.waiters.is_empty() {
+            inner.settle(&mut wakes);
+        }
+        drop(inner);
+        wakes.fire();
+        outcome
+    }
+
+    /// Attempts until there is an outcome, sleeping in between.
+    #[inline]
+    pub(crate) fn wait<T>(
+        &self,
+        patience: impl FnOnce() -> Patience,
+        mut attempt: impl FnMut(&mut S, &mut Wakes) -> Option<T>,
+    ) -> Result<T, TimedOut> {
+        match self.attempt(&mut attempt) {
+            Some(outcome) => Ok(outcome),
+            None => self.wait_slowly(patience(), attempt),
+        }
+    }
+
+    #[cold]
+    fn wait_slowly<T>(
+        &self,
+        patience: Patience,
+        mut attempt: impl FnMut(&mut S, &mut Wakes) -> Option<T>,
+    ) -> Result<T, TimedOut> {
+        let deadline = match patience {
+            Patience::None => return Err(TimedOut),
+            Patience::Until(deadline) => Some(deadline),
+            Patience::Forever => None,
+        };
+        let parker = Parker::current();
+        let mut expired = false;
+        loop {
+            let mut wakes = Wakes::new();
+            let mut inner = self.inner.lock();
+            let outcome = attempt(&mut inner.state, &mut wakes);
+            let ticket = match outcome {
+                None if !expired => Some(inner.register(Signal::Thread(parker.clone()))),
+                _ => None,
+            };
+            if !inner.waiters.is_empty() {
+                inner.settle(&mut wakes);
+            }
+            drop(inner);
+            wakes.fire();
+            let Some(ticket) = ticket else {
+                return outcome.ok_or(TimedOut);
+            };
+            if !parker.park(deadline) {
+                // Off the list before the last attempt. Had a wake-up been on its way to us, that
+                // attempt takes what it was for, or `settle` passes it on.
+                self.inner.lock().unregister(&ticket);
+                expired = true;
+            }
+        }
+    }
+
+    /// Makes one attempt for a task, and registers its waker if there is no outcome yet.
+    pub(crate) fn poll<T>(
+        &self,
+        cx: &Context<'_>,
+        registration: &mut Option<Ticket>,
+        attempt: impl FnOnce(&mut S, &mut Wakes) -> Option<T>,
+    ) -> Poll<T> {
+        let mut wakes = Wakes::new();
+        let mut stale = None;
+        let mut inner = self.inner.lock();
+        if let Some(ticket) = registration.take() {
+            stale = inner.unregister(&ticket);
+        }
+        let outcome = attempt(&mut inner.state, &mut wakes);
+        if outcome.is_none() {
+            *registration = Some(inner.register(Signal::Task(cx.waker().clone())));
+        }
+        if !inner.waiters.is_empty() {
+            inner.settle(&mut wakes);
+        }
+        drop(inner);
+        drop(stale);
+        wakes.fire();
+        outcome.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Gives up a task's registration; a wake-up that it had already consumed goes to the next.
+    pub(crate) fn cancel(&self, ticket: &Ticket) {
+        let mut wakes = Wakes::new();
+        let mut inner = self.inner.lock();
+        let stale = inner.unregister(ticket);
+        inner.settle(&mut wakes);
+        drop(inner);
+        drop(stale);
+        wakes.fire();
+    }
+
+    /// Changes the state on behalf of somebody else, and wakes a waiter if it is ready then.
+    pub(crate) fn update<R>(&self, change: impl FnOnce(&mut S, &mut Wakes) -> R) -> R {
+        let mut wakes = Wakes::new();
+        let mut inner = self.inner.lock();
+        let result = change(&mut inner.state, &mut wakes);
+        inner.settle(&mut wakes);
+        drop(inner);
+        wakes.fire();
+        result
+    }
+
+    /// Changes the state for good, and wakes everybody who waits.
+    pub(crate) fn update_for_all<R>(&self, change: impl FnOnce(&mut S, &mut Wakes) -> R) -> R {
+        let mut wakes = Wakes::new();
+        let mut inner = self.inner.lock();
+        let result = change(&mut inner.state, &mut wakes);
+        for waiter in inner.waiters.drain(..) {
+            wakes.signal(waiter.signal);
+        }
+        drop(inner);
+        wakes.fire();
+        result
+    }
+
+    /// Looks at the state.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&S) -> R) -> R {
+        let inner: MutexGuard<'_, Inner<S>> = self.inner.lock();
+        look(&inner.state)
+    }
+}
+
+impl<S: Ready> Inner<S> {
+    fn register(&mut self, signal: Signal) -> Ticket {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.waiters.push_back(Waiter { ticket, signal });
+        Ticket(ticket)
+    }
+
+    /// Takes a registration off the list; its signal is returned so that a foreign waker is
+    /// dropped outside the lock. `None`: it has been woken already.
+    fn unregister(&mut self, ticket: &Ticket) -> Option<Signal> {
+        let place = self.waiters.iter().position(|waiter| waiter.ticket == ticket.0)?;
+        self.waiters.remove(place).map(|waiter| waiter.signal)
+    }
+
+    /// Wakes the next waiter if the state is ready.
+    fn settle(&mut self, wakes: &mut Wakes) {
+        if self.state.ready()
+            && let Some(waiter) = self.waiters.pop_front()
+        {
+            wakes.signal(waiter.signal);
+        }
+    }
+}
