@@ -1,0 +1,280 @@
+//! One direction of a pipe: a batch that the writer fills and the taker swaps out whole.
+
+use std::fmt;
+
+use super::credit::{Credit, Limits, Load};
+use crate::signal::{News, Target, Wakes};
+use crate::sync::{Mutex, MutexGuard};
+
+/// What travels through a lane.
+pub(crate) trait Batch: Default {
+    /// Whether there is nothing in it to take.
+    fn is_empty(&self) -> bool;
+}
+
+/// The one-way border between a writer and a taker.
+///
+/// Every field is behind the one lock, which both sides hold only to append to or to swap the open
+/// batch: no system call, no copy of more than a few KiB, no other lock is made under it.
+///
+/// Two flags say who sleeps. `taker_idle` is set by the taker when it finds nothing, and cleared by
+/// the append that then owes it a wake-up. `writer_waits` is set when the writer finds the lane
+/// full, and cleared by the take that then owes it one, at half the limit. As each flag is set
+/// under the same lock as the look that failed, no wake-up is lost, and one change wakes once.
+pub(crate) struct Lane<B> {
+    state: Mutex<State<B>>,
+}
+
+struct State<B> {
+    /// Filled by the writer, swapped out by the taker.
+    open: B,
+    /// Counts `open` and what was taken but not yet given back.
+    credit: Credit,
+    taker_idle: bool,
+    writer_waits: bool,
+    /// No more will be written; what is there may still be taken.
+    writer_ended: bool,
+    /// No more will be let in.
+    taker_ended: bool,
+    /// Whom to tell that there is something to take.
+    taker: Option<Target>,
+    /// Whom to tell that there is room.
+    writer: Option<Target>,
+}
+
+/// Why a lane does not admit a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// At its limit: the writer will be told when there is room.
+    Full,
+    /// The taker is gone for good.
+    Ended,
+}
+
+/// What came of a take.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Whether a batch was swapped out; if not, the taker is idle now and will be told.
+    pub(crate) got: bool,
+    /// How many messages may be worked off before the next take or [`Lane::give_back`].
+    pub(crate) step: usize,
+    /// Nothing is left, and nothing will come.
+    pub(crate) ended: bool,
+}
+
+impl<B: Batch> Lane<B> {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            state: Mutex::new(State {
+                open: B::default(),
+                credit: Credit::new(limits),
+                // A lane starts as a taker that has looked would leave it: the first append wakes.
+                taker_idle: true,
+                writer_waits: false,
+                writer_ended: false,
+                taker_ended: false,
+                taker: None,
+                writer: None,
+            }),
+        }
+    }
+
+    /// Names whom to tell that there is something to take; tells at once if there is.
+    pub(crate) fn set_taker(&self, target: Target, wakes: &mut Wakes) {
+        let mut state = self.state.lock();
+        state.taker = Some(target);
+        if !state.open.is_empty() || state.writer_ended {
+            state.taker_idle = false;
+            state.wake_taker(wakes);
+        }
+    }
+
+    /// Names whom to tell that there is room, or that the taker is gone.
+    pub(crate) fn set_writer(&self, target: Target) {
+        self.state.lock().writer = Some(target);
+    }
+
+    /// Changes the limit; a writer that waits is told if it may go on under the new one.
+    pub(crate) fn set_limits(&self, limits: Limits, wakes: &mut Wakes) {
+        let mut state = self.state.lock();
+        state.credit.set_limits(limits);
+        state.relieve(wakes);
+    }
+
+    // ---- the writer's side
+
+    /// Lets one message in: the guard gives the open batch to append it to.
+    #[inline]
+    pub(crate) fn admit(&self) -> Result<Admission<'_, B>, Refusal> {
+        let mut state = self.state.lock();
+        if state.taker_ended {
+            return Err(Refusal::Ended);
+        }
+        if state.credit.is_full() {
+            state.writer_waits = true;
+            return Err(Refusal::Full);
+        }
+        Ok(Admission { state })
+    }
+
+    /// Lets in what has arrived already, whatever the limit; `true` if the lane is full now, and
+    /// the writer will be told when there is room. `None`: the taker is gone.
+    pub(crate) fn deposit(&self, load: Load, wakes: &mut Wakes, put: impl FnOnce(&mut B)) -> Option<bool> {
+        let mut state = self.state.lock();
+        if state.taker_ended {
+            return None;
+        }
+        put(&mut state.open);
+        state.appended(load, wakes);
+        let full = state.credit.is_full();
+        state.writer_waits |= full;
+        Some(full)
+    }
+
+    /// Whether one more message would be refused; if so the writer will be told when there is room.
+    pub(crate) fn is_full(&self) -> bool {
+        let mut state = self.state.lock();
+        let full = !state.taker_ended && state.credit.is_full();
+        state.writer_waits |= full;
+        full
+    }
+
+    /// Whether the taker is gone for good.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.state.lock().taker_ended
+    }
+
+    /// Says that nothing more will be written. What is there can still be taken.
+    pub(crate) fn end_writing(&self, wakes: &mut Wakes) {
+        let mut state = self.state.lock();
+        if !state.writer_ended {
+            state.writer_ended = true;
+            state.writer = None;
+            if state.taker_idle {
+                state.taker_idle = false;
+                state.wake_taker(wakes);
+            }
+        }
+    }
+
+    // ---- the taker's side
+
+    /// Gives back what was worked off and swaps the open batch for `emptied`.
+    ///
+    /// `emptied` must hold nothing to take; its memory is used again by the writer. If nothing is
+    /// there it stays as it is.
+    #[inline]
+    pub(crate) fn take(&self, emptied: &mut B, worked_off: Load, wakes: &mut Wakes) -> Taken {
+        debug_assert!(emptied.is_empty(), "a batch is worked off before the next is taken");
+        let mut state = self.state.lock();
+        state.credit.give_back(worked_off);
+        if state.writer_waits {
+            state.relieve(wakes);
+        }
+        let got = !state.open.is_empty();
+        if got {
+            std::mem::swap(&mut state.open, emptied);
+        } else {
+            state.taker_idle = true;
+        }
+        Taken { got, step: state.credit.step(), ended: !got && state.writer_ended }
+    }
+
+    /// Gives back what was worked off, while the rest of the batch is still in hand.
+    pub(crate) fn give_back(&self, worked_off: Load, wakes: &mut Wakes) {
+        let mut state = self.state.lock();
+        state.credit.give_back(worked_off);
+        if state.writer_waits {
+            state.relieve(wakes);
+        }
+    }
+
+    /// Says that nothing more will be taken: the writer is told. What was still open is dropped,
+    /// outside the lock; all that was queued is returned as the number that never arrived.
+    pub(crate) fn end_taking(&self, worked_off: Load, wakes: &mut Wakes) -> Load {
+        let mut state = self.state.lock();
+        state.taker_ended = true;
+        state.taker = None;
+        state.credit.give_back(worked_off);
+        let lost = state.credit.queued();
+        state.credit.give_back(lost);
+        let dropped = std::mem::take(&mut state.open);
+        if let Some(writer) = state.writer.take() {
+            wakes.post(writer, News::Closed);
+        }
+        drop(state);
+        drop(dropped);
+        lost
+    }
+
+    /// Lets nothing more in; what is there can still be taken, and then the lane has ended.
+    pub(crate) fn close_intake(&self, wakes: &mut Wakes) {
+        let mut state = self.state.lock();
+        state.taker_ended = true;
+        state.writer_ended = true;
+        if let Some(writer) = state.writer.take() {
+            wakes.post(writer, News::Closed);
+        }
+        if state.taker_idle {
+            state.taker_idle = false;
+            state.wake_taker(wakes);
+        }
+    }
+
+    /// What was written and not yet worked off.
+    pub(crate) fn queued(&self) -> Load {
+        self.state.lock().credit.queued()
+    }
+}
+
+impl<B> State<B> {
+    #[inline]
+    fn appended(&mut self, load: Load, wakes: &mut Wakes) {
+        self.credit.add(load);
+        if self.taker_idle {
+            self.taker_idle = false;
+            self.wake_taker(wakes);
+        }
+    }
+
+    #[cold]
+    fn wake_taker(&self, wakes: &mut Wakes) {
+        if let Some(taker) = &self.taker {
+            wakes.post(taker.clone(), News::Readable);
+        }
+    }
+
+    fn relieve(&mut self, wakes: &mut Wakes) {
+        if self.writer_waits && self.credit.is_relieved() {
+            self.writer_waits = false;
+            if let Some(writer) = &self.writer {
+                wakes.post(writer.clone(), News::Writable);
+            }
+        }
+    }
+}
+
+/// Room for one message in a lane, until dropped.
+pub(crate) struct Admission<'a, B> {
+    state: MutexGuard<'a, State<B>>,
+}
+
+impl<B> Admission<'_, B> {
+    /// Appends what makes up the message, and owes the taker a wake-up if it is idle.
+    #[inline]
+    pub(crate) fn append(mut self, bytes: usize, wakes: &mut Wakes, put: impl FnOnce(&mut B)) {
+        put(&mut self.state.open);
+        self.state.appended(Load { messages: 1, bytes }, wakes);
+    }
+}
+
+impl<B> fmt::Debug for Lane<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.lock();
+        f.debug_struct("Lane")
+            .field("credit", &state.credit)
+            .field("taker_idle", &state.taker_idle)
+            .field("writer_waits", &state.writer_waits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+//! Models of a lane between two threads: nobody sleeps while there is something for him, and every
+//! message is taken once or counted as lost once.
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::lane::{Lane, Refusal};
+use super::{Limits, Load};
+use crate::signal::{News, Parker, Post, Target, Wakes};
+
+/// An owner that is one sleeping thread.
+struct Sleeper(Arc<Parker>);
+
+impl Post for Sleeper {
+    fn post(&self, _: u64, _: News) {
+        self.0.unpark();
+    }
+}
+
+fn target(parker: &Arc<Parker>) -> Target {
+    Target { owner: Arc::new(Sleeper(parker.clone())), token: 0 }
+}
+
+type TestLane = Lane<std::collections::VecDeque<crate::message::Message>>;
+
+fn lane(limit: usize) -> Arc<TestLane> {
+    Arc::new(Lane::new(Limits { messages: limit }))
+}
+
+fn write(lane: &TestLane, text: &'static str) -> Result<(), Refusal> {
+    let mut wakes = Wakes::new();
+    let outcome = lane.admit().map(|room| room.append(1, &mut wakes, |batch| batch.push_back(text.into())));
+    wakes.fire();
+    outcome
+}
+
+/// Writes, sleeping while the lane is full; `false` if the taker has gone.
+fn write_all(lane: &TestLane, texts: &[&'static str]) -> usize {
+    let me = Parker::current();
+    lane.set_writer(target(&me));
+    for (n, text) in texts.iter().enumerate() {
+        loop {
+            match write(lane, text) {
+                Ok(()) => break,
+                Err(Refusal::Full) => {
+                    me.park(None);
+                }
+                Err(Refusal::Ended) => return n,
+            }
+        }
+    }
+    let mut wakes = Wakes::new();
+    lane.end_writing(&mut wakes);
+    wakes.fire();
+    texts.len()
+}
+
+/// Takes until the lane has ended, or `most` messages are there; sleeps while it is empty.
+fn take(lane: &TestLane, most: usize) -> (Vec<String>, Load) {
+    let me = Parker::current();
+    let mut wakes = Wakes::new();
+    lane.set_taker(target(&me), &mut wakes);
+    wakes.fire();
+    let (mut batch, mut read, mut all) = (Default::default(), Load::NONE, Vec::new());
+    while all.len() < most {
+        let mut wakes = Wakes::new();
+        let taken = lane.take(&mut batch, std::mem::take(&mut read), &mut wakes);
+        wakes.fire();
+        if taken.ended {
+            break;
+        }
+        if !taken.got {
+            me.park(None);
+        }
+        for message in batch.drain(..) {
+            read += Load { messages: 1, bytes: 1 };
+            all.push(message.first().to_str().unwrap().to_owned());
+        }
+    }
+    (all, read)
+}
+
+/// Hand-over and sleep, both ways: the taker finds nothing and sleeps just as the writer appends.
+#[test]
+fn loom_hand_over_and_sleep() {
+    loom::model(|| {
+        let lane = lane(0);
+        let writer = thread::spawn({
+            let lane = lane.clone();
+            move || write_all(&lane, &["a", "b"])
+        });
+        let (all, _) = take(&lane, usize::MAX);
+        assert_eq!(all, ["a", "b"]);
+        assert_eq!(writer.join().unwrap(), 2);
+    });
+}
+
+/// Credit return: the writer finds the lane full and sleeps just as the taker works it off.
+#[test]
+fn loom_credit_return() {
+    loom::model(|| {
+        let lane = lane(1);
+        let writer = thread::spawn({
+            let lane = lane.clone();
+            move || write_all(&lane, &["a", "b"])
+        });
+        let (all, _) = take(&lane, usize::MAX);
+        assert_eq!(all, ["a", "b"]);
+        assert_eq!(writer.join().unwrap(), 2);
+        assert!(lane.queued().messages <= 1);
+    });
+}
+
+/// The taker goes while the writer is in the middle: what it wrote was taken or is counted as lost.
+#[test]
+fn loom_taker_ends_in_the_middle() {
+    loom::model(|| {
+        let lane = lane(1);
+        let writer = thread::spawn({
+            let lane = lane.clone();
+            move || write_all(&lane, &["a", "b"])
+        });
+        let (all, read) = take(&lane, 1);
+        let mut wakes = Wakes::new();
+        let lost = lane.end_taking(read, &mut wakes);
+        wakes.fire();
+        let written = writer.join().unwrap();
+        assert_eq!(all.len() + lost.messages, written);
+    });
+}
+
+/// The writer goes while the taker is in the middle: everything written is still taken.
+#[test]
+fn loom_writer_ends_in_the_middle() {
+    loom::model(|| {
+        let lane = lane(0);
+        let taker = thread::spawn({
+            let lane = lane.clone();
+            move || take(&lane, usize::MAX).0
+        });
+        assert_eq!(write_all(&lane, &["a"]), 1);
+        assert_eq!(taker.join().unwrap(), ["a"]);
+    });
+}
+
+/// Both go at once: no deadlock, nothing counted twice.
+#[test]
+fn loom_both_end_at_once() {
+    loom::model(|| {
+        let lane = lane(0);
+        let writer = thread::spawn({
+            let lane = lane.clone();
+            move || write_all(&lane, &["a"])
+        });
+        let mut wakes = Wakes::new();
+        let lost = lane.end_taking(Load::NONE, &mut wakes);
+        wakes.fire();
+        assert_eq!(lost.messages, if writer.join().unwrap() == 1 { lost.messages } else { 0 });
+        assert!(lane.queued().is_none());
+    });
+}

@@ -1,0 +1,40 @@
+//! The border between threads: batches one way, runs the other, crossed once per batch.
+//!
+//! A *pipe* joins one socket to one peer: a [`Writer`] in the socket's outbound half, a [`Reader`]
+//! in its inbound half, and behind each a [`Lane`], the one-way border itself:
+//!
+//! ```text
+//!   writer's thread            lane (one lock)                  taker's thread
+//!
+//!   admit ───────────► open batch │ credit │ taker_idle
+//!                                 │        │ writer_waits
+//!                      swapped out whole ────────────────────► take: works it off
+//!   Full ◄──────────── queued = open + taken, not yet worked off ◄── returned with the next take
+//! ```
+//!
+//! | lane | batch | writer | taker |
+//! |---|---|---|---|
+//! | outbound, tcp and ipc | [`Wire`](crate::zmtp::Wire): encoded bytes | outbound half | session |
+//! | inbound, tcp and ipc | [`Runs`]: received bytes, checked | session | inbound half |
+//! | inproc | [`Values`]: messages as they are | outbound half | inbound half of the other socket |
+//!
+//! Who owns which field, and when somebody is woken, is written at [`Lane`]. A lane does not know
+//! who is on either side: it posts an opaque token to a [`Target`](crate::signal::Target).
+
+mod credit;
+mod lane;
+mod reader;
+mod run;
+mod writer;
+
+#[cfg(all(test, loom))]
+mod loom;
+
+pub(crate) use credit::{Limits, Load};
+pub(crate) use lane::{Lane, Refusal};
+pub(crate) use reader::{Inlet, Reader, Reading};
+pub(crate) use run::{Runs, Values};
+pub(crate) use writer::{Outlet, Writer};
+
+/// The name of a pipe within its socket.
+pub(crate) type PipeId = u64;
