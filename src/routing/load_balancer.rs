@@ -1,0 +1,71 @@
+//! Whole messages, round robin, over every pipe with room.
+
+use super::Active;
+use crate::message::Message;
+use crate::pipe::{PipeId, Refusal, Writer};
+use crate::signal::Wakes;
+
+/// The outbound policy of PUSH, DEALER, REQ and (over its one peer) PAIR.
+///
+/// A pipe that is full leaves the round until it has room again.
+#[derive(Debug)]
+pub(crate) struct LoadBalancer {
+    writers: Active<Writer>,
+}
+
+impl LoadBalancer {
+    pub(crate) fn new() -> Self {
+        Self { writers: Active::new() }
+    }
+
+    /// Gives the message to the next pipe with room; returns it if there is none.
+    #[inline]
+    pub(crate) fn send(&mut self, mut message: Message, wakes: &mut Wakes) -> Result<(), Message> {
+        loop {
+            let Some(writer) = self.writers.current() else {
+                return Err(message);
+            };
+            match writer.write(message, wakes) {
+                Ok(()) => {
+                    self.writers.advance();
+                    return Ok(());
+                }
+                Err((back, Refusal::Full)) => {
+                    message = back;
+                    self.writers.deactivate_current();
+                }
+                Err((back, Refusal::Ended)) => {
+                    message = back;
+                    self.writers.remove_current();
+                }
+            }
+        }
+    }
+
+    pub(crate) fn attach(&mut self, id: PipeId, writer: Writer) {
+        self.writers.insert(id, writer);
+    }
+
+    /// A pipe has room again.
+    pub(crate) fn activate(&mut self, id: PipeId) {
+        self.writers.activate(id);
+    }
+
+    pub(crate) fn detach(&mut self, id: PipeId) -> Option<Writer> {
+        self.writers.remove(id)
+    }
+
+
+    /// Whether there is a pipe to try.
+    pub(crate) fn has_room(&self) -> bool {
+        self.writers.has_active()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.writers.is_empty()
+    }
+
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Writer> + use<> {
+        self.writers.take_all()
+    }
+}
