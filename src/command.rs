@@ -1,0 +1,96 @@
+//! What crosses the border besides messages, and the trait through which a socket is told.
+//!
+//! `io` and `inproc` see a socket only as a [`Port`]; the socket sees an I/O thread only as the
+//! [`Target`] that its pipes post to and the orders of `io`.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use crate::error::Unsent;
+use crate::options::Options;
+use crate::pipe::{Lane, Load, PipeId, Runs, Values};
+use crate::signal::{Post, Target};
+use crate::socket_type::SocketType;
+use crate::zmtp::Wire;
+
+/// The number of a socket within the process.
+pub(crate) type SocketId = u64;
+
+/// The number of a listener, a connecting endpoint or an accepted connection within the process.
+///
+/// Never used again, so that a late event can't be taken for somebody else's.
+pub(crate) type Token = u64;
+
+/// The far ends of a pipe whose near ends are in a socket: what a session writes from and to.
+#[derive(Clone, Debug)]
+pub(crate) struct WireEnds {
+    pub(crate) id: PipeId,
+    /// Messages to the peer; `None` if the pattern does not send.
+    pub(crate) outbound: Option<Arc<Lane<Wire>>>,
+    /// Messages from the peer; `None` if the pattern does not receive.
+    pub(crate) inbound: Option<Arc<Lane<Runs>>>,
+}
+
+/// The ends of an inproc pipe that belong to the bound socket.
+#[derive(Clone, Debug)]
+pub(crate) struct ValueEnds {
+    /// From the connecting socket.
+    pub(crate) inbound: Option<Arc<Lane<Values>>>,
+    /// To the connecting socket.
+    pub(crate) outbound: Option<Arc<Lane<Values>>>,
+}
+
+/// The other socket of an inproc pipe, and the pipe's name there.
+#[derive(Clone)]
+pub(crate) struct InprocPeer {
+    // Weak: two sockets must not keep each other alive.
+    pub(crate) port: Weak<dyn Port>,
+    pub(crate) pipe: PipeId,
+}
+
+/// Why a socket does not take one more peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("the socket is closed")]
+    Closed,
+    #[error("a PAIR has one peer, and there is one already")]
+    HasItsPeer,
+}
+
+/// How a socket is reached by those below it.
+///
+/// Called with no lock held, from any thread; never blocks for longer than a short critical section.
+pub(crate) trait Port: Post {
+    fn id(&self) -> SocketId;
+
+    fn socket_type(&self) -> SocketType;
+
+    fn options(&self) -> &Options;
+
+    /// Makes a pipe to a tcp or ipc peer; `session` is told when it has something to do.
+    fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused>;
+
+    /// Takes the bound side's ends of an inproc pipe; gives the pipe's name here.
+    fn open_values(self: Arc<Self>, ends: ValueEnds, peer: InprocPeer) -> Result<PipeId, Refused>;
+
+    /// The inproc peer of a pipe is known now.
+    fn values_paired(&self, id: PipeId, peer: InprocPeer);
+
+    /// The inproc peer of a pipe has left.
+    fn values_parted(&self, id: PipeId);
+
+    /// A peer completed its handshake.
+    fn peer_joined(&self);
+
+    /// A peer that had joined is gone.
+    fn peer_left(&self);
+
+    /// Messages queued for a peer that is gone for good were dropped.
+    fn dropped(&self, load: Load, peer: &dyn fmt::Display);
+
+    /// One I/O thread has nothing of this socket any more; this is what it could not send.
+    fn links_closed(&self, unsent: Unsent);
+
+    /// An endpoint has ended by itself (a connect that is not to be retried).
+    fn endpoint_ended(&self, token: Token);
+}

@@ -1,0 +1,460 @@
+//! What can go wrong, one type for each operation, and [`Error`] that they all turn into by `?`.
+//!
+//! What could not be sent comes back: [`SendError`] and [`TrySendError`] hold the message.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use thiserror::Error as ThisError;
+
+use crate::endpoint::{Endpoint, EndpointError};
+use crate::message::Message;
+use crate::routing_id::RoutingIdError;
+
+/// Any error of this crate.
+///
+/// Every operation's own error converts into it by `?`; the variants keep apart what callers
+/// treat differently.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// The time allowed ran out.
+    #[error("timed out")]
+    Timeout,
+    /// No peer has room for the message; it is handed back.
+    #[error("no peer has room for the message")]
+    Full(Message),
+    /// There is nothing to receive now.
+    #[error("nothing to receive")]
+    Empty,
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+    /// A text is not an endpoint.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// A routing id is too short or too long.
+    #[error(transparent)]
+    RoutingId(#[from] RoutingIdError),
+    /// An endpoint could not be bound.
+    #[error(transparent)]
+    Bind(BindError),
+    /// An endpoint could not be connected to.
+    #[error(transparent)]
+    Connect(ConnectError),
+    /// An endpoint could not be given up.
+    #[error(transparent)]
+    Unbind(UnbindError),
+    /// A socket or a context could not be built as asked.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Something was not sent before the linger ended.
+    #[error(transparent)]
+    Unsent(#[from] Unsent),
+}
+
+/// Why a `bind` failed.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The text is not an endpoint, or not one that can be bound.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The operating system refused: the address is in use, not local, not permitted, ….
+    #[error("cannot bind {endpoint}: {error}")]
+    Io {
+        /// What was to be bound.
+        endpoint: Endpoint,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// Another socket of this context is bound to the inproc name.
+    #[error("cannot bind {0}: the name is taken in this context")]
+    NameTaken(Endpoint),
+    /// The context has no I/O thread, so only inproc can be used.
+    #[error("cannot bind {0}: the context has no I/O thread")]
+    NoIoThread(Endpoint),
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+}
+
+/// Why a `connect` failed.
+///
+/// A peer that is not there yet is no failure: it is retried in the background.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The text is not an endpoint, or not one that can be connected to.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The socket bound to this inproc name does not take this one as its peer.
+    #[error("cannot connect to {endpoint}: {reason}")]
+    Incompatible {
+        /// What was to be connected to.
+        endpoint: Endpoint,
+        /// Which types met, or why the bound socket refused.
+        reason: String,
+    },
+    /// The context has no I/O thread, so only inproc can be used.
+    #[error("cannot connect to {0}: the context has no I/O thread")]
+    NoIoThread(Endpoint),
+    /// The operating system could not start the I/O thread.
+    #[error("cannot start an I/O thread: {0}")]
+    Io(#[source] io::Error),
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+}
+
+/// Why an `unbind` or `disconnect` failed.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum UnbindError {
+    /// The text is not an endpoint.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The socket has no such endpoint. One bound with a wildcard is known by the real address
+    /// that `bind` returned.
+    #[error("the socket has no endpoint {0}")]
+    Unknown(Endpoint),
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+}
+
+/// A message that was not sent, and why.
+#[derive(Debug, ThisError)]
+#[error("{reason}")]
+#[non_exhaustive]
+pub struct SendError {
+    /// The message, as it was given.
+    pub message: Message,
+    /// Why it was not sent.
+    pub reason: SendFailure,
+}
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum SendFailure {
+    /// No peer had room before the time allowed ran out.
+    #[error("timed out: no peer had room for the message")]
+    Timeout,
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+}
+
+impl SendError {
+    pub(crate) fn new(message: Message, reason: SendFailure) -> Self {
+        Self { message, reason }
+    }
+
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        self.message
+    }
+
+    /// Whether the time allowed ran out.
+    pub fn is_timeout(&self) -> bool {
+        self.reason == SendFailure::Timeout
+    }
+}
+
+/// A message that could not be sent at once, and why.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum TrySendError {
+    /// No peer has room (or there is none).
+    #[error("no peer has room for the message")]
+    Full(Message),
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed(Message),
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated(Message),
+}
+
+impl TrySendError {
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Full(message) | Self::Closed(message) | Self::Terminated(message) => message,
+        }
+    }
+
+    /// Whether it is worth to try again later.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+}
+
+/// Why nothing was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// Nothing arrived before the time allowed ran out.
+    #[error("timed out: nothing to receive")]
+    Timeout,
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+}
+
+/// Why nothing could be received at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum TryRecvError {
+    /// There is nothing now.
+    #[error("nothing to receive")]
+    Empty,
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+}
+
+/// Why waiting for peers ended without them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// Fewer peers than wanted were there when the time allowed ran out.
+    #[error("timed out with {ready} peers ready")]
+    Timeout {
+        /// How many were.
+        ready: usize,
+    },
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+}
+
+/// What a builder does not accept.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Values that cannot be, each with the setter's name and the reason.
+    #[error("{}", .0.join("; "))]
+    Invalid(Vec<String>),
+    /// The operating system could not start an I/O thread.
+    #[error("cannot start an I/O thread: {0}")]
+    Io(#[source] io::Error),
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+}
+
+/// What was accepted for sending but not handed over when the linger ended.
+///
+/// Handed over means: to the kernel, or to the other socket over inproc.
+#[derive(Clone, Debug, Default, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub struct Unsent {
+    /// Messages left, all endpoints together.
+    pub messages: usize,
+    /// Payload bytes in them.
+    pub bytes: usize,
+    /// The same for each peer or endpoint that had some left.
+    pub endpoints: Vec<UnsentTo>,
+}
+
+/// What was left for one peer or endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnsentTo {
+    /// The endpoint connected to, or the address of the accepted peer.
+    pub endpoint: String,
+    /// Messages left.
+    pub messages: usize,
+    /// Payload bytes in them.
+    pub bytes: usize,
+}
+
+impl Unsent {
+    pub(crate) fn add(&mut self, endpoint: impl fmt::Display, load: crate::pipe::Load) {
+        if load.messages > 0 {
+            self.messages += load.messages;
+            self.bytes += load.bytes;
+            self.endpoints.push(UnsentTo {
+                endpoint: endpoint.to_string(),
+                messages: load.messages,
+                bytes: load.bytes,
+            });
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+        self.endpoints.extend(other.endpoints);
+    }
+
+    /// `Ok` if nothing was left.
+    pub(crate) fn into_result(self) -> Result<(), Self> {
+        if self.messages == 0 { Ok(()) } else { Err(self) }
+    }
+}
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// More than this many endpoints are not worth a line of log each.
+        const NAMED: usize = 4;
+        write!(f, "{} messages ({} bytes) were not sent", self.messages, self.bytes)?;
+        for (n, to) in self.endpoints.iter().take(NAMED).enumerate() {
+            write!(f, "{} {} to {}", if n == 0 { ":" } else { "," }, to.messages, to.endpoint)?;
+        }
+        match self.endpoints.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        match error.reason {
+            SendFailure::Timeout => Self::Timeout,
+            SendFailure::Closed => Self::Closed,
+            SendFailure::Terminated => Self::Terminated,
+        }
+    }
+}
+
+impl From<TrySendError> for Error {
+    fn from(error: TrySendError) -> Self {
+        match error {
+            TrySendError::Full(message) => Self::Full(message),
+            TrySendError::Closed(_) => Self::Closed,
+            TrySendError::Terminated(_) => Self::Terminated,
+        }
+    }
+}
+
+impl From<RecvError> for Error {
+    fn from(error: RecvError) -> Self {
+        match error {
+            RecvError::Timeout => Self::Timeout,
+            RecvError::Closed => Self::Closed,
+            RecvError::Terminated => Self::Terminated,
+        }
+    }
+}
+
+impl From<TryRecvError> for Error {
+    fn from(error: TryRecvError) -> Self {
+        match error {
+            TryRecvError::Empty => Self::Empty,
+            TryRecvError::Closed => Self::Closed,
+            TryRecvError::Terminated => Self::Terminated,
+        }
+    }
+}
+
+impl From<WaitError> for Error {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::Timeout { .. } => Self::Timeout,
+            WaitError::Closed => Self::Closed,
+            WaitError::Terminated => Self::Terminated,
+        }
+    }
+}
+
+impl From<BindError> for Error {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::Endpoint(error) => Self::Endpoint(error),
+            BindError::Closed => Self::Closed,
+            BindError::Terminated => Self::Terminated,
+            error => Self::Bind(error),
+        }
+    }
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Endpoint(error) => Self::Endpoint(error),
+            ConnectError::Closed => Self::Closed,
+            ConnectError::Terminated => Self::Terminated,
+            error => Self::Connect(error),
+        }
+    }
+}
+
+impl From<UnbindError> for Error {
+    fn from(error: UnbindError) -> Self {
+        match error {
+            UnbindError::Endpoint(error) => Self::Endpoint(error),
+            UnbindError::Closed => Self::Closed,
+            UnbindError::Terminated => Self::Terminated,
+            error => Self::Unbind(error),
+        }
+    }
+}
+
+/// How a duration reads in an error: whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> String {
+    format!("{} ms", duration.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_error<T: std::error::Error + Send + Sync + 'static>() {}
+
+    #[test]
+    fn every_error_can_travel() {
+        assert_error::<Error>();
+        assert_error::<BindError>();
+        assert_error::<ConnectError>();
+        assert_error::<UnbindError>();
+        assert_error::<SendError>();
+        assert_error::<TrySendError>();
+        assert_error::<RecvError>();
+        assert_error::<TryRecvError>();
+        assert_error::<WaitError>();
+        assert_error::<BuildError>();
+        assert_error::<Unsent>();
+    }
+
+    #[test]
+    fn unsent_names_the_first_endpoints() {
+        let mut unsent = Unsent::default();
+        for n in 0..6 {
+            unsent.add(format!("tcp://127.0.0.1:{n}"), crate::pipe::Load { messages: 1, bytes: 10 });
+        }
+        let text = unsent.to_string();
+        assert!(text.starts_with("6 messages (60 bytes) were not sent: 1 to tcp://127.0.0.1:0,"), "{text}");
+        assert!(text.ends_with(", and 2 more"), "{text}");
+        assert_eq!(unsent.clone().into_result(), Err(unsent));
+    }
+}
