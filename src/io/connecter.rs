@@ -1,0 +1,346 @@
+//! An endpoint that is connected to: resolve, dial, talk, and again.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::reactor::{Fate, Kit, Order};
+use super::reconnect::Backoff;
+use super::session::{End, Pace, Session, end_pipe};
+use super::timers::Timer;
+use super::transmit::Transmit;
+use crate::command::{Port, SocketId, WireEnds};
+use crate::endpoint::{Address, Endpoint};
+use crate::pipe::Load;
+use crate::signal::Target;
+use crate::transport::{self, Stream};
+
+/// Keeps one endpoint connected.
+///
+/// ```text
+///            ┌──────────── wait (backoff) ◄──────────┬───────────────┐
+///            ▼                                       │ failed        │ lost
+///        resolving ──► dialing one address ──► … the next ──► talking (a session)
+/// ```
+///
+/// The queue of what is to be sent belongs to the connecter, not to the session: it outlives the
+/// connection, and the next one goes on at the first message that did not reach the kernel whole.
+pub(super) struct Connecter {
+    endpoint: Endpoint,
+    port: Arc<dyn Port>,
+    me: Target,
+    /// The pipe that was made at `connect`; `None` with the option *immediate*, where it is made
+    /// anew for each connection.
+    kept: Option<WireEnds>,
+    /// The batch in hand when the last connection broke.
+    transmit: Transmit,
+    state: State,
+    backoff: Backoff,
+    linger: Option<Timer>,
+    stopping: bool,
+    lost: Load,
+}
+
+enum State {
+    /// Until the timer fires.
+    Waiting(Option<Timer>),
+    Resolving,
+    /// On its way to one address; these come next.
+    Dialing { stream: Stream, address: String, rest: VecDeque<SocketAddr>, source: Option<SocketAddr>, limit: Option<Timer> },
+    Talking(Box<Session>),
+}
+
+/// What a name was resolved to: where from, and where to.
+pub(super) type Resolved = io::Result<(Option<SocketAddr>, Vec<SocketAddr>)>;
+
+impl Connecter {
+    pub(super) fn new(endpoint: Endpoint, port: Arc<dyn Port>, kept: Option<WireEnds>, me: Target) -> Self {
+        let backoff = Backoff::new(port.options().reconnect);
+        Self {
+            endpoint,
+            port,
+            me,
+            kept,
+            transmit: Transmit::default(),
+            state: State::Waiting(None),
+            backoff,
+            linger: None,
+            stopping: false,
+            lost: Load::NONE,
+        }
+    }
+
+    pub(super) fn socket(&self) -> SocketId {
+        self.port.id()
+    }
+
+    pub(super) fn port(&self) -> &Arc<dyn Port> {
+        &self.port
+    }
+
+    // ---- the way to a session
+
+    /// Starts an attempt.
+    pub(super) fn dial(&mut self, kit: &mut Kit<'_>) -> Fate {
+        match self.endpoint.address() {
+            Address::Tcp(tcp) => {
+                self.state = State::Resolving;
+                let (handle, token) = (kit.handle.clone(), self.me.token);
+                kit.resolver.resolve_pair(tcp, self.port.options().transport.ipv6, move |resolved| {
+                    handle.order(Order::Resolved { token, resolved });
+                });
+                Fate::Rests
+            }
+            Address::Ipc(ipc) => match transport::ipc::connect(ipc, &self.port.options().transport) {
+                Ok(stream) => self.dialed(stream, self.endpoint.to_string(), VecDeque::new(), None, kit),
+                Err(error) => self.failed(&self.endpoint.to_string(), &error, kit),
+            },
+            // The sockets are joined without an I/O thread.
+            Address::Inproc(_) => Fate::Gone,
+        }
+    }
+
+    pub(super) fn on_resolved(&mut self, resolved: Resolved, kit: &mut Kit<'_>) -> Fate {
+        if !matches!(self.state, State::Resolving) {
+            return Fate::Rests;
+        }
+        match resolved {
+            Ok((source, addresses)) => self.dial_next(source, addresses.into(), None, kit),
+            Err(error) => self.failed(&"resolving the name", &error, kit),
+        }
+    }
+
+    /// Tries the addresses one after the other; the last failure counts.
+    fn dial_next(
+        &mut self,
+        source: Option<SocketAddr>,
+        mut rest: VecDeque<SocketAddr>,
+        mut failure: Option<(String, io::Error)>,
+        kit: &mut Kit<'_>,
+    ) -> Fate {
+        while let Some(address) = rest.pop_front() {
+            match transport::tcp::connect(source, address, &self.port.options().transport) {
+                Ok(stream) => return self.dialed(stream, address.to_string(), rest, source, kit),
+                Err(error) => failure = Some((address.to_string(), error)),
+            }
+        }
+        let (address, error) = failure
+            .unwrap_or_else(|| (self.endpoint.to_string(), io::Error::new(io::ErrorKind::NotFound, "no address")));
+        self.failed(&address, &error, kit)
+    }
+
+    fn dialed(
+        &mut self,
+        mut stream: Stream,
+        address: String,
+        rest: VecDeque<SocketAddr>,
+        source: Option<SocketAddr>,
+        kit: &mut Kit<'_>,
+    ) -> Fate {
+        if let Err(error) = super::register(kit, &mut stream, self.me.token) {
+            return self.failed(&address, &error, kit);
+        }
+        let limit = self.port.options().connect_timeout.and_then(|limit| kit.now.checked_add(limit));
+        let limit = limit.map(|at| kit.timers.set(at, self.me.token));
+        self.state = State::Dialing { stream, address, rest, source, limit };
+        Fate::Rests
+    }
+
+    /// Looks whether the connection stands.
+    fn check_dialed(&mut self, kit: &mut Kit<'_>) -> Fate {
+        let State::Dialing { stream, .. } = &self.state else {
+            return Fate::Rests;
+        };
+        match stream.finish_connect() {
+            Ok(false) => Fate::Rests,
+            Ok(true) => {
+                if let State::Dialing { stream, address, limit, .. } =
+                    std::mem::replace(&mut self.state, State::Waiting(None))
+                {
+                    kit.timers.cancel(limit);
+                    let transmit = std::mem::take(&mut self.transmit);
+                    let session =
+                        Session::new(stream, address, &self.port, self.kept.clone(), transmit, &self.me, kit);
+                    self.state = State::Talking(Box::new(session));
+                }
+                // The greeting goes out at once.
+                Fate::Again
+            }
+            Err(error) => self.dial_failed(error, kit),
+        }
+    }
+
+    /// This address does not answer: the next, or all over again later.
+    fn dial_failed(&mut self, error: io::Error, kit: &mut Kit<'_>) -> Fate {
+        match std::mem::replace(&mut self.state, State::Waiting(None)) {
+            State::Dialing { mut stream, address, rest, source, limit } => {
+                kit.timers.cancel(limit);
+                let _ = kit.registry.deregister(&mut stream);
+                drop(stream);
+                self.dial_next(source, rest, Some((address, error)), kit)
+            }
+            other => {
+                self.state = other;
+                Fate::Rests
+            }
+        }
+    }
+
+    fn failed(&mut self, what: &dyn fmt::Display, error: &io::Error, kit: &mut Kit<'_>) -> Fate {
+        self.retry(kit, &format_args!("{what}: {error}"), log::Level::Debug)
+    }
+
+    /// Waits for the next attempt, if there is to be one.
+    fn retry(&mut self, kit: &mut Kit<'_>, why: &dyn fmt::Display, level: log::Level) -> Fate {
+        self.state = State::Waiting(None);
+        if self.stopping && self.may_close() {
+            return self.end(End::Stopped, kit);
+        }
+        match self.backoff.next_wait() {
+            Some(wait) => {
+                log::log!(level, "{}: {why}; next attempt in {}", self.endpoint, crate::error::millis(wait));
+                self.state = State::Waiting(Some(kit.timers.set(kit.now + wait, self.me.token)));
+                Fate::Rests
+            }
+            None => {
+                log::warn!("{}: {why}; no further attempt", self.endpoint);
+                self.port.endpoint_ended(self.me.token);
+                self.end(End::Stopped, kit)
+            }
+        }
+    }
+
+    // ---- life with a session
+
+    pub(super) fn on_event(&mut self, event: &mio::event::Event) {
+        if let State::Talking(session) = &mut self.state {
+            session.on_event(event);
+        }
+    }
+
+    pub(super) fn drive(&mut self, kit: &mut Kit<'_>) -> Fate {
+        match &mut self.state {
+            State::Waiting(_) | State::Resolving => Fate::Rests,
+            State::Dialing { .. } => self.check_dialed(kit),
+            State::Talking(session) => match session.drive(&self.port, &self.me, kit) {
+                Ok(Pace::Rests) => Fate::Rests,
+                Ok(Pace::Again) => Fate::Again,
+                Err(end) => self.session_ended(end, kit),
+            },
+        }
+    }
+
+    /// The connection is gone: what is queued waits for the next, unless that was all.
+    fn session_ended(&mut self, end: End, kit: &mut Kit<'_>) -> Fate {
+        // The socket has ended its side of the pipe: nothing would ever be sent again.
+        if matches!(end, End::Flushed) {
+            return self.end(end, kit);
+        }
+        self.lose_session(kit);
+        let level = end.level();
+        self.retry(kit, &format_args!("connection lost: {end}"), level)
+    }
+
+    /// Takes the session apart; the pipe stays, or goes with it if it was made for it.
+    fn lose_session(&mut self, kit: &mut Kit<'_>) {
+        if let State::Talking(session) = std::mem::replace(&mut self.state, State::Waiting(None)) {
+            let lived = session.lived(kit.now);
+            let (ends, mut transmit) = session.dismantle(kit);
+            match ends.filter(|_| self.kept.is_none()) {
+                Some(ends) => {
+                    let lost = end_pipe(&ends, &mut transmit);
+                    self.port.dropped(lost, &self.endpoint);
+                }
+                None => {
+                    transmit.rewind();
+                    self.transmit = transmit;
+                }
+            }
+            if let Some(lived) = lived {
+                self.backoff.on_lost(lived);
+                self.port.peer_left();
+            }
+        }
+    }
+
+    pub(super) fn on_timer(&mut self, timer: Timer, kit: &mut Kit<'_>) -> Fate {
+        if self.linger == Some(timer) {
+            return self.end(End::Stopped, kit);
+        }
+        match &self.state {
+            State::Waiting(Some(retry)) if *retry == timer => self.dial(kit),
+            State::Dialing { limit: Some(limit), .. } if *limit == timer => {
+                self.dial_failed(io::Error::from(io::ErrorKind::TimedOut), kit)
+            }
+            State::Talking(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
+            State::Talking(session) if session.is_overdue(timer) => {
+                let limit = self.port.options().handshake_timeout.unwrap_or_default();
+                self.session_ended(End::Handshake(limit), kit)
+            }
+            _ => Fate::Rests,
+        }
+    }
+
+    // ---- the end
+
+    /// Whether nothing is left to be sent.
+    fn may_close(&self) -> bool {
+        match &self.state {
+            State::Talking(session) if session.is_established() => session.may_close(),
+            State::Talking(_) => self.kept.as_ref().is_none_or(|ends| {
+                ends.outbound.as_ref().is_none_or(|lane| lane.queued().is_none())
+            }),
+            _ => self.transmit.is_done(self.kept.as_ref().and_then(|ends| ends.outbound.as_deref())),
+        }
+    }
+
+    /// Sends what is left, for at most as long as the deadline says, even if the connection has
+    /// yet to be made.
+    pub(super) fn stop(&mut self, deadline: Option<Instant>, kit: &mut Kit<'_>) -> Fate {
+        self.stopping = true;
+        if let State::Talking(session) = &self.state {
+            session.finish();
+        }
+        if self.may_close() || deadline.is_some_and(|deadline| deadline <= kit.now) {
+            return self.end(End::Stopped, kit);
+        }
+        if self.linger.is_none() {
+            self.linger = deadline.map(|at| kit.timers.set(at, self.me.token));
+        }
+        Fate::Rests
+    }
+
+    pub(super) fn end(&mut self, end: End, kit: &mut Kit<'_>) -> Fate {
+        kit.timers.cancel(self.linger.take());
+        match std::mem::replace(&mut self.state, State::Waiting(None)) {
+            State::Waiting(timer) => kit.timers.cancel(timer),
+            State::Resolving => {}
+            State::Dialing { mut stream, limit, .. } => {
+                kit.timers.cancel(limit);
+                let _ = kit.registry.deregister(&mut stream);
+            }
+            State::Talking(session) => {
+                log::log!(end.level(), "{}: connection ended: {end}", self.endpoint);
+                let joined = session.is_established();
+                let (ends, transmit) = session.dismantle(kit);
+                self.transmit = transmit;
+                self.kept = ends.or(self.kept.take());
+                if joined {
+                    self.port.peer_left();
+                }
+            }
+        }
+        if let Some(ends) = self.kept.take() {
+            self.lost += end_pipe(&ends, &mut self.transmit);
+        }
+        Fate::Gone
+    }
+
+    /// What could not be sent, with whom it was for.
+    pub(super) fn lost(&self) -> (&Endpoint, Load) {
+        (&self.endpoint, self.lost)
+    }
+}

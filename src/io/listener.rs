@@ -1,0 +1,225 @@
+//! A bound endpoint, and the connections it has accepted.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Handle;
+use super::reactor::{Fate, Kit};
+use super::session::{End, Pace, Session, end_pipe};
+use super::timers::Timer;
+use super::transmit::Transmit;
+use crate::command::{Port, SocketId, Token};
+use crate::endpoint::Endpoint;
+use crate::pipe::Load;
+use crate::signal::Target;
+use crate::transport::{self, Stream};
+
+/// Connections of one listener that may be in their handshake at a time; more are refused, so that
+/// silent connections cost a bounded amount.
+const PENDING_MAX: usize = 1024;
+
+/// Connections accepted in one go before others have their turn.
+const ACCEPT_BUDGET: usize = 64;
+
+/// How long a listener rests when the process is out of descriptors or memory: trying again at
+/// once would spin.
+const SHORTAGE_REST: Duration = Duration::from_millis(100);
+
+/// Accepts connections for one socket.
+pub(super) struct Listener {
+    listener: transport::Listener,
+    port: Arc<dyn Port>,
+    token: Token,
+    /// Accepted, and not yet through the handshake.
+    pending: usize,
+    rest: Option<Timer>,
+}
+
+impl Listener {
+    pub(super) fn start(
+        mut listener: transport::Listener,
+        port: Arc<dyn Port>,
+        token: Token,
+        kit: &mut Kit<'_>,
+    ) -> io::Result<Self> {
+        kit.registry.register(&mut listener, super::mio_token(token), mio::Interest::READABLE)?;
+        Ok(Self { listener, port, token, pending: 0, rest: None })
+    }
+
+    pub(super) fn port(&self) -> &Arc<dyn Port> {
+        &self.port
+    }
+
+    pub(super) fn on_child_settled(&mut self) {
+        self.pending = self.pending.saturating_sub(1);
+    }
+
+    pub(super) fn on_timer(&mut self, timer: Timer) {
+        if self.rest == Some(timer) {
+            self.rest = None;
+        }
+    }
+
+    /// Accepts what is there.
+    pub(super) fn accept(&mut self, kit: &mut Kit<'_>, accepted: &mut Vec<(Stream, String)>) -> Fate {
+        if self.rest.is_some() {
+            return Fate::Rests;
+        }
+        for _ in 0..ACCEPT_BUDGET {
+            match self.listener.accept() {
+                Ok((stream, peer)) if self.pending >= PENDING_MAX => {
+                    log::warn!("{}: {peer} refused, {PENDING_MAX} handshakes are under way", self.endpoint());
+                    drop(stream);
+                }
+                Ok(connection) => {
+                    self.pending += 1;
+                    accepted.push(connection);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Rests,
+                Err(error) if transport::is_resource_shortage(&error) => {
+                    log::warn!("{}: cannot accept for now: {error}", self.endpoint());
+                    self.rest = Some(kit.timers.set(kit.now + SHORTAGE_REST, self.token));
+                    return Fate::Rests;
+                }
+                // The connection was gone before it was accepted, and the like: the next may be fine.
+                Err(error) => log::debug!("{}: cannot accept: {error}", self.endpoint()),
+            }
+        }
+        Fate::Again
+    }
+
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        self.listener.endpoint()
+    }
+
+    /// Closes the endpoint: when this returns the address is free.
+    pub(super) fn close(mut self, kit: &mut Kit<'_>) {
+        kit.timers.cancel(self.rest);
+        let _ = kit.registry.deregister(&mut self.listener);
+    }
+}
+
+/// One connection that was accepted: it lives as long as its session.
+pub(super) struct Accepted {
+    session: Option<Session>,
+    port: Arc<dyn Port>,
+    me: Target,
+    listener: Token,
+    endpoint: Endpoint,
+    /// Not yet through the handshake, and counted so at the listener.
+    pending: bool,
+    linger: Option<Timer>,
+    lost: Load,
+}
+
+impl Accepted {
+    pub(super) fn start(
+        (mut stream, peer): (Stream, String),
+        listener: &Listener,
+        token: Token,
+        handle: &Arc<Handle>,
+        kit: &mut Kit<'_>,
+    ) -> io::Result<Self> {
+        let me = Target { owner: handle.clone(), token };
+        super::register(kit, &mut stream, token)?;
+        log::debug!("{}: accepted {peer}", listener.endpoint());
+        let session = Session::new(stream, peer, &listener.port, None, Transmit::default(), &me, kit);
+        Ok(Self {
+            session: Some(session),
+            port: listener.port.clone(),
+            me,
+            listener: listener.token,
+            endpoint: listener.endpoint().clone(),
+            pending: true,
+            linger: None,
+            lost: Load::NONE,
+        })
+    }
+
+    pub(super) fn listener(&self) -> Token {
+        self.listener
+    }
+
+    pub(super) fn socket(&self) -> SocketId {
+        self.port.id()
+    }
+
+    /// Whether the handshake has just come to an end, one way or the other.
+    pub(super) fn take_settled(&mut self) -> bool {
+        let settled = self.pending && self.session.as_ref().is_none_or(Session::is_established);
+        self.pending &= !settled;
+        settled
+    }
+
+    pub(super) fn on_event(&mut self, event: &mio::event::Event) {
+        if let Some(session) = &mut self.session {
+            session.on_event(event);
+        }
+    }
+
+    pub(super) fn drive(&mut self, kit: &mut Kit<'_>) -> Fate {
+        let Some(session) = &mut self.session else {
+            return Fate::Gone;
+        };
+        match session.drive(&self.port, &self.me, kit) {
+            Ok(Pace::Rests) => Fate::Rests,
+            Ok(Pace::Again) => Fate::Again,
+            Err(end) => self.end(end, kit),
+        }
+    }
+
+    pub(super) fn on_timer(&mut self, timer: Timer, kit: &mut Kit<'_>) -> Fate {
+        if self.linger == Some(timer) {
+            return self.end(End::Stopped, kit);
+        }
+        match &self.session {
+            Some(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
+            Some(session) if session.is_overdue(timer) => {
+                let limit = self.port.options().handshake_timeout.unwrap_or_default();
+                self.end(End::Handshake(limit), kit)
+            }
+            _ => Fate::Rests,
+        }
+    }
+
+    /// Writes what is left, for at most as long as the deadline says.
+    pub(super) fn stop(&mut self, deadline: Option<Instant>, kit: &mut Kit<'_>) -> Fate {
+        if let Some(session) = &self.session {
+            session.finish();
+        }
+        let may_close = self.session.as_ref().is_none_or(Session::may_close);
+        if may_close || deadline.is_some_and(|deadline| deadline <= kit.now) {
+            return self.end(End::Stopped, kit);
+        }
+        if self.linger.is_none() {
+            self.linger = deadline.map(|at| kit.timers.set(at, self.me.token));
+        }
+        Fate::Rests
+    }
+
+    pub(super) fn end(&mut self, end: End, kit: &mut Kit<'_>) -> Fate {
+        if let Some(session) = self.session.take() {
+            kit.timers.cancel(self.linger.take());
+            log::log!(end.level(), "{}: connection with {} ended: {end}", self.endpoint, session.peer());
+            let joined = session.is_established();
+            let (ends, mut transmit) = session.dismantle(kit);
+            if let Some(ends) = ends {
+                self.lost += end_pipe(&ends, &mut transmit);
+            }
+            if joined {
+                self.port.peer_left();
+            }
+        }
+        Fate::Gone
+    }
+
+    /// What could not be sent, with whom it was for.
+    pub(super) fn lost(&self) -> (&Endpoint, Load) {
+        (&self.endpoint, self.lost)
+    }
+
+    pub(super) fn port(&self) -> &Arc<dyn Port> {
+        &self.port
+    }
+}

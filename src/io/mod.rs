@@ -1,0 +1,91 @@
+//! The I/O threads: bytes between pipes and streams, and everything that takes time.
+//!
+//! ```text
+//!   turn      who runs the reactor's turn
+//!    └ reactor     one turn: orders, events, what was posted, what was left over, timers
+//!       ├ listener     a bound endpoint ─ accepts ─►  Accepted ─┐
+//!       ├ connecter    an endpoint connected to                 ├─ session   one live connection
+//!       │   ├ resolve    names, on threads of their own         │   ├ transmit   pipe → stream
+//!       │   └ reconnect  how long to wait           ────────────┘   └ receive    stream → pipe
+//!       └ timers
+//! ```
+//!
+//! A session moves, checks and counts bytes; it never builds or takes apart a message. It knows the
+//! socket as a [`Port`](crate::command::Port) and its pipe's far ends as lanes. mio is
+//! edge-triggered: whatever stops a read, a write or an accept early (a budget, a full pipe)
+//! is remembered and goes on without a new event.
+
+mod connecter;
+mod listener;
+mod reactor;
+mod receive;
+mod reconnect;
+pub(crate) mod resolve;
+mod session;
+mod thread;
+mod timers;
+mod transmit;
+mod turn;
+
+use std::fmt;
+use std::time::Instant;
+
+pub(crate) use reactor::Order;
+pub(crate) use thread::{IoThreads, on_io_thread};
+pub(crate) use turn::Handle;
+
+use self::reactor::Kit;
+use crate::command::Token;
+use crate::transport::Stream;
+use crate::waiting::{Half, Patience, Ready};
+
+/// What mio knows the reactor's own waker by; tokens count up from 1 and never get there.
+const WAKER: mio::Token = mio::Token(usize::MAX);
+
+fn mio_token(token: Token) -> mio::Token {
+    mio::Token(token as usize)
+}
+
+fn token_of(token: mio::Token) -> Token {
+    token.0 as Token
+}
+
+/// Registers a stream for both directions: readiness that nobody waits for costs nothing.
+fn register(kit: &mut Kit<'_>, stream: &mut Stream, token: Token) -> std::io::Result<()> {
+    kit.registry.register(stream, mio_token(token), mio::Interest::READABLE | mio::Interest::WRITABLE)
+}
+
+/// Opens once, for whoever waits.
+pub(crate) struct Latch(Half<Open>);
+
+struct Open(bool);
+
+impl Ready for Open {
+    fn ready(&self) -> bool {
+        self.0
+    }
+}
+
+impl Latch {
+    pub(crate) fn new() -> Self {
+        Self(Half::new(Open(false)))
+    }
+
+    pub(crate) fn open(&self) {
+        self.0.update_for_all(|open, _| open.0 = true);
+    }
+
+    /// Waits for it to open; not on an I/O thread, which may be the one to open it.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) {
+        if !on_io_thread() {
+            let patience = || deadline.map_or(Patience::Forever, Patience::Until);
+            let _ = self.0.wait(patience, |open, _| open.0.then_some(()));
+        }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,417 @@
+//! Everything one I/O thread serves, and the turn in which it serves it.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::connecter::{Connecter, Resolved};
+use super::listener::{Accepted, Listener};
+use super::resolve::Resolver;
+use super::session::End;
+use super::timers::{Timer, Timers};
+use super::{Handle, Latch};
+use crate::command::{Port, SocketId, Token, WireEnds};
+use crate::endpoint::Endpoint;
+use crate::error::Unsent;
+use crate::pipe::Load;
+use crate::signal::Target;
+use crate::transport;
+
+/// Readiness events taken from the system at once.
+const EVENTS: usize = 256;
+
+/// What an I/O thread is told to do.
+pub(crate) enum Order {
+    /// Accept connections for a socket.
+    Listen { token: Token, listener: transport::Listener, port: Arc<dyn Port> },
+    /// Keep an endpoint connected; `ends` is the pipe that outlives its connections.
+    Connect { token: Token, endpoint: Endpoint, port: Arc<dyn Port>, ends: Option<WireEnds> },
+    /// What a connecter's name was resolved to.
+    Resolved { token: Token, resolved: Resolved },
+    /// Close a listener and let go of what it accepted; the latch opens when the address is free.
+    Unlisten { token: Token, deadline: Option<Instant>, done: Arc<Latch> },
+    /// Let go of a connecting endpoint.
+    Disconnect { token: Token, deadline: Option<Instant>, done: Arc<Latch> },
+    /// Let go of everything of a socket, and tell it when that is done.
+    CloseSocket { port: Arc<dyn Port>, deadline: Option<Instant> },
+}
+
+/// Whether one of the things served has more to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Rests,
+    Again,
+    Gone,
+}
+
+/// What a step of one of them may use of the reactor.
+pub(super) struct Kit<'a> {
+    pub(super) registry: &'a mio::Registry,
+    pub(super) timers: &'a mut Timers,
+    pub(super) resolver: &'a Resolver,
+    pub(super) handle: &'a Arc<Handle>,
+    pub(super) now: Instant,
+}
+
+enum Slot {
+    Listener(Listener),
+    Accepted(Accepted),
+    Connecter(Connecter),
+}
+
+/// One socket, as far as this reactor serves it.
+#[derive(Default)]
+struct Served {
+    tokens: HashSet<Token>,
+    closing: Option<Closing>,
+}
+
+/// A socket that waits for the last of its tokens to go.
+struct Closing {
+    port: Arc<dyn Port>,
+    unsent: Unsent,
+}
+
+/// The turn of the reactor: commands, poll, read, scan, hand over, write, timers.
+///
+/// A value behind a lock (see [`super::turn`]): whichever thread holds it runs the turn.
+pub(super) struct Reactor {
+    poll: mio::Poll,
+    events: mio::Events,
+    handle: Arc<Handle>,
+    resolver: Resolver,
+    timers: Timers,
+    slots: HashMap<Token, Slot>,
+    sockets: HashMap<SocketId, Served>,
+    /// Stopped early by a budget: their turn comes before the next sleep.
+    again: Vec<Token>,
+    // Kept to be filled again, turn after turn.
+    ready: Vec<Token>,
+    orders: Vec<Order>,
+}
+
+impl Reactor {
+    pub(super) fn new(poll: mio::Poll, handle: Arc<Handle>) -> Self {
+        Self {
+            poll,
+            events: mio::Events::with_capacity(EVENTS),
+            handle,
+            resolver: Resolver::new(),
+            timers: Timers::default(),
+            slots: HashMap::new(),
+            sockets: HashMap::new(),
+            again: Vec::new(),
+            ready: Vec::new(),
+            orders: Vec::new(),
+        }
+    }
+
+    /// Runs one turn: sleeps until there is something to do, and does it.
+    pub(super) fn turn(&mut self) {
+        self.sleep();
+        self.handle.mailbox().collect(&mut self.ready, &mut self.orders);
+        let now = Instant::now();
+
+        let mut orders = std::mem::take(&mut self.orders);
+        for order in orders.drain(..) {
+            self.execute(order, now);
+        }
+        self.orders = orders;
+
+        let events = std::mem::replace(&mut self.events, mio::Events::with_capacity(0));
+        for event in &events {
+            self.on_event(event, now);
+        }
+        self.events = events;
+
+        let mut ready = std::mem::take(&mut self.ready);
+        for token in ready.drain(..) {
+            self.drive(token, now);
+        }
+        self.ready = ready;
+
+        for token in std::mem::take(&mut self.again) {
+            self.drive(token, now);
+        }
+        while let Some((timer, token)) = self.timers.pop_due(now) {
+            self.on_timer(timer, token, now);
+        }
+    }
+
+    fn sleep(&mut self) {
+        let now = Instant::now;
+        let timeout = if !self.again.is_empty() || !self.handle.mailbox().fall_asleep() {
+            Some(std::time::Duration::ZERO)
+        } else {
+            self.timers.next().map(|at| at.saturating_duration_since(now()))
+        };
+        if let Err(error) = self.poll.poll(&mut self.events, timeout)
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            log::error!("polling for I/O failed: {error}");
+        }
+    }
+
+    // ---- what happens
+
+    fn on_event(&mut self, event: &mio::event::Event, now: Instant) {
+        let token = super::token_of(event.token());
+        match self.slots.get_mut(&token) {
+            Some(Slot::Accepted(accepted)) => accepted.on_event(event),
+            Some(Slot::Connecter(connecter)) => connecter.on_event(event),
+            Some(Slot::Listener(_)) => {}
+            None => return,
+        }
+        self.drive(token, now);
+    }
+
+    fn on_timer(&mut self, timer: Timer, token: Token, now: Instant) {
+        let fate = self.step(token, now, |slot, kit| match slot {
+            Slot::Listener(listener) => {
+                listener.on_timer(timer);
+                Fate::Again
+            }
+            Slot::Accepted(accepted) => accepted.on_timer(timer, kit),
+            Slot::Connecter(connecter) => connecter.on_timer(timer, kit),
+        });
+        self.settle(token, fate, now);
+    }
+
+    /// Moves whatever can be moved at this token.
+    fn drive(&mut self, token: Token, now: Instant) {
+        if matches!(self.slots.get(&token), Some(Slot::Listener(_))) {
+            return self.accept(token, now);
+        }
+        let fate = self.step(token, now, |slot, kit| match slot {
+            Slot::Accepted(accepted) => accepted.drive(kit),
+            Slot::Connecter(connecter) => connecter.drive(kit),
+            Slot::Listener(_) => Fate::Rests,
+        });
+        self.settle(token, fate, now);
+    }
+
+    fn accept(&mut self, token: Token, now: Instant) {
+        let mut connections = Vec::new();
+        let fate = self.step(token, now, |slot, kit| match slot {
+            Slot::Listener(listener) => listener.accept(kit, &mut connections),
+            _ => Fate::Rests,
+        });
+        for connection in connections {
+            let Some(Slot::Listener(listener)) = self.slots.get_mut(&token) else {
+                return;
+            };
+            let child = crate::context::unique_number();
+            let mut kit = Kit {
+                registry: self.poll.registry(),
+                timers: &mut self.timers,
+                resolver: &self.resolver,
+                handle: &self.handle,
+                now,
+            };
+            match Accepted::start(connection, listener, child, &self.handle, &mut kit) {
+                Ok(accepted) => {
+                    let socket = accepted.socket();
+                    self.insert(child, socket, Slot::Accepted(accepted));
+                    self.drive(child, now);
+                }
+                Err(error) => {
+                    listener.on_child_settled();
+                    log::warn!("{}: cannot serve an accepted connection: {error}", listener.endpoint());
+                }
+            }
+        }
+        self.settle(token, fate, now);
+    }
+
+    fn execute(&mut self, order: Order, now: Instant) {
+        match order {
+            Order::Listen { token, listener, port } => {
+                let socket = port.id();
+                let mut kit = Kit {
+                    registry: self.poll.registry(),
+                    timers: &mut self.timers,
+                    resolver: &self.resolver,
+                    handle: &self.handle,
+                    now,
+                };
+                match Listener::start(listener, port, token, &mut kit) {
+                    Ok(listener) => {
+                        self.insert(token, socket, Slot::Listener(listener));
+                        // Whoever came before the registration causes no event.
+                        self.drive(token, now);
+                    }
+                    Err(error) => log::error!("cannot serve a listener: {error}"),
+                }
+            }
+            Order::Connect { token, endpoint, port, ends } => {
+                let me = Target { owner: self.handle.clone(), token };
+                let connecter = Connecter::new(endpoint, port, ends, me);
+                self.insert(token, connecter.socket(), Slot::Connecter(connecter));
+                let fate = self.step(token, now, |slot, kit| match slot {
+                    Slot::Connecter(connecter) => connecter.dial(kit),
+                    _ => Fate::Rests,
+                });
+                self.settle(token, fate, now);
+            }
+            Order::Resolved { token, resolved } => {
+                let fate = self.step(token, now, |slot, kit| match slot {
+                    Slot::Connecter(connecter) => connecter.on_resolved(resolved, kit),
+                    _ => Fate::Rests,
+                });
+                self.settle(token, fate, now);
+            }
+            Order::Unlisten { token, deadline, done } => {
+                let children: Vec<Token> = self
+                    .slots
+                    .iter()
+                    .filter(|(_, slot)| matches!(slot, Slot::Accepted(child) if child.listener() == token))
+                    .map(|(&child, _)| child)
+                    .collect();
+                self.remove(token, now);
+                done.open();
+                for child in children {
+                    self.stop(child, deadline, now);
+                }
+            }
+            Order::Disconnect { token, deadline, done } => {
+                self.stop(token, deadline, now);
+                done.open();
+            }
+            Order::CloseSocket { port, deadline } => self.close_socket(port, deadline, now),
+        }
+    }
+
+    fn close_socket(&mut self, port: Arc<dyn Port>, deadline: Option<Instant>, now: Instant) {
+        let Some(served) = self.sockets.get_mut(&port.id()) else {
+            return port.links_closed(Unsent::default());
+        };
+        served.closing = Some(Closing { port, unsent: Unsent::default() });
+        let mut tokens: Vec<Token> = served.tokens.iter().copied().collect();
+        // Listeners first, so that nobody comes in any more.
+        tokens.sort_by_key(|token| !matches!(self.slots.get(token), Some(Slot::Listener(_))));
+        for token in tokens {
+            self.stop(token, deadline, now);
+        }
+    }
+
+    // ---- slots
+
+    fn insert(&mut self, token: Token, socket: SocketId, slot: Slot) {
+        self.slots.insert(token, slot);
+        self.sockets.entry(socket).or_default().tokens.insert(token);
+    }
+
+    /// Lets one step of a slot run. Should it panic, that costs this slot only.
+    fn step(&mut self, token: Token, now: Instant, step: impl FnOnce(&mut Slot, &mut Kit<'_>) -> Fate) -> Fate {
+        let Some(slot) = self.slots.get_mut(&token) else {
+            return Fate::Rests;
+        };
+        let mut kit = Kit {
+            registry: self.poll.registry(),
+            timers: &mut self.timers,
+            resolver: &self.resolver,
+            handle: &self.handle,
+            now,
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| step(slot, &mut kit)));
+        outcome.unwrap_or_else(|_| match slot {
+            Slot::Listener(_) => Fate::Gone,
+            Slot::Accepted(accepted) => accepted.end(End::Panicked, &mut kit),
+            Slot::Connecter(connecter) => connecter.end(End::Panicked, &mut kit),
+        })
+    }
+
+    /// Asks a slot to end.
+    fn stop(&mut self, token: Token, deadline: Option<Instant>, now: Instant) {
+        let fate = self.step(token, now, |slot, kit| match slot {
+            Slot::Listener(_) => Fate::Gone,
+            Slot::Accepted(accepted) => accepted.stop(deadline, kit),
+            Slot::Connecter(connecter) => connecter.stop(deadline, kit),
+        });
+        // What lingers is driven once more: its pipe may have ended without anything in it.
+        let fate = if fate == Fate::Rests { Fate::Again } else { fate };
+        self.settle(token, fate, now);
+    }
+
+    /// Acts on what became of a slot.
+    fn settle(&mut self, token: Token, fate: Fate, now: Instant) {
+        if let Some(Slot::Accepted(accepted)) = self.slots.get_mut(&token)
+            && accepted.take_settled()
+        {
+            let listener = accepted.listener();
+            if let Some(Slot::Listener(listener)) = self.slots.get_mut(&listener) {
+                listener.on_child_settled();
+            }
+        }
+        match fate {
+            Fate::Rests => {}
+            Fate::Again => self.again.push(token),
+            Fate::Gone => self.remove(token, now),
+        }
+    }
+
+    /// Takes a slot out, and tells a socket that waits for it.
+    fn remove(&mut self, token: Token, now: Instant) {
+        let Some(slot) = self.slots.remove(&token) else {
+            return;
+        };
+        let (port, endpoint, lost) = match slot {
+            Slot::Listener(listener) => {
+                let (port, endpoint) = (listener.port().clone(), listener.endpoint().clone());
+                let mut kit = Kit {
+                    registry: self.poll.registry(),
+                    timers: &mut self.timers,
+                    resolver: &self.resolver,
+                    handle: &self.handle,
+                    now,
+                };
+                listener.close(&mut kit);
+                (port, endpoint, Load::NONE)
+            }
+            Slot::Accepted(accepted) => {
+                let (endpoint, lost) = accepted.lost();
+                (accepted.port().clone(), endpoint.clone(), lost)
+            }
+            Slot::Connecter(connecter) => {
+                let (endpoint, lost) = connecter.lost();
+                (connecter.port().clone(), endpoint.clone(), lost)
+            }
+        };
+        let Entry::Occupied(mut served) = self.sockets.entry(port.id()) else {
+            return;
+        };
+        served.get_mut().tokens.remove(&token);
+        match &mut served.get_mut().closing {
+            Some(closing) => closing.unsent.add(&endpoint, lost),
+            None => port.dropped(lost, &endpoint),
+        }
+        if served.get().tokens.is_empty()
+            && let Some(Closing { port, unsent }) = served.remove().closing
+        {
+            port.links_closed(unsent);
+        }
+    }
+
+    /// Ends everything: the thread is about to go.
+    pub(super) fn shut_down(&mut self) {
+        let now = Instant::now();
+        self.handle.mailbox().collect(&mut self.ready, &mut self.orders);
+        for order in std::mem::take(&mut self.orders) {
+            match order {
+                Order::CloseSocket { .. } => self.execute(order, now),
+                Order::Unlisten { done, .. } | Order::Disconnect { done, .. } => done.open(),
+                Order::Connect { ends: Some(ends), .. } => {
+                    super::session::end_pipe(&ends, &mut super::transmit::Transmit::default());
+                }
+                _ => {}
+            }
+        }
+        let tokens: Vec<Token> = self.slots.keys().copied().collect();
+        for token in tokens {
+            self.stop(token, Some(now), now);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! From a stream to a pipe: read, scan, hand the run over whole.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::pipe::{Lane, Load, Runs};
+use crate::signal::Wakes;
+use crate::transport::Stream;
+use crate::zmtp::{self, Connection, Event, Item, PeerHello};
+
+/// How much is read in one go before others have their turn.
+const BUDGET: usize = 256 << 10;
+
+/// With more than this many bytes of answers waiting to be written, nothing more is read: a peer
+/// that asks without reading the answers is not worth the memory.
+const OUTPUT_MAX: usize = 8 << 10;
+
+/// The receiving half of a session.
+#[derive(Debug, Default)]
+pub(super) struct Receive {
+    /// Something may be there to read.
+    readable: bool,
+    /// The peer has closed its side: read to the very end, there will be no other event.
+    hung_up: bool,
+    /// Read and scanned, on its way into the pipe.
+    staged: Vec<Item>,
+}
+
+/// Why no more was read.
+#[derive(Debug)]
+pub(super) enum Got {
+    /// Nothing more is there.
+    Drained,
+    /// The pipe is full, and will post.
+    Paused,
+    /// Answers are waiting to be written first.
+    Owing,
+    /// Others have their turn first.
+    Budget,
+    /// The handshake is complete; the pipe is wanted now, and more may be there to read.
+    Ready(PeerHello),
+    /// The end of the stream.
+    Eof,
+}
+
+/// Why the stream can't be read any further.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Protocol(#[from] zmtp::Error),
+}
+
+impl Receive {
+    /// The stream may have something to read.
+    pub(super) fn on_readable(&mut self, hung_up: bool) {
+        self.readable = true;
+        self.hung_up |= hung_up;
+    }
+
+    /// Reads what there is and hands it over.
+    ///
+    /// Nothing is read while the pipe is full, so the queue holds at most its limit and what one
+    /// read brings.
+    pub(super) fn pump(
+        &mut self,
+        stream: &mut Stream,
+        connection: &mut Connection,
+        lane: Option<&Arc<Lane<Runs>>>,
+        wakes: &mut Wakes,
+    ) -> Result<Got, Broken> {
+        // What came in one read with the end of the handshake is still in the connection.
+        if let Some(hello) = self.hand_over(connection, lane, wakes) {
+            return Ok(Got::Ready(hello));
+        }
+        let mut budget = BUDGET;
+        loop {
+            if !self.readable {
+                return Ok(Got::Drained);
+            }
+            if lane.is_some_and(|lane| lane.is_full()) {
+                return Ok(Got::Paused);
+            }
+            if connection.output().len() > OUTPUT_MAX {
+                return Ok(Got::Owing);
+            }
+            let buffer = connection.read_buf();
+            let room = buffer.capacity() - buffer.len();
+            let n = match stream.read_into(buffer) {
+                Ok(0) => return Ok(Got::Eof),
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    return Ok(Got::Drained);
+                }
+                Err(error) => return Err(error.into()),
+            };
+            // A short read has emptied the stream: the next event says when there is more.
+            self.readable = n >= room || self.hung_up;
+            let scanned = connection.handle_input();
+            if let Some(hello) = self.hand_over(connection, lane, wakes) {
+                scanned?;
+                return Ok(Got::Ready(hello));
+            }
+            // Whole messages that came before the fault are good.
+            scanned?;
+            budget = budget.saturating_sub(n);
+            if budget == 0 && self.readable {
+                return Ok(Got::Budget);
+            }
+        }
+    }
+
+    /// Moves what was scanned into the pipe; stops at the end of the handshake.
+    fn hand_over(
+        &mut self,
+        connection: &mut Connection,
+        lane: Option<&Arc<Lane<Runs>>>,
+        wakes: &mut Wakes,
+    ) -> Option<PeerHello> {
+        let mut load = Load::NONE;
+        let mut ready = None;
+        while let Some(event) = connection.poll_event() {
+            match event {
+                Event::Ready(hello) => {
+                    ready = Some(hello);
+                    break;
+                }
+                Event::Item(item) => {
+                    load += load_of(&item);
+                    self.staged.push(item);
+                }
+                // Signs of life: the connection has answered for itself.
+                Event::Ping { .. } | Event::Pong => {}
+            }
+        }
+        if !self.staged.is_empty() {
+            match lane {
+                Some(lane) => {
+                    let mut emptied = None;
+                    let staged = &mut self.staged;
+                    lane.deposit(load, wakes, |runs| {
+                        runs.items.extend(staged.drain(..));
+                        emptied = runs.emptied.pop();
+                    });
+                    if let Some(buffer) = emptied {
+                        connection.recycle(buffer);
+                    }
+                }
+                None => log::debug!("{} messages to a socket that does not receive were discarded", load.messages),
+            }
+            // Nobody takes them any more: the socket is closed.
+            self.staged.clear();
+        }
+        ready
+    }
+}
+
+/// How much of the queue a run takes up.
+fn load_of(item: &Item) -> Load {
+    match item {
+        Item::Chunk(chunk) => Load { messages: chunk.messages(), bytes: chunk.bytes() },
+        Item::Message(message) => Load { messages: 1, bytes: message.byte_len() },
+        Item::Subscription { .. } => Load::NONE,
+    }
+}

@@ -1,0 +1,318 @@
+//! One live connection: a stream, the protocol on it, and the pipe it serves.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::reactor::Kit;
+use super::receive::{Broken, Got, Receive};
+use super::timers::Timer;
+use super::transmit::{Sent, Transmit};
+use crate::command::{Port, Refused, WireEnds};
+use crate::pipe::Load;
+use crate::signal::{Target, Wakes};
+use crate::transport::Stream;
+use crate::zmtp::{self, Config, Connection, Eof, PeerHello};
+
+/// A stream on which ZMTP is spoken, from the first byte of the greeting on.
+///
+/// The same for the side that connected and the side that accepted, for tcp and ipc; what differs
+/// is who keeps the pipe when the connection is gone.
+#[derive(Debug)]
+pub(super) struct Session {
+    stream: Stream,
+    connection: Connection,
+    transmit: Transmit,
+    receive: Receive,
+    /// The stream takes no more until it says so.
+    blocked: bool,
+    /// Writing failed; what the peer sent before is still read.
+    write_failed: bool,
+    ends: Option<WireEnds>,
+    /// When the handshake was completed.
+    established: Option<Instant>,
+    handshake_limit: Option<Timer>,
+    /// Everything is written and the stream closed on our side; until then the peer may read on.
+    drain_limit: Option<Timer>,
+    peer: String,
+}
+
+/// How long a peer may take to read what was written to the end and to close its side in turn.
+///
+/// Closing before that would lose what is still on its way: a stream that is closed with input
+/// unread is reset, and libzmq drops what it has not read yet when an ipc stream is closed.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// Whether a session has more to do at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    Rests,
+    Again,
+}
+
+/// Why a connection ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The socket is closing, and everything is written.
+    Flushed,
+    /// The peer closed the connection.
+    PeerClosed(Eof),
+    /// The stream failed.
+    Io(io::Error),
+    /// The peer broke the protocol, or cannot be talked to.
+    Protocol(zmtp::Error),
+    /// The socket does not take this peer.
+    Refused(Refused),
+    /// The handshake took too long.
+    Handshake(Duration),
+    /// The socket let go of it.
+    Stopped,
+    /// A step of it panicked: a bug in zocket, kept from spreading.
+    Panicked,
+}
+
+impl Session {
+    /// Starts talking on a connected stream. `ends` is the pipe it serves, or nothing where that is
+    /// only made once the peer has proven to be one.
+    pub(super) fn new(
+        stream: Stream,
+        peer: String,
+        port: &Arc<dyn Port>,
+        ends: Option<WireEnds>,
+        transmit: Transmit,
+        me: &Target,
+        kit: &mut Kit<'_>,
+    ) -> Self {
+        let options = port.options();
+        let connection = Connection::new(Config {
+            max_message_size: options.max_message_size,
+            max_frames: options.max_frames,
+            ..Config::new(port.socket_type())
+        });
+        let limit = options.handshake_timeout.and_then(|limit| kit.now.checked_add(limit));
+        Self {
+            stream,
+            connection,
+            transmit,
+            receive: Receive::default(),
+            blocked: false,
+            write_failed: false,
+            ends,
+            established: None,
+            handshake_limit: limit.map(|at| kit.timers.set(at, me.token)),
+            drain_limit: None,
+            peer,
+        }
+    }
+
+    pub(super) fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    pub(super) fn is_established(&self) -> bool {
+        self.established.is_some()
+    }
+
+    /// How long the peer has been one.
+    pub(super) fn lived(&self, now: Instant) -> Option<Duration> {
+        self.established.map(|since| now.saturating_duration_since(since))
+    }
+
+    pub(super) fn on_event(&mut self, event: &mio::event::Event) {
+        let hung_up = event.is_read_closed() || event.is_error();
+        if event.is_readable() || hung_up {
+            self.receive.on_readable(hung_up);
+        }
+        if event.is_writable() || event.is_write_closed() {
+            self.blocked = false;
+        }
+    }
+
+    /// Whether this was the limit of the handshake, and it is not complete.
+    pub(super) fn is_overdue(&self, timer: Timer) -> bool {
+        self.handshake_limit == Some(timer) && !self.is_established()
+    }
+
+    /// Whether the peer has had its time to read on.
+    pub(super) fn is_drained(&self, timer: Timer) -> bool {
+        self.drain_limit == Some(timer)
+    }
+
+    /// Takes nothing more to send; once all that is queued is written, the session ends.
+    pub(super) fn finish(&self) {
+        if let Some(lane) = self.ends.as_ref().and_then(|ends| ends.outbound.as_ref()) {
+            let mut wakes = Wakes::new();
+            lane.close_intake(&mut wakes);
+            wakes.fire();
+        }
+    }
+
+    /// Whether there is nothing that the peer might still miss.
+    pub(super) fn may_close(&self) -> bool {
+        !self.is_established() || (self.is_flushed() && !self.transmit.has_written())
+    }
+
+    /// Moves what can be moved, both ways.
+    pub(super) fn drive(&mut self, port: &Arc<dyn Port>, me: &Target, kit: &mut Kit<'_>) -> Result<Pace, End> {
+        let mut wakes = Wakes::new();
+        let result = self.step(port, me, kit, &mut wakes);
+        wakes.fire();
+        match result {
+            // The peer has read to the end, or is not there to.
+            Err(_) if self.drain_limit.is_some() => Err(End::Flushed),
+            result => result,
+        }
+    }
+
+    fn step(
+        &mut self,
+        port: &Arc<dyn Port>,
+        me: &Target,
+        kit: &mut Kit<'_>,
+        wakes: &mut Wakes,
+    ) -> Result<Pace, End> {
+        loop {
+            let inbound = self.ends.as_ref().and_then(|ends| ends.inbound.as_ref());
+            let got = self.receive.pump(&mut self.stream, &mut self.connection, inbound, wakes);
+            match got {
+                Err(broken) => return Err(self.broken(broken)),
+                Ok(Got::Ready(hello)) => {
+                    self.establish(&hello, port, me, kit)?;
+                    continue;
+                }
+                Ok(Got::Eof) => {
+                    return Err(End::PeerClosed(self.connection.handle_eof()));
+                }
+                Ok(Got::Drained | Got::Paused | Got::Owing | Got::Budget) => {}
+            }
+            let sent = self.send(wakes)?;
+            return match (got, sent) {
+                (_, Sent::Ended) => self.half_close(me, kit),
+                (Ok(Got::Owing), Sent::Idle) => continue,
+                (Ok(Got::Budget), _) | (_, Sent::Budget) => Ok(Pace::Again),
+                _ => Ok(Pace::Rests),
+            };
+        }
+    }
+
+    /// Everything is written: tells the peer, and gives it time to read it.
+    fn half_close(&mut self, me: &Target, kit: &mut Kit<'_>) -> Result<Pace, End> {
+        if !self.transmit.has_written() {
+            return Err(End::Flushed);
+        }
+        self.stream.shutdown_write();
+        self.drain_limit = Some(kit.timers.set(kit.now + DRAIN, me.token));
+        Ok(Pace::Rests)
+    }
+
+    fn send(&mut self, wakes: &mut Wakes) -> Result<Sent, End> {
+        if self.drain_limit.is_some() || self.blocked || self.write_failed {
+            return Ok(Sent::Blocked);
+        }
+        let outbound = self.ends.as_ref().and_then(|ends| ends.outbound.as_deref());
+        match self.transmit.pump(&mut self.stream, &mut self.connection, outbound, wakes) {
+            Ok(sent) => {
+                self.blocked = sent == Sent::Blocked;
+                Ok(sent)
+            }
+            // What the peer sent before it went is still good: reading tells when that is over.
+            Err(error) if self.is_established() => {
+                log::debug!("{}: cannot write: {error}", self.peer);
+                self.write_failed = true;
+                self.receive.on_readable(true);
+                Ok(Sent::Budget)
+            }
+            Err(error) => Err(End::Io(error)),
+        }
+    }
+
+    fn establish(
+        &mut self,
+        hello: &PeerHello,
+        port: &Arc<dyn Port>,
+        me: &Target,
+        kit: &mut Kit<'_>,
+    ) -> Result<(), End> {
+        kit.timers.cancel(self.handshake_limit.take());
+        if self.ends.is_none() {
+            self.ends = Some(port.clone().open_wire(me.clone()).map_err(End::Refused)?);
+        }
+        self.established = Some(kit.now);
+        log::debug!("{}: ready with a {} that speaks ZMTP {:?}", self.peer, hello.socket_type, hello.version);
+        port.peer_joined();
+        Ok(())
+    }
+
+    /// The reason why reading failed. A last word (an ERROR command) is sent if the stream takes it.
+    fn broken(&mut self, broken: Broken) -> End {
+        match broken {
+            Broken::Io(error) => End::Io(error),
+            Broken::Protocol(error) => {
+                if !self.is_established() && !self.connection.output().is_empty() {
+                    let _ = self.stream.write(self.connection.output());
+                }
+                End::Protocol(error)
+            }
+        }
+    }
+
+    /// Whether nothing is left to be written.
+    fn is_flushed(&self) -> bool {
+        let outbound = self.ends.as_ref().and_then(|ends| ends.outbound.as_deref());
+        self.transmit.is_done(outbound)
+    }
+
+    /// Closes the stream. The pipe, and the batch in hand, are for the caller to keep or to end.
+    pub(super) fn dismantle(mut self, kit: &mut Kit<'_>) -> (Option<WireEnds>, Transmit) {
+        kit.timers.cancel(self.handshake_limit);
+        kit.timers.cancel(self.drain_limit);
+        self.transmit.forget_written();
+        let _ = kit.registry.deregister(&mut self.stream);
+        (self.ends, self.transmit)
+    }
+}
+
+/// Ends both directions of a pipe whose connection is gone for good: what has arrived stays
+/// readable, what was not sent is counted and returned.
+pub(super) fn end_pipe(ends: &WireEnds, transmit: &mut Transmit) -> Load {
+    let mut wakes = Wakes::new();
+    let lost = match &ends.outbound {
+        Some(lane) => transmit.abandon(lane, &mut wakes),
+        None => Load::NONE,
+    };
+    if let Some(lane) = &ends.inbound {
+        lane.end_writing(&mut wakes);
+    }
+    wakes.fire();
+    lost
+}
+
+impl End {
+    /// How loud the log record should be: an orderly end is no news, a peer that misbehaves is.
+    pub(super) fn level(&self) -> log::Level {
+        match self {
+            Self::Flushed | Self::PeerClosed(Eof::AtBorder) | Self::Stopped => log::Level::Debug,
+            Self::PeerClosed(_) | Self::Io(_) => log::Level::Info,
+            Self::Protocol(_) | Self::Refused(_) | Self::Handshake(_) => log::Level::Warn,
+            Self::Panicked => log::Level::Error,
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flushed => f.write_str("everything is sent"),
+            Self::PeerClosed(Eof::AtBorder) => f.write_str("the peer closed it"),
+            Self::PeerClosed(Eof::InMessage) => f.write_str("the peer closed it in the middle of a message"),
+            Self::PeerClosed(Eof::InHandshake) => f.write_str("the peer closed it before the handshake was complete"),
+            Self::Io(error) => write!(f, "{error}"),
+            Self::Protocol(error) => write!(f, "{error}"),
+            Self::Refused(refused) => write!(f, "refused: {refused}"),
+            Self::Handshake(limit) => write!(f, "no handshake within {}", crate::error::millis(*limit)),
+            Self::Stopped => f.write_str("the socket let go of it"),
+            Self::Panicked => f.write_str("an internal error (this is a bug in zocket)"),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The I/O threads of a context: started together, stopped together.
+
+use std::cell::Cell;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use super::Handle;
+use super::reactor::Reactor;
+use super::turn::Turn;
+use crate::sync::{AtomicU64, Mutex, Ordering};
+
+thread_local! {
+    static ON_IO_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread is an I/O thread, which must not wait for what only it can do.
+pub(crate) fn on_io_thread() -> bool {
+    ON_IO_THREAD.get()
+}
+
+/// The I/O threads of one context.
+#[derive(Debug)]
+pub(crate) struct IoThreads {
+    handles: Vec<Arc<Handle>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    next: AtomicU64,
+}
+
+impl IoThreads {
+    pub(crate) fn start(count: usize, name: &str) -> io::Result<Self> {
+        let started =
+            Self { handles: Vec::new(), threads: Mutex::new(Vec::new()), next: AtomicU64::new(0) };
+        (0..count).try_fold(started, |mut started, n| {
+            // Should one fail to start, those before it are stopped by the drop of `started`.
+            let poll = mio::Poll::new()?;
+            let handle = Arc::new(Handle::new(mio::Waker::new(poll.registry(), super::WAKER)?));
+            let turn = Turn::new(Reactor::new(poll, handle.clone()), handle.clone());
+            let thread = thread::Builder::new().name(format!("{name}-{n}")).spawn(move || {
+                ON_IO_THREAD.set(true);
+                turn.run();
+            })?;
+            started.handles.push(handle);
+            started.threads.lock().push(thread);
+            Ok(started)
+        })
+    }
+
+    pub(crate) fn handles(&self) -> &[Arc<Handle>] {
+        &self.handles
+    }
+
+    /// The one whose turn it is to get a new listener or connecting endpoint.
+    pub(crate) fn next(&self) -> Option<&Arc<Handle>> {
+        let n = self.next.fetch_add(1, Ordering::Relaxed) as usize;
+        self.handles.get(n % self.handles.len().max(1))
+    }
+
+    /// Stops the threads and waits until they are gone; one of them does not wait for itself.
+    pub(crate) fn stop(&self) {
+        for handle in &self.handles {
+            handle.stop();
+        }
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            if thread.thread().id() != thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for IoThreads {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,143 @@
+//! From a pipe to a stream: swap the batch out, write it whole, return its credit.
+
+use std::io::{self, IoSlice};
+
+use crate::pipe::{Lane, Load};
+use crate::signal::Wakes;
+use crate::transport::Stream;
+use crate::zmtp::{Connection, Wire};
+
+/// How much is written in one go before others have their turn: several times a socket's usual
+/// send buffer, so that only a reader that keeps up ever reaches it.
+const BUDGET: usize = 4 << 20;
+
+/// Slices handed to the system at once: enough for 128 KiB of the smallest frames that are sent by
+/// reference, and a small array on the stack.
+const SLICES: usize = 64;
+
+/// Batches whose memory is kept for the next; a larger one is given back when the pipe runs idle.
+const KEPT: usize = 64 << 10;
+
+/// The sending half of a session; outlives it where the queue does.
+#[derive(Debug, Default)]
+pub(super) struct Transmit {
+    /// The batch in hand: partly written, or empty.
+    batch: Wire,
+    /// Written whole, its credit not yet returned.
+    written: Load,
+    /// Something was written to this connection.
+    has_written: bool,
+}
+
+/// Why no more was written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Nothing is left; the pipe will post.
+    Idle,
+    /// The stream takes no more for now.
+    Blocked,
+    /// Others have their turn first.
+    Budget,
+    /// Nothing is left, and nothing will come.
+    Ended,
+}
+
+impl Transmit {
+    /// Writes what there is: the rest of the batch, then commands, then the next batch, so that
+    /// commands go out between whole messages.
+    pub(super) fn pump(
+        &mut self,
+        stream: &mut Stream,
+        connection: &mut Connection,
+        lane: Option<&Lane<Wire>>,
+        wakes: &mut Wakes,
+    ) -> io::Result<Sent> {
+        let mut budget = BUDGET;
+        loop {
+            while !self.batch.is_empty() {
+                let Some(left) = budget.checked_sub(self.write_some(stream)?) else {
+                    self.return_credit(lane, wakes);
+                    return Ok(Sent::Budget);
+                };
+                if left == budget {
+                    self.return_credit(lane, wakes);
+                    return Ok(Sent::Blocked);
+                }
+                budget = left;
+            }
+            while !connection.output().is_empty() {
+                match some(stream.write(connection.output()))? {
+                    0 => return Ok(Sent::Blocked),
+                    n => connection.consume_output(n),
+                }
+            }
+            let Some(lane) = lane.filter(|_| connection.is_ready()) else {
+                return Ok(Sent::Idle);
+            };
+            let taken = lane.take(&mut self.batch, std::mem::take(&mut self.written), wakes);
+            if taken.ended {
+                return Ok(Sent::Ended);
+            }
+            if !taken.got {
+                self.batch.shrink(KEPT);
+                return Ok(Sent::Idle);
+            }
+        }
+    }
+
+    /// Writes once; 0 if the stream takes nothing now.
+    fn write_some(&mut self, stream: &mut Stream) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = self.batch.io_slices(&mut slices);
+        let n = some(stream.write_vectored(slices.get(..filled).unwrap_or_default()))?;
+        if n > 0 {
+            self.has_written = true;
+            let done = self.batch.advance(n);
+            self.written += Load { messages: done.messages, bytes: done.bytes };
+        }
+        Ok(n)
+    }
+
+    fn return_credit(&mut self, lane: Option<&Lane<Wire>>, wakes: &mut Wakes) {
+        if let Some(lane) = lane
+            && !self.written.is_none()
+        {
+            lane.give_back(std::mem::take(&mut self.written), wakes);
+        }
+    }
+
+    /// Whether any message went out on this connection, if only in part.
+    pub(super) fn has_written(&self) -> bool {
+        self.has_written
+    }
+
+    /// The connection is over.
+    pub(super) fn forget_written(&mut self) {
+        self.has_written = false;
+    }
+
+    /// The connection broke: the next one resumes at the first message that was not handed to the
+    /// kernel whole.
+    pub(super) fn rewind(&mut self) {
+        self.batch.rewind();
+    }
+
+    /// Gives the pipe up for good; returns what was never handed to the kernel whole.
+    pub(super) fn abandon(&mut self, lane: &Lane<Wire>, wakes: &mut Wakes) -> Load {
+        self.batch.clear();
+        lane.end_taking(std::mem::take(&mut self.written), wakes)
+    }
+
+    /// Whether nothing is left to be written.
+    pub(super) fn is_done(&self, lane: Option<&Lane<Wire>>) -> bool {
+        self.batch.is_empty() && lane.is_none_or(|lane| lane.queued().messages <= self.written.messages)
+    }
+}
+
+/// Nothing to be had now is no error: 0.
+fn some(result: io::Result<usize>) -> io::Result<usize> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        other => other,
+    }
+}
