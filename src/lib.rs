@@ -1,14 +1,123 @@
-//! Brokerless pattern sockets in pure Rust.
+//! Brokerless pattern sockets in pure Rust, at home in the ZeroMQ world.
+//!
+//! An application links `zocket`, sends on one side and receives on the other; there is no server
+//! in the middle, no async runtime, no C and no `unsafe`. It speaks ZMTP 3.1, so the other side may
+//! as well be a program that uses libzmq.
+//!
+//! ```
+//! use zocket::{Pull, Push};
+//!
+//! fn main() -> Result<(), zocket::Error> {
+//!     let pull = Pull::new();                          // on the process-wide default context
+//!     let here = pull.bind("tcp://127.0.0.1:*")?;      // returns the endpoint it really got
+//!     let push = Push::new();
+//!     push.connect(&here)?;                            // returns at once; connecting, retrying happen behind
+//!     push.send("hello")?;                             // queues; the I/O thread does the rest
+//!     assert_eq!(pull.recv()?, "hello");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Sockets
+//!
+//! | type | sends | receives | talks to |
+//! |---|---|---|---|
+//! | [`Push`] | to the next peer with room | – | PULL |
+//! | [`Pull`] | – | from every peer in turn | PUSH |
+//! | [`Pair`] | to its one peer | from its one peer | PAIR |
+//!
+//! A socket binds and connects to any number of endpoints, over tcp, ipc (Unix domain sockets) and
+//! inproc (within a [`Context`]), all at once; see [`Endpoint`]. Every method takes `&self`, and
+//! sockets are `Send + Sync`: share one by reference or in an `Arc`. A [`Message`] is whole or not
+//! there; nobody looks inside.
+//!
+//! # Defaults that differ from libzmq's
+//!
+//! | | libzmq | here |
+//! |---|---|---|
+//! | linger | for ever | 5 s: dropping a socket waits in the dropping thread until what it sent is with the kernel (or the inproc peer), at most this long |
+//! | handshake | 30 s | 10 s in all, 64 KiB for a command, 1024 pending per listener |
+//! | reconnect | 100 ms, constant | 100 ms doubling to 10 s, full jitter; starts anew only after a completed handshake; protocol errors are retried too |
+//! | largest message | unlimited, counted per frame | 256 MiB and 65,536 frames for the whole message |
+//!
+//! Sockets in statics are never dropped, and `process::exit` drops nothing: what they had queued is
+//! lost then. Close them first.
+//!
+//! # How it is built
+//!
+//! ```text
+//!    application thread                      │  border      │      I/O thread(s)
+//!                                            │              │
+//!    socket ──► routing ──► pipe writer ─────┼─► batch ─────┼─► session ──► transport   swap, write
+//!                           (zmtp encoder)   │              │      │
+//!    socket ◄── routing ◄── pipe reader ◄────┼── run ◄──────┼── session ◄── transport   read, scan, hand over
+//!                           (zmtp cut)       │              │   (zmtp: handshake, scanner, commands)
+//!    context                                 │   orders     │
+//!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
+//!    vocabulary: message, frame, endpoint, socket_type, routing_id, options, error, sync, signal, waiting
+//! ```
+//!
+//! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
+//!   message, on the thread that calls it, onto the end of its pipe's open batch; the I/O thread
+//!   swaps the batch out and writes it whole. The other way round it reads, checks and counts, and
+//!   hands the run over whole; `recv` cuts its message out on the thread that calls it.
+//! * **A message is always whole**, in every queue: no class keeps track of being inside of one.
+//! * **A socket sees pipes, never connections**; over inproc the other end of the pipe is another
+//!   socket.
+//! * **A pattern is a composition** of an outbound strategy and an inbound one.
+//!
+//! Who may use whom: vocabulary ← zmtp ← pipe ← {mailbox, command, routing} ← {transport, inproc}
+//! ← io ← context ← socket; no cycles. `zmtp` knows no socket, lock or clock; `pipe` does not know
+//! who is on the other side; `io` knows no socket and no routing; the transports know no protocol.
+//!
+//! **Locks.** A half of a socket and a lane of a pipe have a lock each, held for an append, a cut or
+//! a swap: no system call and no foreign code under them. Whoever has news for a half takes its lock
+//! (there is no queue of commands before it that could grow): the lock is free again before any
+//! wake-up is fired. The order is control, outbound, inbound, lane; no half is locked while another
+//! socket's is held.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod socket;
+
+mod command;
+mod context;
+mod endpoint;
+mod error;
 mod frame;
+mod inproc;
+mod io;
+mod mailbox;
 mod message;
+mod options;
+mod pipe;
+mod routing;
 mod routing_id;
+mod signal;
 mod socket_type;
+mod sync;
+mod transport;
+mod waiting;
 #[allow(dead_code)]
 mod zmtp;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
+pub use context::{Context, ContextBuilder};
+pub use endpoint::{Endpoint, EndpointError, IntoEndpoint};
+pub use error::{
+    BindError, BuildError, ConnectError, Error, RecvError, SendError, SendFailure, TryRecvError, TrySendError,
+    UnbindError, Unsent, UnsentTo, WaitError,
+};
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
 pub use routing_id::{RoutingId, RoutingIdError};
+pub use socket::{Builder, Iter, Pair, Pull, Push, Receives, Sends, SocketKind};
 pub use socket_type::{ParseSocketTypeError, SocketType};
+
+/// The README's example is compiled and run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

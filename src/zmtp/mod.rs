@@ -46,5 +46,11 @@ pub(crate) mod null;
 pub(crate) mod scanner;
 pub(crate) mod wire;
 
+pub(crate) use connection::{Config, Connection, Eof, Event, PeerHello};
+pub(crate) use encoder::encode;
+pub(crate) use error::Error;
+pub(crate) use scanner::Item;
+pub(crate) use wire::Wire;
+
 #[cfg(test)]
 mod tests;

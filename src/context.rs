@@ -1,0 +1,279 @@
+//! What sockets share: the I/O threads, the inproc names, and a common end.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use crate::command::SocketId;
+use crate::error::{BuildError, Unsent};
+use crate::inproc::Registry;
+use crate::io::{self, IoThreads};
+use crate::sync::{AtomicBool, Mutex, Ordering};
+
+/// A home for sockets: owns the I/O threads that serve them and the inproc names they share.
+///
+/// Cheap to clone; all clones are the same context. A socket keeps its context alive. Making one
+/// starts nothing: the I/O threads start with the first `bind` or `connect` that needs one, and
+/// end when the last clone and the last socket are gone.
+///
+/// Most programs need none: sockets made with `new()` live in [`Context::global`].
+///
+/// ```
+/// use zocket::{Context, Pair};
+///
+/// # fn main() -> Result<(), zocket::Error> {
+/// let context = Context::new();
+/// let a = Pair::builder().context(&context).build()?;
+/// let b = Pair::builder().context(&context).build()?;
+/// a.bind("inproc://talk")?;
+/// b.connect("inproc://talk")?;
+/// a.send("hello")?;
+/// assert_eq!(b.recv()?, "hello");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Context {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Settings,
+    threads: OnceLock<Arc<IoThreads>>,
+    /// Held while the threads are started, so that they are started once.
+    starting: Mutex<()>,
+    registry: Registry,
+    members: Mutex<HashMap<SocketId, Weak<dyn Member>>>,
+    terminated: AtomicBool,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
+    io_threads: usize,
+    thread_name: String,
+}
+
+/// A socket, as its context sees it.
+pub(crate) trait Member: Send + Sync {
+    /// Makes every call return `Terminated`, blocked ones included.
+    fn terminate(&self);
+
+    /// Starts closing with the socket's own linger, or `patience` if that is shorter.
+    fn begin_close(self: Arc<Self>, patience: Option<Duration>) -> Option<Instant>;
+
+    /// Waits for the end of a close that has begun.
+    fn finish_close(&self, deadline: Option<Instant>) -> Result<(), Unsent>;
+}
+
+/// A number never given twice in this process: sockets, endpoints and connections have one each.
+pub(crate) fn unique_number() -> u64 {
+    // A plain counter, not part of any hand-over: std's own even in a model.
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Context {
+    /// A context with the default settings: one I/O thread.
+    pub fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    /// A context to be set up.
+    pub fn builder() -> ContextBuilder {
+        ContextBuilder { settings: Settings::default() }
+    }
+
+    /// The context of the process, in which sockets made with `new()` live.
+    ///
+    /// It is never dropped; its threads end with the process.
+    pub fn global() -> Self {
+        static GLOBAL: OnceLock<Context> = OnceLock::new();
+        GLOBAL.get_or_init(Self::new).clone()
+    }
+
+    fn with(settings: Settings) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                settings,
+                threads: OnceLock::new(),
+                starting: Mutex::new(()),
+                registry: Registry::default(),
+                members: Mutex::new(HashMap::new()),
+                terminated: AtomicBool::new(false),
+            }),
+        }
+    }
+
+    /// Makes every call on every socket of this context return `Terminated`, those that are
+    /// blocked now included.
+    ///
+    /// Returns at once. The sockets still have to be dropped or closed, which flushes what they
+    /// had accepted for sending; a socket made later is born terminated. Doing it twice is the
+    /// same as doing it once.
+    pub fn shutdown(&self) {
+        self.inner.terminated.store(true, Ordering::SeqCst);
+        for member in self.inner.members() {
+            member.terminate();
+        }
+    }
+
+    /// Shuts down, flushes what the sockets had accepted for sending, and ends the I/O threads.
+    ///
+    /// Each socket lingers as its own option says, but no longer than `timeout`. Called from a
+    /// thread of this context (a waker that runs there) it does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsent`] says what was left, and for whom.
+    pub fn terminate(&self, timeout: Duration) -> Result<(), Unsent> {
+        self.shutdown();
+        let closing: Vec<_> = self
+            .inner
+            .members()
+            .into_iter()
+            .map(|member| {
+                let deadline = member.clone().begin_close(Some(timeout));
+                (member, deadline)
+            })
+            .collect();
+        let mut unsent = Unsent::default();
+        if !io::on_io_thread() {
+            for (member, deadline) in closing {
+                if let Err(more) = member.finish_close(deadline) {
+                    unsent.merge(more);
+                }
+            }
+            if let Some(threads) = self.inner.threads.get() {
+                threads.stop();
+            }
+        }
+        unsent.into_result()
+    }
+
+    /// Takes a socket in; `false` if the context is shut down.
+    pub(crate) fn enrol(&self, id: SocketId, member: &Arc<dyn Member>) -> bool {
+        self.inner.members.lock().insert(id, Arc::downgrade(member));
+        // Looked at after the socket is on the list: a shutdown that did not see it there has set
+        // the flag before.
+        !self.inner.terminated.load(Ordering::SeqCst)
+    }
+
+    /// Forgets a socket that is closed.
+    pub(crate) fn withdraw(&self, id: SocketId) {
+        self.inner.members.lock().remove(&id);
+    }
+
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.inner.terminated.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// The I/O threads, started now if they were not; `None` if the context has none.
+    pub(crate) fn io_threads(&self) -> std::io::Result<Option<&Arc<IoThreads>>> {
+        let Inner { threads, starting, settings, .. } = &*self.inner;
+        if settings.io_threads == 0 {
+            return Ok(None);
+        }
+        if let Some(threads) = threads.get() {
+            return Ok(Some(threads));
+        }
+        let _guard = starting.lock();
+        if threads.get().is_none() {
+            let started = IoThreads::start(settings.io_threads, &settings.thread_name)?;
+            let _ = threads.set(Arc::new(started));
+        }
+        Ok(threads.get())
+    }
+
+    /// The I/O threads that run.
+    pub(crate) fn running(&self) -> Vec<Arc<io::Handle>> {
+        self.inner.threads.get().map(|threads| threads.handles().to_vec()).unwrap_or_default()
+    }
+}
+
+impl Inner {
+    fn members(&self) -> Vec<Arc<dyn Member>> {
+        self.members.lock().values().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.get() {
+            threads.stop();
+        }
+    }
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("io_threads", &self.inner.settings.io_threads)
+            .field("sockets", &self.inner.members.lock().len())
+            .field("terminated", &self.inner.terminated.load(Ordering::SeqCst))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { io_threads: 1, thread_name: "zocket-io".to_owned() }
+    }
+}
+
+/// Sets up a [`Context`].
+///
+/// ```
+/// # fn main() -> Result<(), zocket::Error> {
+/// let context = zocket::Context::builder().io_threads(2).thread_name("bus").build()?;
+/// # drop(context);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ContextBuilder {
+    settings: Settings,
+}
+
+impl ContextBuilder {
+    /// How many I/O threads serve tcp and ipc. Default 1, which feeds many sockets; 0 leaves
+    /// inproc only.
+    pub fn io_threads(mut self, count: usize) -> Self {
+        self.settings.io_threads = count;
+        self
+    }
+
+    /// What the I/O threads are called; a number is added. Default `zocket-io`.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.settings.thread_name = name.into();
+        self
+    }
+
+    /// Makes the context.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Invalid`] if there are more than 1,024 threads, or a NUL in their name.
+    pub fn build(self) -> Result<Context, BuildError> {
+        const THREADS_MAX: usize = 1024;
+        let mut wrong = Vec::new();
+        if self.settings.io_threads > THREADS_MAX {
+            wrong.push(format!("io_threads: {} is more than {THREADS_MAX}", self.settings.io_threads));
+        }
+        if self.settings.thread_name.contains('\0') {
+            wrong.push("thread_name: contains a NUL".to_owned());
+        }
+        if wrong.is_empty() { Ok(Context::with(self.settings)) } else { Err(BuildError::Invalid(wrong)) }
+    }
+}

@@ -1,0 +1,201 @@
+//! Where a socket is bound and what it is connected to.
+
+use std::io as std_io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::core::{Core, Ended, Way};
+use crate::command::{Port, Token, WireEnds};
+use crate::context::unique_number;
+use crate::endpoint::{Address, Endpoint};
+use crate::error::{BindError, ConnectError, UnbindError};
+use crate::io::{self, Handle, Latch, Order};
+use crate::signal::Target;
+use crate::transport::{self, Listener};
+
+impl Core {
+    /// Binds in the calling thread, so that whatever is wrong is said at once.
+    pub(super) fn bind(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, BindError> {
+        endpoint.check_bind()?;
+        self.check_open().map_err(BindError::from)?;
+        if let Address::Inproc(name) = endpoint.address() {
+            let name = name.clone();
+            return self.bind_inproc(name, endpoint);
+        }
+        let failed = |error| BindError::Io { endpoint: endpoint.clone(), error };
+        let io = match self.context().io_threads().map_err(failed)?.and_then(|threads| threads.next()) {
+            Some(io) => io.clone(),
+            None => return Err(BindError::NoIoThread(endpoint)),
+        };
+        let listener = self.listen(&endpoint).map_err(failed)?;
+        let real = listener.endpoint().clone();
+        let token = unique_number();
+        self.add_endpoint(real.clone(), Way::Listener { io: io.clone(), token }).map_err(BindError::from)?;
+        if !io.order(Order::Listen { token, listener, port: self.clone() }) {
+            return Err(BindError::Terminated);
+        }
+        log::debug!("{self:?}: bound to {real}");
+        Ok(real)
+    }
+
+    fn bind_inproc(self: &Arc<Self>, name: Arc<str>, endpoint: Endpoint) -> Result<Endpoint, BindError> {
+        let port: Arc<dyn Port> = self.clone();
+        if !self.context().registry().bind(&name, &port) {
+            return Err(BindError::NameTaken(endpoint));
+        }
+        if let Err(ended) = self.add_endpoint(endpoint.clone(), Way::InprocName(name.clone())) {
+            self.context().registry().unbind(&name, self.id());
+            return Err(ended.into());
+        }
+        Ok(endpoint)
+    }
+
+    fn listen(&self, endpoint: &Endpoint) -> std_io::Result<Listener> {
+        let options = &self.options().transport;
+        match endpoint.address() {
+            Address::Tcp(tcp) => {
+                let addresses = io::resolve::resolve_blocking(&tcp.host, tcp.port, options.ipv6)?;
+                let mut failure = std_io::Error::new(std_io::ErrorKind::NotFound, "the name has no address");
+                for address in addresses {
+                    match transport::tcp::bind(address, options) {
+                        Ok(listener) => return Ok(listener),
+                        Err(error) => failure = error,
+                    }
+                }
+                Err(failure)
+            }
+            Address::Ipc(ipc) => transport::ipc::bind(ipc, options),
+            Address::Inproc(_) => Err(std_io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Starts connecting; the rest happens behind.
+    pub(super) fn connect(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, ConnectError> {
+        endpoint.check_connect()?;
+        self.check_open().map_err(ConnectError::from)?;
+        if let Address::Inproc(name) = endpoint.address() {
+            let name = name.clone();
+            return self.connect_inproc(name, endpoint);
+        }
+        let io = match self.context().io_threads().map_err(ConnectError::Io)?.and_then(|threads| threads.next()) {
+            Some(io) => io.clone(),
+            None => return Err(ConnectError::NoIoThread(endpoint)),
+        };
+        let token = unique_number();
+        let ends = self.open_at_once(&io, token);
+        let pipe = ends.as_ref().map(|ends| ends.id);
+        let way = Way::Connecter { io: io.clone(), token, pipe };
+        self.add_endpoint(endpoint.clone(), way).map_err(ConnectError::from)?;
+        if !io.order(Order::Connect { token, endpoint: endpoint.clone(), port: self.clone(), ends }) {
+            return Err(ConnectError::Terminated);
+        }
+        Ok(endpoint)
+    }
+
+    /// The pipe that outlives the connections of an endpoint: none with *immediate*, and none for
+    /// a PAIR that has its peer already (it then gets one if that peer has gone when it connects).
+    fn open_at_once(self: &Arc<Self>, io: &Arc<Handle>, token: Token) -> Option<WireEnds> {
+        if self.options().immediate {
+            return None;
+        }
+        self.clone().open_wire(Target { owner: io.clone(), token }).ok()
+    }
+
+    fn connect_inproc(self: &Arc<Self>, name: Arc<str>, endpoint: Endpoint) -> Result<Endpoint, ConnectError> {
+        let incompatible = |reason: String| ConnectError::Incompatible { endpoint: endpoint.clone(), reason };
+        let registry = self.context().registry();
+        registry.check(&name, self.socket_type()).map_err(|mismatch| incompatible(mismatch.to_string()))?;
+        let (pipe, ends, writer) = self.open_inproc().map_err(|refused| incompatible(refused.to_string()))?;
+        let way = Way::InprocPipe { name: name.clone(), pipe, writer };
+        self.add_endpoint(endpoint.clone(), way).map_err(ConnectError::from)?;
+        let connecter = crate::inproc::Connecter { port: self.clone(), pipe, ends };
+        if let Err(mismatch) = registry.connect(&name, connecter) {
+            let error = incompatible(mismatch.to_string());
+            self.release_pipe(pipe);
+            self.forget_inproc_pipe(pipe);
+            return Err(error);
+        }
+        Ok(endpoint)
+    }
+
+    /// Gives a bound endpoint up; when this returns its address is free.
+    pub(super) fn unbind(self: &Arc<Self>, endpoint: Endpoint) -> Result<(), UnbindError> {
+        self.let_go(endpoint, true)
+    }
+
+    /// Lets go of an endpoint that was connected to, however often it was.
+    pub(super) fn disconnect(self: &Arc<Self>, endpoint: Endpoint) -> Result<(), UnbindError> {
+        self.let_go(endpoint, false)
+    }
+
+    fn let_go(self: &Arc<Self>, endpoint: Endpoint, bound: bool) -> Result<(), UnbindError> {
+        let ways = self.remove_endpoints(&endpoint, bound).map_err(UnbindError::from)?;
+        if ways.is_empty() {
+            return Err(UnbindError::Unknown(endpoint));
+        }
+        let deadline = self.options().linger.and_then(|linger| Instant::now().checked_add(linger));
+        for way in ways {
+            match way {
+                Way::Listener { io, token } => {
+                    Self::order_and_wait(&io, |done| Order::Unlisten { token, deadline, done });
+                }
+                Way::Connecter { io, token, pipe } => {
+                    // What is queued is still sent; nothing more is taken in.
+                    if let Some(pipe) = pipe {
+                        self.release_writer(pipe);
+                    }
+                    Self::order_and_wait(&io, |done| Order::Disconnect { token, deadline, done });
+                }
+                Way::InprocName(name) => {
+                    self.context().registry().unbind(&name, self.id());
+                }
+                Way::InprocPipe { name, pipe, writer } => {
+                    if self.context().registry().withdraw(&name, self.id(), pipe)
+                        && let Some(writer) = &writer
+                    {
+                        self.dropped(writer.queued(), &endpoint);
+                    }
+                    self.release_writer(pipe);
+                    self.part_inproc(pipe);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn order_and_wait(io: &Arc<Handle>, order: impl FnOnce(Arc<Latch>) -> Order) {
+        /// An I/O thread that takes this long over an order is stuck in foreign code.
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let done = Arc::new(Latch::new());
+        if io.order(order(done.clone())) {
+            done.wait(Instant::now().checked_add(PATIENCE));
+        }
+    }
+}
+
+impl From<Ended> for BindError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Closed => Self::Closed,
+            Ended::Terminated => Self::Terminated,
+        }
+    }
+}
+
+impl From<Ended> for ConnectError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Closed => Self::Closed,
+            Ended::Terminated => Self::Terminated,
+        }
+    }
+}
+
+impl From<Ended> for UnbindError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Closed => Self::Closed,
+            Ended::Terminated => Self::Terminated,
+        }
+    }
+}
