@@ -65,7 +65,7 @@ pub(crate) enum Error {
     Refused { reason: String },
 }
 
-/// Whose fault an [`Error`] is.
+/// Whose fault an [`enum@Error`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The peer broke the protocol or one of our limits.

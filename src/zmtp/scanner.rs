@@ -14,13 +14,14 @@
 //! `begin <= border <= read <= len`. Bytes in `border..read` are whole frames of a message whose
 //! end has not come. A command is taken out by moving what follows it down, once per scan.
 //!
-//! A frame too large for the buffer gets memory of its own and is read straight into it; the
-//! frames of its message then meet in an assembly, and the message goes out by itself.
+//! A frame too large for the buffer gets memory of its own and is read straight into it. What
+//! came of its message before waits in an assembly, and the message goes out by itself.
 //!
 //! What a peer announces costs nothing: memory grows as its bytes arrive, to at most twice of
 //! them or 64 KiB, whichever is more.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::cut::Chunk;
 use super::error::Error;
@@ -64,7 +65,7 @@ pub(crate) struct Scanner {
     frames: usize,
     bytes: u64,
     /// The message that has begun, if a frame of it is on its own.
-    assembly: Option<VecDeque<Frame>>,
+    assembly: Option<Vec<Part>>,
     body: Option<Body>,
     window: Window,
     /// A buffer that came back.
@@ -79,6 +80,15 @@ struct Body {
     buf: Vec<u8>,
     size: usize,
     more: bool,
+}
+
+/// A stretch of a message in an assembly.
+#[derive(Debug)]
+enum Part {
+    /// As on the wire. They become frames when the message is whole, not before: a frame of no
+    /// bytes takes two octets there and many more here.
+    Frames(Vec<u8>),
+    Large(Frame),
 }
 
 /// One scan's way through the buffer. See the drawing above; `read` and `segment` are places as
@@ -288,34 +298,30 @@ impl Scanner {
                     limit: SIZE_MAX as u64,
                 });
             };
-            let Some(body) = rest.get(header.len..header.len + size) else {
+            if rest.len() < header.len + size {
                 if size >= LARGE_BODY {
                     pass.large = Some(header);
                 }
                 return Ok(());
-            };
+            }
             pass.read += header.len + size;
             self.frames += 1;
             self.bytes = bytes;
-            match &mut self.assembly {
-                Some(frames) => {
-                    frames.push_back(Frame::copy_from_slice(body));
-                    pass.border = pass.read - pass.gap;
-                    pass.begin = pass.border;
-                    if !header.more() {
-                        self.finish_message(out);
-                        *found += 1;
-                    }
-                }
-                None if !header.more() => {
-                    pass.border = pass.read - pass.gap;
-                    pass.messages += 1;
-                    // At most what is in the buffer.
-                    pass.payload += bytes as usize;
-                    *found += 1;
-                    (self.frames, self.bytes) = (0, 0);
-                }
-                None => {}
+            if header.more() {
+                continue;
+            }
+            *found += 1;
+            if self.assembly.is_some() {
+                self.close_gap(pass, pass.read);
+                let end = pass.read - pass.gap;
+                self.finish_message(pass.border..end, out);
+                (pass.begin, pass.border) = (end, end);
+            } else {
+                pass.border = pass.read - pass.gap;
+                pass.messages += 1;
+                // At most what is in the buffer.
+                pass.payload += bytes as usize;
+                (self.frames, self.bytes) = (0, 0);
             }
         }
     }
@@ -417,17 +423,12 @@ impl Scanner {
         buf.extend_from_slice(begun);
         self.count_copy(buf.len());
 
-        let mut rest = self.run.get(border..self.read).unwrap_or(&[]);
-        let mut frames = self.assembly.take().unwrap_or_default();
-        while let Ok(Some(header)) = Header::parse(rest) {
-            let end = header.len + header.size as usize;
-            frames.push_back(Frame::copy_from_slice(
-                rest.get(header.len..end).unwrap_or(&[]),
-            ));
-            rest = rest.get(end..).unwrap_or(&[]);
+        let begun = self.run.get(border..self.read).unwrap_or(&[]);
+        let parts = self.assembly.get_or_insert_default();
+        if !begun.is_empty() {
+            parts.push(Part::Frames(begun.to_vec()));
         }
         self.count_copy(self.read - border);
-        self.assembly = Some(frames);
         self.run.truncate(border);
         self.read = border;
         self.frames += 1;
@@ -456,18 +457,25 @@ impl Scanner {
             self.recycle(run);
         }
         buf.truncate(size);
-        self.assembly
-            .get_or_insert_default()
-            .push_back(Frame::from(buf));
+        let parts = self.assembly.get_or_insert_default();
+        parts.push(Part::Large(Frame::from(buf)));
         if more {
             return 0;
         }
-        self.finish_message(out);
+        self.finish_message(0..0, out);
         1
     }
 
-    fn finish_message(&mut self, out: &mut VecDeque<Item>) {
-        let frames = self.assembly.take().unwrap_or_default();
+    /// The last frames of an assembly are in `run` at `tail`: puts the message out.
+    fn finish_message(&mut self, tail: Range<usize>, out: &mut VecDeque<Item>) {
+        let mut frames = VecDeque::with_capacity(self.frames);
+        for part in self.assembly.take().unwrap_or_default() {
+            match part {
+                Part::Frames(run) => cut_frames(&run, &mut frames),
+                Part::Large(frame) => frames.push_back(frame),
+            }
+        }
+        cut_frames(self.run.get(tail).unwrap_or(&[]), &mut frames);
         out.push_back(Item::Message(Message::from_frames(frames)));
         (self.frames, self.bytes) = (0, 0);
     }
@@ -490,6 +498,17 @@ impl Scanner {
     #[cfg(not(test))]
     #[inline]
     fn count_copy(&mut self, _: usize) {}
+}
+
+/// Copies the frames out of `run`, whose headers are checked.
+fn cut_frames(mut run: &[u8], out: &mut VecDeque<Frame>) {
+    while let Ok(Some(header)) = Header::parse(run) {
+        let end = header.len + header.size as usize;
+        out.push_back(Frame::copy_from_slice(
+            run.get(header.len..end).unwrap_or(&[]),
+        ));
+        run = run.get(end..).unwrap_or(&[]);
+    }
 }
 
 /// Skips the messages of one short frame, which is most of them; how many.

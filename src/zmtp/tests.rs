@@ -689,6 +689,24 @@ fn g14_a_large_body_byte_by_byte_is_copied_linearly() {
     }
 }
 
+/// Empty frames behind a large one take no more memory than their headers until the end comes.
+#[test]
+fn g13_empty_frames_of_an_incomplete_message_stay_small() {
+    let mut scanner = scanner();
+    let large = [[3].as_slice(), &40_000u64.to_be_bytes(), &[1; 40_000]].concat();
+    assert_eq!(scan(&mut scanner, &large[..30_000]), []);
+    assert_eq!(scan(&mut scanner, &large[30_000..]), []);
+    for _ in 0..6 {
+        assert_eq!(scan(&mut scanner, &[1, 0].repeat(10_000)), []);
+    }
+    assert!(!scanner.at_border());
+    assert!(scanner.read_buf().capacity() <= 2 * 120_000);
+    let whole = scan(&mut scanner, b"\0\0\0\x01a");
+    assert_eq!(whole[0].len(), 1 + 60_000 + 1);
+    assert_eq!(whole[0].byte_len(), 40_000);
+    assert_eq!(whole[1..], [message(&[b"a"])]);
+}
+
 #[test]
 fn whatever_the_traffic_little_is_copied() {
     let piece = |message: &Message| naive_encode(message);
