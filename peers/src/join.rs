@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::libzmq;
 use crate::scratch::{Scratch, Transport};
-use crate::zocket::{Pair, Pull, Push};
+use zocket::{Pair, Pull, Push};
 
 /// Longer than anything takes that works, on the slowest machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -15,12 +15,3 @@ pub mod join;
 pub mod libzmq;
 pub mod numbered;
 pub mod scratch;
-
-// The one gate: once the crate has its sockets, the feature `zocket-ready` makes this the crate
-// itself. Then the stand-in, the feature and these lines can go, and `peers::zocket` in the
-// tests becomes `zocket`.
-#[cfg(feature = "zocket-ready")]
-pub use ::zocket;
-#[cfg(not(feature = "zocket-ready"))]
-#[path = "stand_in.rs"]
-pub mod zocket;

@@ -7,7 +7,7 @@ use std::thread;
 use peers::join::{Binder, Joins, PATIENCE, join};
 use peers::libzmq::{self, Kind};
 use peers::scratch::{Scratch, Transport};
-use peers::zocket::{Frame, Message, Pair, Pull, Push};
+use zocket::{Frame, Message, Pair, Pull, Push};
 
 /// Around every border that is known to matter: frames held in place (70), short headers (255),
 /// libzmq's batches (8,192), and what fits no kernel buffer.

@@ -5,7 +5,7 @@ use std::thread;
 use peers::join::{Binder, PATIENCE, join};
 use peers::libzmq::{self, Kind, Part};
 use peers::scratch::{Scratch, Transport};
-use peers::zocket::{Pull, Push};
+use zocket::{Pull, Push};
 
 const MESSAGES: u64 = 1_000_000;
 
@@ -61,10 +61,6 @@ fn from_libzmq_to_zocket(transport: Transport) {
 
 /// Also when the connection is closed behind the last message, long before that is received.
 #[test]
-#[cfg_attr(
-    not(feature = "zocket-ready"),
-    ignore = "libzmq itself, standing in, loses the end over ipc"
-)]
 fn from_libzmq_that_closes_at_once() {
     receive_all(Transport::Tcp, drop);
     receive_all(Transport::Ipc, drop);

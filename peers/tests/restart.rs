@@ -12,7 +12,7 @@ use peers::helper::{Helper, Report};
 use peers::join::{Binder, PATIENCE};
 use peers::numbered::Number;
 use peers::scratch::{Scratch, Transport};
-use peers::zocket::{Frame, Message, Pull, Push};
+use zocket::{Frame, Message, Pull, Push};
 
 const HELPER: &str = env!("CARGO_BIN_EXE_libzmq-peer");
 

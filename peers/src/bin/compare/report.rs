@@ -27,9 +27,6 @@ impl Report {
         if cfg!(debug_assertions) {
             eprintln!("this is a debug build: its numbers mean nothing");
         }
-        if ours == SideName::Zocket && !cfg!(feature = "zocket-ready") {
-            eprintln!("zocket is not ready: a stand-in over libzmq runs in its place");
-        }
         if !self.json {
             println!(
                 "{:<18} {:>28} {:>28} {:>7}   CPU s per million",

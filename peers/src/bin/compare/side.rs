@@ -7,7 +7,7 @@ use std::error::Error;
 use std::str::FromStr;
 
 use peers::libzmq::{self, Kind, Part};
-use peers::zocket;
+
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
