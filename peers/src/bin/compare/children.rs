@@ -1,7 +1,7 @@
 //! One run: the child processes, what they say, and the end of those that are stuck.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -65,10 +65,12 @@ pub(crate) fn run(
     } else {
         let receiver = Process::start(&task(Role::Receiver, endpoint, Some(1)), deadline)?;
         let endpoint = receiver.word("at")?;
-        let sender = Process::start(&task(Role::Sender, endpoint, Some(0)), deadline)?;
-        // The sender's end first: a sender that failed says more than a receiver that waits.
-        let sent = sender.number("cpu")?;
-        (receiver.number("rate")?, sent + receiver.number("cpu")?)
+        let mut sender = Process::start(&task(Role::Sender, endpoint, Some(0)), deadline)?;
+        // The sender first: a sender that failed says more than a receiver that waits for it.
+        sender.word("sent")?;
+        let rate = receiver.number("rate")?;
+        sender.tell_to_close()?;
+        (rate, sender.number("cpu")? + receiver.number("cpu")?)
     };
     Ok(Run {
         rate,
@@ -80,6 +82,8 @@ pub(crate) fn run(
 struct Process {
     name: String,
     child: Child,
+    /// Open as long as the child is to live.
+    input: ChildStdin,
     lines: Receiver<String>,
     deadline: Instant,
 }
@@ -90,10 +94,11 @@ impl Process {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut child = Command::new(program)
             .args(task.arguments())
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| format!("{name}: {error}"))?;
+        let input = child.stdin.take().ok_or("no input")?;
         let out = BufReader::new(child.stdout.take().ok_or("no output")?);
         let (say, lines) = mpsc::channel();
         // Ends with the child.
@@ -105,6 +110,7 @@ impl Process {
         Ok(Self {
             name,
             child,
+            input,
             lines,
             deadline,
         })
@@ -121,6 +127,12 @@ impl Process {
             Some((first, rest)) if first == word => Ok(rest.to_owned()),
             _ => Err(format!("the {} said {line:?}", self.name)),
         }
+    }
+
+    fn tell_to_close(&mut self) -> Result<(), String> {
+        self.input
+            .write_all(b"close\n")
+            .map_err(|error| format!("the {}: {error}", self.name))
     }
 
     fn number(&self, word: &str) -> Result<f64, String> {

@@ -1,12 +1,16 @@
 //! What a child process does: sends, receives, or both on two threads.
 //!
-//! It says what comes of it on lines of words: `at ENDPOINT` when it is bound, `rate PER_SECOND` when
-//! it has received everything, `cpu SECONDS` at the end.
+//! It says what comes of it on lines of words: `at ENDPOINT` when it is bound, `sent COUNT` and
+//! `rate PER_SECOND` when everything is sent or received, `cpu SECONDS` at the end. A sender closes
+//! only when it is told so, by a line: libzmq, as a receiver over ipc, gives up what the kernel
+//! still holds when the connection closes while its queue is full. Where the input ends the
+//! process does too, so that none outlives the program that started it.
 
 use std::hint::black_box;
-use std::io::Write;
-use std::thread;
+use std::io::{self, Write};
+use std::sync::mpsc::{self, Receiver as Told};
 use std::time::Instant;
+use std::{process, thread};
 
 use crate::pinning;
 use crate::side::{Libzmq, Receiver, Result, Sender, Side, SideName, Zocket};
@@ -78,14 +82,15 @@ impl Task {
 /// Runs as a child process.
 pub(crate) fn run(arguments: &[String]) -> std::result::Result<(), String> {
     let task = Task::from_arguments(arguments).ok_or("not a task")?;
+    let told = listen();
     let work = match task.side {
         SideName::Zocket => work::<Zocket>,
         SideName::Libzmq => work::<Libzmq>,
     };
-    work(&task).map_err(|error| error.to_string())
+    work(&task, &told).map_err(|error| error.to_string())
 }
 
-fn work<S: Side>(task: &Task) -> Result<()> {
+fn work<S: Side>(task: &Task, told: &Told<()>) -> Result<()> {
     if let Some(core) = task.core {
         // Before the library starts its threads, which inherit it.
         pinning::pin_to(core)?;
@@ -95,7 +100,10 @@ fn work<S: Side>(task: &Task) -> Result<()> {
         Role::Sender => {
             let sender = S::sender(&context, &task.endpoint)?;
             drop(context);
-            send(sender, task)?;
+            send(&sender, task)?;
+            say(&format!("sent {}", task.count))?;
+            told.recv()?;
+            sender.close()?;
         }
         Role::Receiver => {
             let (receiver, endpoint) = S::receiver(&context, &task.endpoint)?;
@@ -107,7 +115,10 @@ fn work<S: Side>(task: &Task) -> Result<()> {
             let sender = S::sender(&context, &endpoint)?;
             drop(context);
             let rate = thread::scope(|scope| {
-                let sending = scope.spawn(|| send(sender, task));
+                let sending = scope.spawn(|| {
+                    send(&sender, task)?;
+                    sender.close()
+                });
                 let rate = receive(receiver, task)?;
                 sending
                     .join()
@@ -123,14 +134,14 @@ fn work<S: Side>(task: &Task) -> Result<()> {
 const FIRST: u8 = 0xA5;
 const LAST: u8 = 0x5A;
 
-fn send(sender: impl Sender, task: &Task) -> Result<()> {
+fn send(sender: &impl Sender, task: &Task) -> Result<()> {
     let mut buffer = vec![0; task.size];
     buffer[0] = FIRST;
     buffer[task.size - 1] = LAST;
     for _ in 0..task.count {
         sender.send(black_box(&buffer))?;
     }
-    sender.close()
+    Ok(())
 }
 
 /// Messages per second, from the first to the last. Reads two bytes of each, so that their
@@ -150,8 +161,20 @@ fn receive(mut receiver: impl Receiver, task: &Task) -> Result<f64> {
     Ok((task.count - 1) as f64 / elapsed.as_secs_f64())
 }
 
+/// Hears each line of the input; ends the process where the input ends.
+fn listen() -> Told<()> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        for _ in io::stdin().lines().map_while(io::Result::ok) {
+            let _ = tell.send(());
+        }
+        process::exit(1);
+    });
+    told
+}
+
 fn say(line: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
 }
