@@ -1,0 +1,328 @@
+//! Non-blocking byte streams and listeners over tcp and ipc, which know nothing of ZMTP.
+
+pub(crate) mod ipc;
+pub(crate) mod tcp;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::time::Duration;
+
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+use socket2::{SockRef, Socket};
+
+use crate::endpoint::Endpoint;
+
+/// The options of the system's sockets.
+#[derive(Clone, Debug)]
+pub(crate) struct SocketOptions {
+    pub(crate) send_buffer: Option<usize>,
+    pub(crate) recv_buffer: Option<usize>,
+    pub(crate) backlog: u32,
+    /// `None` leaves keep-alive, and all of its timing, to the system.
+    pub(crate) keepalive: Option<bool>,
+    pub(crate) keepalive_idle: Option<Duration>,
+    pub(crate) keepalive_interval: Option<Duration>,
+    pub(crate) keepalive_count: Option<u32>,
+    pub(crate) ipv6: bool,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self {
+            send_buffer: None,
+            recv_buffer: None,
+            backlog: 100,
+            keepalive: None,
+            keepalive_idle: None,
+            keepalive_interval: None,
+            keepalive_count: None,
+            ipv6: false,
+        }
+    }
+}
+
+impl SocketOptions {
+    fn backlog(&self) -> i32 {
+        i32::try_from(self.backlog).unwrap_or(i32::MAX)
+    }
+
+    /// The buffers decide on the window scale at the handshake, so that they must be set before
+    /// listen and connect; accepted sockets inherit them.
+    fn set_buffers(&self, socket: &Socket) -> io::Result<()> {
+        if let Some(size) = self.send_buffer {
+            socket.set_send_buffer_size(size)?;
+        }
+        if let Some(size) = self.recv_buffer {
+            socket.set_recv_buffer_size(size)?;
+        }
+        Ok(())
+    }
+}
+
+/// A connected stream, or one that is about to be.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(mio::net::TcpStream),
+    #[cfg(unix)]
+    Ipc(mio::net::UnixStream),
+}
+
+impl Stream {
+    fn socket(&self) -> SockRef<'_> {
+        match self {
+            Stream::Tcp(stream) => SockRef::from(stream),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => SockRef::from(stream),
+        }
+    }
+
+    /// Reads once into the spare capacity of `buf`; `Ok(0)` is the end of the stream.
+    #[cfg(unix)]
+    pub(crate) fn read_into(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+        reserve(buf);
+        let socket = self.socket();
+        loop {
+            match rustix::io::read(&*socket, rustix::buffer::spare_capacity(buf)) {
+                Err(rustix::io::Errno::INTR) => {}
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// Reads once into the spare capacity of `buf`; `Ok(0)` is the end of the stream.
+    #[cfg(not(unix))]
+    pub(crate) fn read_into(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+        use std::io::Read;
+        reserve(buf);
+        let Stream::Tcp(stream) = self;
+        let old = buf.len();
+        buf.resize(buf.capacity(), 0);
+        let result = match buf.get_mut(old..) {
+            Some(spare) => retry(|| stream.read(spare)),
+            None => Ok(0),
+        };
+        buf.truncate(old + result.as_ref().copied().unwrap_or(0));
+        result
+    }
+
+    /// Writes what the system takes of `slices`, without a SIGPIPE if the peer has gone.
+    #[cfg(unix)]
+    pub(crate) fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        // The system refuses more than IOV_MAX slices rather than writing fewer.
+        let slices = slices.get(..MAX_SLICES).unwrap_or(slices);
+        let socket = self.socket();
+        loop {
+            let mut control = rustix::net::SendAncillaryBuffer::default();
+            match rustix::net::sendmsg(&*socket, slices, &mut control, send_flags()) {
+                Err(rustix::io::Errno::INTR) => {}
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// Writes what the system takes of `slices`.
+    #[cfg(not(unix))]
+    pub(crate) fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        use std::io::Write;
+        // Through mio, which must see a WouldBlock to watch for readiness again.
+        let Stream::Tcp(stream) = self;
+        let mut stream = stream;
+        retry(|| stream.write_vectored(slices))
+    }
+
+    /// Writes what the system takes of `bytes`, without a SIGPIPE if the peer has gone.
+    #[cfg(unix)]
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let socket = self.socket();
+        loop {
+            match rustix::net::send(&*socket, bytes, send_flags()) {
+                Err(rustix::io::Errno::INTR) => {}
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// Writes what the system takes of `bytes`.
+    #[cfg(not(unix))]
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    /// Tells the peer that nothing more will be written.
+    pub(crate) fn shutdown_write(&self) {
+        // It fails only if the connection is gone, which the next read tells as well.
+        let _ = self.socket().shutdown(Shutdown::Write);
+    }
+
+    /// Whether the stream is connected by now; an error if the attempt failed.
+    pub(crate) fn finish_connect(&self) -> io::Result<bool> {
+        if let Some(error) = self.socket().take_error()? {
+            return Err(error);
+        }
+        match self {
+            Stream::Tcp(stream) => {
+                let peer = match stream.peer_addr() {
+                    Ok(peer) => peer,
+                    Err(error) => return not_yet(error),
+                };
+                // A connection attempt to a closed port of the ephemeral range can be given that
+                // very port as its own, and then meets itself (simultaneous open).
+                if stream.local_addr()? == peer {
+                    return Err(io::Error::new(
+                        io::ErrorKind::ConnectionRefused,
+                        "connected to itself",
+                    ));
+                }
+                Ok(true)
+            }
+            #[cfg(unix)]
+            Stream::Ipc(stream) => match stream.peer_addr() {
+                Ok(_) => Ok(true),
+                Err(error) => not_yet(error),
+            },
+        }
+    }
+}
+
+fn not_yet(error: io::Error) -> io::Result<bool> {
+    match error.kind() {
+        io::ErrorKind::NotConnected | io::ErrorKind::WouldBlock => Ok(false),
+        _ => Err(error),
+    }
+}
+
+/// Without spare capacity a read of nothing would look like the end of the stream.
+fn reserve(buf: &mut Vec<u8>) {
+    if buf.len() == buf.capacity() {
+        buf.reserve(8192);
+    }
+}
+
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// IOV_MAX of Linux, macOS and the BSDs.
+#[cfg(unix)]
+const MAX_SLICES: usize = 1024;
+
+#[cfg(unix)]
+fn send_flags() -> rustix::net::SendFlags {
+    // Where there is no such flag, `suppress_sigpipe` has set the option of the socket.
+    #[cfg(target_vendor = "apple")]
+    return rustix::net::SendFlags::empty();
+    #[cfg(not(target_vendor = "apple"))]
+    rustix::net::SendFlags::NOSIGNAL
+}
+
+#[cfg(target_vendor = "apple")]
+fn suppress_sigpipe(socket: &SockRef<'_>) -> io::Result<()> {
+    socket.set_nosigpipe(true)
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn suppress_sigpipe(_socket: &SockRef<'_>) -> io::Result<()> {
+    Ok(())
+}
+
+/// A bound and listening socket; dropping it removes what it left in the file system.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(tcp::TcpListener),
+    #[cfg(unix)]
+    Ipc(ipc::IpcListener),
+}
+
+impl Listener {
+    /// Accepts one connection; the text names the peer in logs.
+    pub(crate) fn accept(&self) -> io::Result<(Stream, String)> {
+        match self {
+            Listener::Tcp(listener) => listener.accept(),
+            #[cfg(unix)]
+            Listener::Ipc(listener) => listener.accept(),
+        }
+    }
+
+    /// Where to connect to, with the real port or path instead of a wildcard.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        match self {
+            Listener::Tcp(listener) => &listener.endpoint,
+            #[cfg(unix)]
+            Listener::Ipc(listener) => &listener.endpoint,
+        }
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Listener::Tcp(listener) => &mut listener.inner,
+            #[cfg(unix)]
+            Listener::Ipc(listener) => &mut listener.inner,
+        }
+    }
+}
+
+impl Source for Stream {
+    fn register(&mut self, registry: &Registry, token: Token, want: Interest) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.register(registry, token, want),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => stream.register(registry, token, want),
+        }
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, want: Interest) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.reregister(registry, token, want),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => stream.reregister(registry, token, want),
+        }
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.deregister(registry),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => stream.deregister(registry),
+        }
+    }
+}
+
+impl Source for Listener {
+    fn register(&mut self, registry: &Registry, token: Token, want: Interest) -> io::Result<()> {
+        self.source().register(registry, token, want)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, want: Interest) -> io::Result<()> {
+        self.source().reregister(registry, token, want)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.source().deregister(registry)
+    }
+}
+
+/// Whether descriptors or memory have run out, so that trying again at once is of no use.
+#[cfg(unix)]
+pub(crate) fn is_resource_shortage(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
+    )
+}
+
+/// Whether descriptors or memory have run out, so that trying again at once is of no use.
+#[cfg(not(unix))]
+pub(crate) fn is_resource_shortage(error: &io::Error) -> bool {
+    // WSAEMFILE and WSAENOBUFS.
+    matches!(error.raw_os_error(), Some(10024 | 10055))
+        || error.kind() == io::ErrorKind::OutOfMemory
+}

@@ -1,0 +1,140 @@
+//! Listeners and streams over tcp.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use super::{Listener, SocketOptions, Stream, retry, suppress_sigpipe};
+use crate::endpoint::Endpoint;
+
+#[derive(Debug)]
+pub(crate) struct TcpListener {
+    pub(super) inner: mio::net::TcpListener,
+    pub(super) endpoint: Endpoint,
+    options: SocketOptions,
+}
+
+impl TcpListener {
+    pub(super) fn accept(&self) -> io::Result<(Stream, String)> {
+        let (stream, peer) = retry(|| self.inner.accept())?;
+        // A peer that has already reset makes this fail on some systems: its loss, not ours.
+        tune(&SockRef::from(&stream), &self.options)
+            .map_err(|error| io::Error::new(io::ErrorKind::ConnectionAborted, error))?;
+        Ok((Stream::Tcp(stream), peer.to_string()))
+    }
+}
+
+/// Binds to `addr` and listens.
+pub(crate) fn bind(addr: SocketAddr, options: &SocketOptions) -> io::Result<Listener> {
+    let socket = new_socket(addr)?;
+    if addr.is_ipv6() {
+        // With `ipv6`, `[::]` takes IPv4 as well, whatever the system's default is.
+        socket.set_only_v6(!options.ipv6)?;
+    }
+    reuse_address(&socket)?;
+    tune(&SockRef::from(&socket), options)?;
+    options.set_buffers(&socket)?;
+    socket.bind(&addr.into())?;
+    socket.listen(options.backlog())?;
+    let inner = mio::net::TcpListener::from_std(socket.into());
+    let endpoint = Endpoint::tcp(inner.local_addr()?);
+    Ok(Listener::Tcp(TcpListener {
+        inner,
+        endpoint,
+        options: options.clone(),
+    }))
+}
+
+/// Starts to connect from `source` to `addr`; see [`Stream::finish_connect`].
+pub(crate) fn connect(
+    source: Option<SocketAddr>,
+    addr: SocketAddr,
+    options: &SocketOptions,
+) -> io::Result<Stream> {
+    let socket = new_socket(addr)?;
+    tune(&SockRef::from(&socket), options)?;
+    options.set_buffers(&socket)?;
+    if let Some(source) = source {
+        // A fixed source port must be usable again while its last connection is in TIME_WAIT.
+        reuse_address(&socket)?;
+        socket.bind(&source.into())?;
+    }
+    match socket.connect(&addr.into()) {
+        Err(error) if !in_progress(&error) => Err(error),
+        _ => Ok(Stream::Tcp(mio::net::TcpStream::from_std(socket.into()))),
+    }
+}
+
+fn new_socket(addr: SocketAddr) -> io::Result<Socket> {
+    // Close-on-exec on every system that knows it.
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// On Windows the option would let another process steal the port, and TIME_WAIT does not
+/// hinder a bind there.
+#[cfg(unix)]
+fn reuse_address(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)
+}
+
+#[cfg(not(unix))]
+fn reuse_address(_socket: &Socket) -> io::Result<()> {
+    Ok(())
+}
+
+fn in_progress(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INPROGRESS) {
+        return true;
+    }
+    // Windows.
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+fn tune(socket: &SockRef<'_>, options: &SocketOptions) -> io::Result<()> {
+    suppress_sigpipe(socket)?;
+    socket.set_tcp_nodelay(true)?;
+    match options.keepalive {
+        None => {}
+        Some(false) => socket.set_keepalive(false)?,
+        Some(true) => {
+            socket.set_keepalive(true)?;
+            socket.set_tcp_keepalive(&keepalive(options))?;
+        }
+    }
+    Ok(())
+}
+
+fn keepalive(options: &SocketOptions) -> TcpKeepalive {
+    // The system counts in whole seconds and refuses what is beyond the bounds of Linux.
+    let seconds = |time: Duration| {
+        let up = u64::from(time.subsec_nanos() > 0);
+        Duration::from_secs(time.as_secs().saturating_add(up).clamp(1, 32767))
+    };
+    let mut keepalive = TcpKeepalive::new();
+    if let Some(idle) = options.keepalive_idle {
+        keepalive = keepalive.with_time(seconds(idle));
+    }
+    #[cfg(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "macos",
+        target_os = "ios",
+        windows
+    ))]
+    {
+        if let Some(interval) = options.keepalive_interval {
+            keepalive = keepalive.with_interval(seconds(interval));
+        }
+        if let Some(count) = options.keepalive_count {
+            keepalive = keepalive.with_retries(count.clamp(1, 127));
+        }
+    }
+    keepalive
+}
