@@ -43,7 +43,7 @@ fn main() -> Result<ExitCode, zocket::Error> {
         print!("  {name:<5}");
         for (transport, bound) in TRANSPORTS.iter().zip(&mut endpoints) {
             // `bind` says what it got: with tcp we let the system choose the port.
-            let endpoint = pull.bind(&address(transport, name))?;
+            let endpoint = pull.bind(address(transport, name))?;
             print!("  {endpoint}");
             bound.push(endpoint);
         }

@@ -81,7 +81,9 @@ impl Context {
 
     /// A context to be set up.
     pub fn builder() -> ContextBuilder {
-        ContextBuilder { settings: Settings::default() }
+        ContextBuilder {
+            settings: Settings::default(),
+        }
     }
 
     /// The context of the process, in which sockets made with `new()` live.
@@ -174,7 +176,12 @@ impl Context {
 
     /// The I/O threads, started now if they were not; `None` if the context has none.
     pub(crate) fn io_threads(&self) -> std::io::Result<Option<&Arc<IoThreads>>> {
-        let Inner { threads, starting, settings, .. } = &*self.inner;
+        let Inner {
+            threads,
+            starting,
+            settings,
+            ..
+        } = &*self.inner;
         if settings.io_threads == 0 {
             return Ok(None);
         }
@@ -191,13 +198,21 @@ impl Context {
 
     /// The I/O threads that run.
     pub(crate) fn running(&self) -> Vec<Arc<io::Handle>> {
-        self.inner.threads.get().map(|threads| threads.handles().to_vec()).unwrap_or_default()
+        self.inner
+            .threads
+            .get()
+            .map(|threads| threads.handles().to_vec())
+            .unwrap_or_default()
     }
 }
 
 impl Inner {
     fn members(&self) -> Vec<Arc<dyn Member>> {
-        self.members.lock().values().filter_map(Weak::upgrade).collect()
+        self.members
+            .lock()
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect()
     }
 }
 
@@ -227,7 +242,10 @@ impl fmt::Debug for Context {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { io_threads: 1, thread_name: "zocket-io".to_owned() }
+        Self {
+            io_threads: 1,
+            thread_name: "zocket-io".to_owned(),
+        }
     }
 }
 
@@ -269,11 +287,18 @@ impl ContextBuilder {
         const THREADS_MAX: usize = 1024;
         let mut wrong = Vec::new();
         if self.settings.io_threads > THREADS_MAX {
-            wrong.push(format!("io_threads: {} is more than {THREADS_MAX}", self.settings.io_threads));
+            wrong.push(format!(
+                "io_threads: {} is more than {THREADS_MAX}",
+                self.settings.io_threads
+            ));
         }
         if self.settings.thread_name.contains('\0') {
             wrong.push("thread_name: contains a NUL".to_owned());
         }
-        if wrong.is_empty() { Ok(Context::with(self.settings)) } else { Err(BuildError::Invalid(wrong)) }
+        if wrong.is_empty() {
+            Ok(Context::with(self.settings))
+        } else {
+            Err(BuildError::Invalid(wrong))
+        }
     }
 }

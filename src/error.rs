@@ -318,7 +318,11 @@ impl Unsent {
 
     /// `Ok` if nothing was left.
     pub(crate) fn into_result(self) -> Result<(), Self> {
-        if self.messages == 0 { Ok(()) } else { Err(self) }
+        if self.messages == 0 {
+            Ok(())
+        } else {
+            Err(self)
+        }
     }
 }
 
@@ -326,9 +330,19 @@ impl fmt::Display for Unsent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// More than this many endpoints are not worth a line of log each.
         const NAMED: usize = 4;
-        write!(f, "{} messages ({} bytes) were not sent", self.messages, self.bytes)?;
+        write!(
+            f,
+            "{} messages ({} bytes) were not sent",
+            self.messages, self.bytes
+        )?;
         for (n, to) in self.endpoints.iter().take(NAMED).enumerate() {
-            write!(f, "{} {} to {}", if n == 0 { ":" } else { "," }, to.messages, to.endpoint)?;
+            write!(
+                f,
+                "{} {} to {}",
+                if n == 0 { ":" } else { "," },
+                to.messages,
+                to.endpoint
+            )?;
         }
         match self.endpoints.len().saturating_sub(NAMED) {
             0 => Ok(()),
@@ -450,10 +464,19 @@ mod tests {
     fn unsent_names_the_first_endpoints() {
         let mut unsent = Unsent::default();
         for n in 0..6 {
-            unsent.add(format!("tcp://127.0.0.1:{n}"), crate::pipe::Load { messages: 1, bytes: 10 });
+            unsent.add(
+                format!("tcp://127.0.0.1:{n}"),
+                crate::pipe::Load {
+                    messages: 1,
+                    bytes: 10,
+                },
+            );
         }
         let text = unsent.to_string();
-        assert!(text.starts_with("6 messages (60 bytes) were not sent: 1 to tcp://127.0.0.1:0,"), "{text}");
+        assert!(
+            text.starts_with("6 messages (60 bytes) were not sent: 1 to tcp://127.0.0.1:0,"),
+            "{text}"
+        );
         assert!(text.ends_with(", and 2 more"), "{text}");
         assert_eq!(unsent.clone().into_result(), Err(unsent));
     }

@@ -33,7 +33,10 @@ pub(crate) struct Connecter {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Mismatch {
     #[error("a {connecting} cannot talk to the {bound} that is bound there")]
-    Type { connecting: SocketType, bound: SocketType },
+    Type {
+        connecting: SocketType,
+        bound: SocketType,
+    },
     #[error("{0}")]
     Refused(Refused),
 }
@@ -49,13 +52,17 @@ impl Registry {
             }
             entry.bound = Some(port.clone());
             let ours = port.socket_type();
-            let (joins, stays): (Vec<_>, _) =
-                std::mem::take(&mut entry.waiting).into_iter().partition(|c| ours.compatible(c.port.socket_type()));
+            let (joins, stays): (Vec<_>, _) = std::mem::take(&mut entry.waiting)
+                .into_iter()
+                .partition(|c| ours.compatible(c.port.socket_type()));
             entry.waiting = stays;
-            let unfit: Vec<SocketType> = entry.waiting.iter().map(|c| c.port.socket_type()).collect();
+            let unfit: Vec<SocketType> =
+                entry.waiting.iter().map(|c| c.port.socket_type()).collect();
             drop(names);
             for theirs in unfit {
-                log::warn!("inproc://{name}: a {theirs} that connects cannot talk to the {ours} bound now");
+                log::warn!(
+                    "inproc://{name}: a {theirs} that connects cannot talk to the {ours} bound now"
+                );
             }
             joins
         };
@@ -82,17 +89,26 @@ impl Registry {
         };
         let (connecting, theirs) = (connecter.port.socket_type(), bound.socket_type());
         if !connecting.compatible(theirs) {
-            return Err(Mismatch::Type { connecting, bound: theirs });
+            return Err(Mismatch::Type {
+                connecting,
+                bound: theirs,
+            });
         }
         join(&bound, &connecter).map_err(Mismatch::Refused)
     }
 
     /// Whether this socket may connect to whoever is bound to the name now.
     pub(crate) fn check(&self, name: &str, connecting: SocketType) -> Result<(), Mismatch> {
-        match self.names.lock().get(name).and_then(|entry| entry.bound.as_ref()) {
-            Some(bound) if !bound.socket_type().compatible(connecting) => {
-                Err(Mismatch::Type { connecting, bound: bound.socket_type() })
-            }
+        match self
+            .names
+            .lock()
+            .get(name)
+            .and_then(|entry| entry.bound.as_ref())
+        {
+            Some(bound) if !bound.socket_type().compatible(connecting) => Err(Mismatch::Type {
+                connecting,
+                bound: bound.socket_type(),
+            }),
             _ => Ok(()),
         }
     }
@@ -108,7 +124,10 @@ impl Registry {
     /// Takes back what a socket left waiting at a name; says whether it was still waiting.
     pub(crate) fn withdraw(&self, name: &str, socket: SocketId, pipe: PipeId) -> bool {
         self.remove(name, |entry| {
-            let place = entry.waiting.iter().position(|c| c.port.id() == socket && c.pipe == pipe);
+            let place = entry
+                .waiting
+                .iter()
+                .position(|c| c.port.id() == socket && c.pipe == pipe);
             let gone = place.map(|place| entry.waiting.swap_remove(place));
             (gone.is_some(), gone)
         })
@@ -116,10 +135,12 @@ impl Registry {
 
     /// Whether what a socket left at a name is still waiting there.
     pub(crate) fn is_waiting(&self, name: &str, socket: SocketId, pipe: PipeId) -> bool {
-        self.names
-            .lock()
-            .get(name)
-            .is_some_and(|entry| entry.waiting.iter().any(|c| c.port.id() == socket && c.pipe == pipe))
+        self.names.lock().get(name).is_some_and(|entry| {
+            entry
+                .waiting
+                .iter()
+                .any(|c| c.port.id() == socket && c.pipe == pipe)
+        })
     }
 
     fn remove<T>(&self, name: &str, change: impl FnOnce(&mut Name) -> (bool, T)) -> bool {
@@ -149,8 +170,17 @@ fn join(bound: &Arc<dyn Port>, connecter: &Connecter) -> Result<(), Refused> {
         lane.set_limits(Limits::joined(theirs.send_hwm, ours.recv_hwm), &mut wakes);
     }
     wakes.fire();
-    let there = InprocPeer { port: Arc::downgrade(&connecter.port), pipe: connecter.pipe };
+    let there = InprocPeer {
+        port: Arc::downgrade(&connecter.port),
+        pipe: connecter.pipe,
+    };
     let pipe = bound.clone().open_values(connecter.ends.clone(), there)?;
-    connecter.port.values_paired(connecter.pipe, InprocPeer { port: Arc::downgrade(bound), pipe });
+    connecter.port.values_paired(
+        connecter.pipe,
+        InprocPeer {
+            port: Arc::downgrade(bound),
+            pipe,
+        },
+    );
     Ok(())
 }

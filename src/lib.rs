@@ -106,10 +106,10 @@ mod zmtp;
 pub mod fuzzing;
 
 pub use context::{Context, ContextBuilder};
-pub use endpoint::{Endpoint, EndpointError, IntoEndpoint};
+pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use error::{
-    BindError, BuildError, ConnectError, Error, RecvError, SendError, SendFailure, TryRecvError, TrySendError,
-    UnbindError, Unsent, UnsentTo, WaitError,
+    BindError, BuildError, ConnectError, Error, RecvError, SendError, SendFailure, TryRecvError,
+    TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};

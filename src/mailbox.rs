@@ -23,8 +23,15 @@ struct Inner<T> {
 
 impl<T> Mailbox<T> {
     pub(crate) fn new() -> Self {
-        let inner = Inner { ready: Vec::new(), orders: Vec::new(), asleep: false, stopped: false };
-        Self { inner: Mutex::new(inner) }
+        let inner = Inner {
+            ready: Vec::new(),
+            orders: Vec::new(),
+            asleep: false,
+            stopped: false,
+        };
+        Self {
+            inner: Mutex::new(inner),
+        }
     }
 
     /// Says that a token has something to do. `true`: the caller must wake the reader.
@@ -96,7 +103,11 @@ mod loom {
             let posters = [1, 2].map(|n| {
                 let (mailbox, reader) = (mailbox.clone(), reader.clone());
                 thread::spawn(move || {
-                    let wake = if n == 1 { mailbox.post(n) } else { mailbox.order(n).unwrap() };
+                    let wake = if n == 1 {
+                        mailbox.post(n)
+                    } else {
+                        mailbox.order(n).unwrap()
+                    };
                     if wake {
                         reader.unpark();
                     }

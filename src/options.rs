@@ -40,7 +40,10 @@ impl Default for Options {
             linger: Some(Duration::from_secs(5)),
             send_timeout: None,
             recv_timeout: None,
-            reconnect: Reconnect { interval: Some(Duration::from_millis(100)), max: Duration::from_secs(10) },
+            reconnect: Reconnect {
+                interval: Some(Duration::from_millis(100)),
+                max: Duration::from_secs(10),
+            },
             handshake_timeout: Some(Duration::from_secs(10)),
             connect_timeout: None,
             max_message_size: Some(256 << 20),

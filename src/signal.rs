@@ -44,15 +44,6 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
-    /// Whether waking one would also wake the other.
-    pub(crate) fn same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Thread(a), Self::Thread(b)) => Arc::ptr_eq(a, b),
-            (Self::Task(a), Self::Task(b)) => a.will_wake(b),
-            _ => false,
-        }
-    }
-
     pub(crate) fn fire(self) {
         match self {
             Self::Thread(parker) => parker.unpark(),
@@ -73,7 +64,10 @@ pub(crate) struct Parker {
 impl Parker {
     /// The parker of the calling thread.
     pub(crate) fn current() -> Arc<Self> {
-        Arc::new(Self { thread: std::thread::current(), woken: AtomicBool::new(false) })
+        Arc::new(Self {
+            thread: std::thread::current(),
+            woken: AtomicBool::new(false),
+        })
     }
 
     /// Sleeps until woken (`true`) or until the deadline (`false`). Only for its own thread.
@@ -109,7 +103,10 @@ pub(crate) struct Parker {
 #[cfg(loom)]
 impl Parker {
     pub(crate) fn current() -> Arc<Self> {
-        Arc::new(Self { woken: loom::sync::Mutex::new(false), given: loom::sync::Condvar::new() })
+        Arc::new(Self {
+            woken: loom::sync::Mutex::new(false),
+            given: loom::sync::Condvar::new(),
+        })
     }
 
     pub(crate) fn park(&self, _: Option<Instant>) -> bool {
@@ -144,7 +141,10 @@ enum Wake {
 impl Wakes {
     #[inline]
     pub(crate) fn new() -> Self {
-        Self { first: None, rest: Vec::new() }
+        Self {
+            first: None,
+            rest: Vec::new(),
+        }
     }
 
     pub(crate) fn signal(&mut self, signal: Signal) {

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::reactor::{Fate, Kit, Order};
 use super::reconnect::Backoff;
+use super::resolve::Resolved;
 use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
 use super::transmit::Transmit;
@@ -49,15 +50,23 @@ enum State {
     Waiting(Option<Timer>),
     Resolving,
     /// On its way to one address; these come next.
-    Dialing { stream: Stream, address: String, rest: VecDeque<SocketAddr>, source: Option<SocketAddr>, limit: Option<Timer> },
+    Dialing {
+        stream: Stream,
+        address: String,
+        rest: VecDeque<SocketAddr>,
+        source: Option<SocketAddr>,
+        limit: Option<Timer>,
+    },
     Talking(Box<Session>),
 }
 
-/// What a name was resolved to: where from, and where to.
-pub(super) type Resolved = io::Result<(Option<SocketAddr>, Vec<SocketAddr>)>;
-
 impl Connecter {
-    pub(super) fn new(endpoint: Endpoint, port: Arc<dyn Port>, kept: Option<WireEnds>, me: Target) -> Self {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        port: Arc<dyn Port>,
+        kept: Option<WireEnds>,
+        me: Target,
+    ) -> Self {
         let backoff = Backoff::new(port.options().reconnect);
         Self {
             endpoint,
@@ -89,13 +98,24 @@ impl Connecter {
             Address::Tcp(tcp) => {
                 self.state = State::Resolving;
                 let (handle, token) = (kit.handle.clone(), self.me.token);
-                kit.resolver.resolve_pair(tcp, self.port.options().transport.ipv6, move |resolved| {
-                    handle.order(Order::Resolved { token, resolved });
-                });
+                kit.resolver.resolve_pair(
+                    tcp,
+                    self.port.options().transport.ipv6,
+                    move |resolved| {
+                        handle.order(Order::Resolved { token, resolved });
+                    },
+                );
                 Fate::Rests
             }
-            Address::Ipc(ipc) => match transport::ipc::connect(ipc, &self.port.options().transport) {
-                Ok(stream) => self.dialed(stream, self.endpoint.to_string(), VecDeque::new(), None, kit),
+            Address::Ipc(ipc) => match transport::ipc::connect(ipc, &self.port.options().transport)
+            {
+                Ok(stream) => self.dialed(
+                    stream,
+                    self.endpoint.to_string(),
+                    VecDeque::new(),
+                    None,
+                    kit,
+                ),
                 Err(error) => self.failed(&self.endpoint.to_string(), &error, kit),
             },
             // The sockets are joined without an I/O thread.
@@ -127,8 +147,12 @@ impl Connecter {
                 Err(error) => failure = Some((address.to_string(), error)),
             }
         }
-        let (address, error) = failure
-            .unwrap_or_else(|| (self.endpoint.to_string(), io::Error::new(io::ErrorKind::NotFound, "no address")));
+        let (address, error) = failure.unwrap_or_else(|| {
+            (
+                self.endpoint.to_string(),
+                io::Error::new(io::ErrorKind::NotFound, "no address"),
+            )
+        });
         self.failed(&address, &error, kit)
     }
 
@@ -143,9 +167,19 @@ impl Connecter {
         if let Err(error) = super::register(kit, &mut stream, self.me.token) {
             return self.failed(&address, &error, kit);
         }
-        let limit = self.port.options().connect_timeout.and_then(|limit| kit.now.checked_add(limit));
+        let limit = self
+            .port
+            .options()
+            .connect_timeout
+            .and_then(|limit| kit.now.checked_add(limit));
         let limit = limit.map(|at| kit.timers.set(at, self.me.token));
-        self.state = State::Dialing { stream, address, rest, source, limit };
+        self.state = State::Dialing {
+            stream,
+            address,
+            rest,
+            source,
+            limit,
+        };
         Fate::Rests
     }
 
@@ -157,13 +191,24 @@ impl Connecter {
         match stream.finish_connect() {
             Ok(false) => Fate::Rests,
             Ok(true) => {
-                if let State::Dialing { stream, address, limit, .. } =
-                    std::mem::replace(&mut self.state, State::Waiting(None))
+                if let State::Dialing {
+                    stream,
+                    address,
+                    limit,
+                    ..
+                } = std::mem::replace(&mut self.state, State::Waiting(None))
                 {
                     kit.timers.cancel(limit);
                     let transmit = std::mem::take(&mut self.transmit);
-                    let session =
-                        Session::new(stream, address, &self.port, self.kept.clone(), transmit, &self.me, kit);
+                    let session = Session::new(
+                        stream,
+                        address,
+                        &self.port,
+                        self.kept.clone(),
+                        transmit,
+                        &self.me,
+                        kit,
+                    );
                     self.state = State::Talking(Box::new(session));
                 }
                 // The greeting goes out at once.
@@ -176,7 +221,13 @@ impl Connecter {
     /// This address does not answer: the next, or all over again later.
     fn dial_failed(&mut self, error: io::Error, kit: &mut Kit<'_>) -> Fate {
         match std::mem::replace(&mut self.state, State::Waiting(None)) {
-            State::Dialing { mut stream, address, rest, source, limit } => {
+            State::Dialing {
+                mut stream,
+                address,
+                rest,
+                source,
+                limit,
+            } => {
                 kit.timers.cancel(limit);
                 let _ = kit.registry.deregister(&mut stream);
                 drop(stream);
@@ -201,7 +252,12 @@ impl Connecter {
         }
         match self.backoff.next_wait() {
             Some(wait) => {
-                log::log!(level, "{}: {why}; next attempt in {}", self.endpoint, crate::error::millis(wait));
+                log::log!(
+                    level,
+                    "{}: {why}; next attempt in {}",
+                    self.endpoint,
+                    crate::error::millis(wait)
+                );
                 self.state = State::Waiting(Some(kit.timers.set(kit.now + wait, self.me.token)));
                 Fate::Rests
             }
@@ -272,9 +328,9 @@ impl Connecter {
         }
         match &self.state {
             State::Waiting(Some(retry)) if *retry == timer => self.dial(kit),
-            State::Dialing { limit: Some(limit), .. } if *limit == timer => {
-                self.dial_failed(io::Error::from(io::ErrorKind::TimedOut), kit)
-            }
+            State::Dialing {
+                limit: Some(limit), ..
+            } if *limit == timer => self.dial_failed(io::Error::from(io::ErrorKind::TimedOut), kit),
             State::Talking(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
             State::Talking(session) if session.is_overdue(timer) => {
                 let limit = self.port.options().handshake_timeout.unwrap_or_default();
@@ -291,9 +347,13 @@ impl Connecter {
         match &self.state {
             State::Talking(session) if session.is_established() => session.may_close(),
             State::Talking(_) => self.kept.as_ref().is_none_or(|ends| {
-                ends.outbound.as_ref().is_none_or(|lane| lane.queued().is_none())
+                ends.outbound
+                    .as_ref()
+                    .is_none_or(|lane| lane.queued().is_none())
             }),
-            _ => self.transmit.is_done(self.kept.as_ref().and_then(|ends| ends.outbound.as_deref())),
+            _ => self
+                .transmit
+                .is_done(self.kept.as_ref().and_then(|ends| ends.outbound.as_deref())),
         }
     }
 
@@ -318,7 +378,9 @@ impl Connecter {
         match std::mem::replace(&mut self.state, State::Waiting(None)) {
             State::Waiting(timer) => kit.timers.cancel(timer),
             State::Resolving => {}
-            State::Dialing { mut stream, limit, .. } => {
+            State::Dialing {
+                mut stream, limit, ..
+            } => {
                 kit.timers.cancel(limit);
                 let _ = kit.registry.deregister(&mut stream);
             }

@@ -43,8 +43,18 @@ impl Listener {
         token: Token,
         kit: &mut Kit<'_>,
     ) -> io::Result<Self> {
-        kit.registry.register(&mut listener, super::mio_token(token), mio::Interest::READABLE)?;
-        Ok(Self { listener, port, token, pending: 0, rest: None })
+        kit.registry.register(
+            &mut listener,
+            super::mio_token(token),
+            mio::Interest::READABLE,
+        )?;
+        Ok(Self {
+            listener,
+            port,
+            token,
+            pending: 0,
+            rest: None,
+        })
     }
 
     pub(super) fn port(&self) -> &Arc<dyn Port> {
@@ -62,14 +72,21 @@ impl Listener {
     }
 
     /// Accepts what is there.
-    pub(super) fn accept(&mut self, kit: &mut Kit<'_>, accepted: &mut Vec<(Stream, String)>) -> Fate {
+    pub(super) fn accept(
+        &mut self,
+        kit: &mut Kit<'_>,
+        accepted: &mut Vec<(Stream, String)>,
+    ) -> Fate {
         if self.rest.is_some() {
             return Fate::Rests;
         }
         for _ in 0..ACCEPT_BUDGET {
             match self.listener.accept() {
                 Ok((stream, peer)) if self.pending >= PENDING_MAX => {
-                    log::warn!("{}: {peer} refused, {PENDING_MAX} handshakes are under way", self.endpoint());
+                    log::warn!(
+                        "{}: {peer} refused, {PENDING_MAX} handshakes are under way",
+                        self.endpoint()
+                    );
                     drop(stream);
                 }
                 Ok(connection) => {
@@ -121,10 +138,21 @@ impl Accepted {
         handle: &Arc<Handle>,
         kit: &mut Kit<'_>,
     ) -> io::Result<Self> {
-        let me = Target { owner: handle.clone(), token };
+        let me = Target {
+            owner: handle.clone(),
+            token,
+        };
         super::register(kit, &mut stream, token)?;
         log::debug!("{}: accepted {peer}", listener.endpoint());
-        let session = Session::new(stream, peer, &listener.port, None, Transmit::default(), &me, kit);
+        let session = Session::new(
+            stream,
+            peer,
+            &listener.port,
+            None,
+            Transmit::default(),
+            &me,
+            kit,
+        );
         Ok(Self {
             session: Some(session),
             port: listener.port.clone(),
@@ -201,7 +229,12 @@ impl Accepted {
     pub(super) fn end(&mut self, end: End, kit: &mut Kit<'_>) -> Fate {
         if let Some(session) = self.session.take() {
             kit.timers.cancel(self.linger.take());
-            log::log!(end.level(), "{}: connection with {} ended: {end}", self.endpoint, session.peer());
+            log::log!(
+                end.level(),
+                "{}: connection with {} ended: {end}",
+                self.endpoint,
+                session.peer()
+            );
             let joined = session.is_established();
             let (ends, mut transmit) = session.dismantle(kit);
             if let Some(ends) = ends {

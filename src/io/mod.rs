@@ -52,7 +52,11 @@ fn token_of(token: mio::Token) -> Token {
 
 /// Registers a stream for both directions: readiness that nobody waits for costs nothing.
 fn register(kit: &mut Kit<'_>, stream: &mut Stream, token: Token) -> std::io::Result<()> {
-    kit.registry.register(stream, mio_token(token), mio::Interest::READABLE | mio::Interest::WRITABLE)
+    kit.registry.register(
+        stream,
+        mio_token(token),
+        mio::Interest::READABLE | mio::Interest::WRITABLE,
+    )
 }
 
 /// Opens once, for whoever waits.

@@ -7,9 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::connecter::{Connecter, Resolved};
+use super::connecter::Connecter;
 use super::listener::{Accepted, Listener};
-use super::resolve::Resolver;
+use super::resolve::{Resolved, Resolver};
 use super::session::End;
 use super::timers::{Timer, Timers};
 use super::{Handle, Latch};
@@ -26,17 +26,37 @@ const EVENTS: usize = 256;
 /// What an I/O thread is told to do.
 pub(crate) enum Order {
     /// Accept connections for a socket.
-    Listen { token: Token, listener: transport::Listener, port: Arc<dyn Port> },
+    Listen {
+        token: Token,
+        listener: transport::Listener,
+        port: Arc<dyn Port>,
+    },
     /// Keep an endpoint connected; `ends` is the pipe that outlives its connections.
-    Connect { token: Token, endpoint: Endpoint, port: Arc<dyn Port>, ends: Option<WireEnds> },
+    Connect {
+        token: Token,
+        endpoint: Endpoint,
+        port: Arc<dyn Port>,
+        ends: Option<WireEnds>,
+    },
     /// What a connecter's name was resolved to.
     Resolved { token: Token, resolved: Resolved },
     /// Close a listener and let go of what it accepted; the latch opens when the address is free.
-    Unlisten { token: Token, deadline: Option<Instant>, done: Arc<Latch> },
+    Unlisten {
+        token: Token,
+        deadline: Option<Instant>,
+        done: Arc<Latch>,
+    },
     /// Let go of a connecting endpoint.
-    Disconnect { token: Token, deadline: Option<Instant>, done: Arc<Latch> },
+    Disconnect {
+        token: Token,
+        deadline: Option<Instant>,
+        done: Arc<Latch>,
+    },
     /// Let go of everything of a socket, and tell it when that is done.
-    CloseSocket { port: Arc<dyn Port>, deadline: Option<Instant> },
+    CloseSocket {
+        port: Arc<dyn Port>,
+        deadline: Option<Instant>,
+    },
 }
 
 /// Whether one of the things served has more to do.
@@ -57,9 +77,9 @@ pub(super) struct Kit<'a> {
 }
 
 enum Slot {
-    Listener(Listener),
-    Accepted(Accepted),
-    Connecter(Connecter),
+    Listener(Box<Listener>),
+    Accepted(Box<Accepted>),
+    Connecter(Box<Connecter>),
 }
 
 /// One socket, as far as this reactor serves it.
@@ -112,7 +132,9 @@ impl Reactor {
     /// Runs one turn: sleeps until there is something to do, and does it.
     pub(super) fn turn(&mut self) {
         self.sleep();
-        self.handle.mailbox().collect(&mut self.ready, &mut self.orders);
+        self.handle
+            .mailbox()
+            .collect(&mut self.ready, &mut self.orders);
         let now = Instant::now();
 
         let mut orders = std::mem::take(&mut self.orders);
@@ -146,7 +168,9 @@ impl Reactor {
         let timeout = if !self.again.is_empty() || !self.handle.mailbox().fall_asleep() {
             Some(std::time::Duration::ZERO)
         } else {
-            self.timers.next().map(|at| at.saturating_duration_since(now()))
+            self.timers
+                .next()
+                .map(|at| at.saturating_duration_since(now()))
         };
         if let Err(error) = self.poll.poll(&mut self.events, timeout)
             && error.kind() != io::ErrorKind::Interrupted
@@ -214,12 +238,15 @@ impl Reactor {
             match Accepted::start(connection, listener, child, &self.handle, &mut kit) {
                 Ok(accepted) => {
                     let socket = accepted.socket();
-                    self.insert(child, socket, Slot::Accepted(accepted));
+                    self.insert(child, socket, Slot::Accepted(Box::new(accepted)));
                     self.drive(child, now);
                 }
                 Err(error) => {
                     listener.on_child_settled();
-                    log::warn!("{}: cannot serve an accepted connection: {error}", listener.endpoint());
+                    log::warn!(
+                        "{}: cannot serve an accepted connection: {error}",
+                        listener.endpoint()
+                    );
                 }
             }
         }
@@ -228,7 +255,11 @@ impl Reactor {
 
     fn execute(&mut self, order: Order, now: Instant) {
         match order {
-            Order::Listen { token, listener, port } => {
+            Order::Listen {
+                token,
+                listener,
+                port,
+            } => {
                 let socket = port.id();
                 let mut kit = Kit {
                     registry: self.poll.registry(),
@@ -239,17 +270,29 @@ impl Reactor {
                 };
                 match Listener::start(listener, port, token, &mut kit) {
                     Ok(listener) => {
-                        self.insert(token, socket, Slot::Listener(listener));
+                        self.insert(token, socket, Slot::Listener(Box::new(listener)));
                         // Whoever came before the registration causes no event.
                         self.drive(token, now);
                     }
                     Err(error) => log::error!("cannot serve a listener: {error}"),
                 }
             }
-            Order::Connect { token, endpoint, port, ends } => {
-                let me = Target { owner: self.handle.clone(), token };
+            Order::Connect {
+                token,
+                endpoint,
+                port,
+                ends,
+            } => {
+                let me = Target {
+                    owner: self.handle.clone(),
+                    token,
+                };
                 let connecter = Connecter::new(endpoint, port, ends, me);
-                self.insert(token, connecter.socket(), Slot::Connecter(connecter));
+                self.insert(
+                    token,
+                    connecter.socket(),
+                    Slot::Connecter(Box::new(connecter)),
+                );
                 let fate = self.step(token, now, |slot, kit| match slot {
                     Slot::Connecter(connecter) => connecter.dial(kit),
                     _ => Fate::Rests,
@@ -263,7 +306,11 @@ impl Reactor {
                 });
                 self.settle(token, fate, now);
             }
-            Order::Unlisten { token, deadline, done } => {
+            Order::Unlisten {
+                token,
+                deadline,
+                done,
+            } => {
                 let children: Vec<Token> = self
                     .slots
                     .iter()
@@ -276,7 +323,11 @@ impl Reactor {
                     self.stop(child, deadline, now);
                 }
             }
-            Order::Disconnect { token, deadline, done } => {
+            Order::Disconnect {
+                token,
+                deadline,
+                done,
+            } => {
                 self.stop(token, deadline, now);
                 done.open();
             }
@@ -288,7 +339,10 @@ impl Reactor {
         let Some(served) = self.sockets.get_mut(&port.id()) else {
             return port.links_closed(Unsent::default());
         };
-        served.closing = Some(Closing { port, unsent: Unsent::default() });
+        served.closing = Some(Closing {
+            port,
+            unsent: Unsent::default(),
+        });
         let mut tokens: Vec<Token> = served.tokens.iter().copied().collect();
         // Listeners first, so that nobody comes in any more.
         tokens.sort_by_key(|token| !matches!(self.slots.get(token), Some(Slot::Listener(_))));
@@ -305,7 +359,12 @@ impl Reactor {
     }
 
     /// Lets one step of a slot run. Should it panic, that costs this slot only.
-    fn step(&mut self, token: Token, now: Instant, step: impl FnOnce(&mut Slot, &mut Kit<'_>) -> Fate) -> Fate {
+    fn step(
+        &mut self,
+        token: Token,
+        now: Instant,
+        step: impl FnOnce(&mut Slot, &mut Kit<'_>) -> Fate,
+    ) -> Fate {
         let Some(slot) = self.slots.get_mut(&token) else {
             return Fate::Rests;
         };
@@ -332,7 +391,11 @@ impl Reactor {
             Slot::Connecter(connecter) => connecter.stop(deadline, kit),
         });
         // What lingers is driven once more: its pipe may have ended without anything in it.
-        let fate = if fate == Fate::Rests { Fate::Again } else { fate };
+        let fate = if fate == Fate::Rests {
+            Fate::Again
+        } else {
+            fate
+        };
         self.settle(token, fate, now);
     }
 
@@ -398,12 +461,16 @@ impl Reactor {
     /// Ends everything: the thread is about to go.
     pub(super) fn shut_down(&mut self) {
         let now = Instant::now();
-        self.handle.mailbox().collect(&mut self.ready, &mut self.orders);
+        self.handle
+            .mailbox()
+            .collect(&mut self.ready, &mut self.orders);
         for order in std::mem::take(&mut self.orders) {
             match order {
                 Order::CloseSocket { .. } => self.execute(order, now),
                 Order::Unlisten { done, .. } | Order::Disconnect { done, .. } => done.open(),
-                Order::Connect { ends: Some(ends), .. } => {
+                Order::Connect {
+                    ends: Some(ends), ..
+                } => {
                     super::session::end_pipe(&ends, &mut super::transmit::Transmit::default());
                 }
                 _ => {}

@@ -148,7 +148,10 @@ impl Receive {
                         connection.recycle(buffer);
                     }
                 }
-                None => log::debug!("{} messages to a socket that does not receive were discarded", load.messages),
+                None => log::debug!(
+                    "{} messages to a socket that does not receive were discarded",
+                    load.messages
+                ),
             }
             // Nobody takes them any more: the socket is closed.
             self.staged.clear();
@@ -160,8 +163,14 @@ impl Receive {
 /// How much of the queue a run takes up.
 fn load_of(item: &Item) -> Load {
     match item {
-        Item::Chunk(chunk) => Load { messages: chunk.messages(), bytes: chunk.bytes() },
-        Item::Message(message) => Load { messages: 1, bytes: message.byte_len() },
+        Item::Chunk(chunk) => Load {
+            messages: chunk.messages(),
+            bytes: chunk.bytes(),
+        },
+        Item::Message(message) => Load {
+            messages: 1,
+            bytes: message.byte_len(),
+        },
         Item::Subscription { .. } => Load::NONE,
     }
 }

@@ -21,7 +21,11 @@ pub(super) struct Backoff {
 impl Backoff {
     pub(super) fn new(policy: Reconnect) -> Self {
         let seed = RandomState::new().hash_one(0);
-        Self { policy, interval: policy.interval.unwrap_or_default(), random: seed }
+        Self {
+            policy,
+            interval: policy.interval.unwrap_or_default(),
+            random: seed,
+        }
     }
 
     /// The wait before the next attempt; `None` if there is to be none.
@@ -60,7 +64,10 @@ mod tests {
     }
 
     fn backoff(interval: u64, max: u64) -> Backoff {
-        Backoff::new(Reconnect { interval: Some(ms(interval)), max: ms(max) })
+        Backoff::new(Reconnect {
+            interval: Some(ms(interval)),
+            max: ms(max),
+        })
     }
 
     #[test]
@@ -95,17 +102,25 @@ mod tests {
 
     #[test]
     fn no_interval_means_never() {
-        let mut backoff = Backoff::new(Reconnect { interval: None, max: ms(1000) });
+        let mut backoff = Backoff::new(Reconnect {
+            interval: None,
+            max: ms(1000),
+        });
         assert_eq!(backoff.next_wait(), None);
     }
 
     #[test]
     fn waits_are_spread_over_the_interval() {
         let mut backoff = backoff(1000, 0);
-        let waits: Vec<u128> = (0..1000).map(|_| backoff.next_wait().unwrap().as_millis()).collect();
+        let waits: Vec<u128> = (0..1000)
+            .map(|_| backoff.next_wait().unwrap().as_millis())
+            .collect();
         for tenth in 0..10 {
             let inside = waits.iter().filter(|&&w| w / 100 == tenth).count();
-            assert!((50..200).contains(&inside), "{inside} of 1000 in tenth {tenth}");
+            assert!(
+                (50..200).contains(&inside),
+                "{inside} of 1000 in tenth {tenth}"
+            );
         }
     }
 }

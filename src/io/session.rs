@@ -90,7 +90,9 @@ impl Session {
             max_frames: options.max_frames,
             ..Config::new(port.socket_type())
         });
-        let limit = options.handshake_timeout.and_then(|limit| kit.now.checked_add(limit));
+        let limit = options
+            .handshake_timeout
+            .and_then(|limit| kit.now.checked_add(limit));
         Self {
             stream,
             connection,
@@ -116,7 +118,8 @@ impl Session {
 
     /// How long the peer has been one.
     pub(super) fn lived(&self, now: Instant) -> Option<Duration> {
-        self.established.map(|since| now.saturating_duration_since(since))
+        self.established
+            .map(|since| now.saturating_duration_since(since))
     }
 
     pub(super) fn on_event(&mut self, event: &mio::event::Event) {
@@ -154,7 +157,12 @@ impl Session {
     }
 
     /// Moves what can be moved, both ways.
-    pub(super) fn drive(&mut self, port: &Arc<dyn Port>, me: &Target, kit: &mut Kit<'_>) -> Result<Pace, End> {
+    pub(super) fn drive(
+        &mut self,
+        port: &Arc<dyn Port>,
+        me: &Target,
+        kit: &mut Kit<'_>,
+    ) -> Result<Pace, End> {
         let mut wakes = Wakes::new();
         let result = self.step(port, me, kit, &mut wakes);
         wakes.fire();
@@ -174,7 +182,9 @@ impl Session {
     ) -> Result<Pace, End> {
         loop {
             let inbound = self.ends.as_ref().and_then(|ends| ends.inbound.as_ref());
-            let got = self.receive.pump(&mut self.stream, &mut self.connection, inbound, wakes);
+            let got = self
+                .receive
+                .pump(&mut self.stream, &mut self.connection, inbound, wakes);
             match got {
                 Err(broken) => return Err(self.broken(broken)),
                 Ok(Got::Ready(hello)) => {
@@ -211,7 +221,10 @@ impl Session {
             return Ok(Sent::Blocked);
         }
         let outbound = self.ends.as_ref().and_then(|ends| ends.outbound.as_deref());
-        match self.transmit.pump(&mut self.stream, &mut self.connection, outbound, wakes) {
+        match self
+            .transmit
+            .pump(&mut self.stream, &mut self.connection, outbound, wakes)
+        {
             Ok(sent) => {
                 self.blocked = sent == Sent::Blocked;
                 Ok(sent)
@@ -239,7 +252,12 @@ impl Session {
             self.ends = Some(port.clone().open_wire(me.clone()).map_err(End::Refused)?);
         }
         self.established = Some(kit.now);
-        log::debug!("{}: ready with a {} that speaks ZMTP {:?}", self.peer, hello.socket_type, hello.version);
+        log::debug!(
+            "{}: ready with a {} that speaks ZMTP {:?}",
+            self.peer,
+            hello.socket_type,
+            hello.version
+        );
         port.peer_joined();
         Ok(())
     }
@@ -305,12 +323,18 @@ impl fmt::Display for End {
         match self {
             Self::Flushed => f.write_str("everything is sent"),
             Self::PeerClosed(Eof::AtBorder) => f.write_str("the peer closed it"),
-            Self::PeerClosed(Eof::InMessage) => f.write_str("the peer closed it in the middle of a message"),
-            Self::PeerClosed(Eof::InHandshake) => f.write_str("the peer closed it before the handshake was complete"),
+            Self::PeerClosed(Eof::InMessage) => {
+                f.write_str("the peer closed it in the middle of a message")
+            }
+            Self::PeerClosed(Eof::InHandshake) => {
+                f.write_str("the peer closed it before the handshake was complete")
+            }
             Self::Io(error) => write!(f, "{error}"),
             Self::Protocol(error) => write!(f, "{error}"),
             Self::Refused(refused) => write!(f, "refused: {refused}"),
-            Self::Handshake(limit) => write!(f, "no handshake within {}", crate::error::millis(*limit)),
+            Self::Handshake(limit) => {
+                write!(f, "no handshake within {}", crate::error::millis(*limit))
+            }
             Self::Stopped => f.write_str("the socket let go of it"),
             Self::Panicked => f.write_str("an internal error (this is a bug in zocket)"),
         }

@@ -29,17 +29,22 @@ pub(crate) struct IoThreads {
 
 impl IoThreads {
     pub(crate) fn start(count: usize, name: &str) -> io::Result<Self> {
-        let started =
-            Self { handles: Vec::new(), threads: Mutex::new(Vec::new()), next: AtomicU64::new(0) };
+        let started = Self {
+            handles: Vec::new(),
+            threads: Mutex::new(Vec::new()),
+            next: AtomicU64::new(0),
+        };
         (0..count).try_fold(started, |mut started, n| {
             // Should one fail to start, those before it are stopped by the drop of `started`.
             let poll = mio::Poll::new()?;
             let handle = Arc::new(Handle::new(mio::Waker::new(poll.registry(), super::WAKER)?));
             let turn = Turn::new(Reactor::new(poll, handle.clone()), handle.clone());
-            let thread = thread::Builder::new().name(format!("{name}-{n}")).spawn(move || {
-                ON_IO_THREAD.set(true);
-                turn.run();
-            })?;
+            let thread = thread::Builder::new()
+                .name(format!("{name}-{n}"))
+                .spawn(move || {
+                    ON_IO_THREAD.set(true);
+                    turn.run();
+                })?;
             started.handles.push(handle);
             started.threads.lock().push(thread);
             Ok(started)

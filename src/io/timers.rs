@@ -21,7 +21,10 @@ pub(super) struct Timers {
 
 impl Timers {
     pub(super) fn set(&mut self, at: Instant, token: Token) -> Timer {
-        let timer = Timer { at, number: self.next };
+        let timer = Timer {
+            at,
+            number: self.next,
+        };
         self.next += 1;
         self.queue.insert(timer, token);
         timer
@@ -41,7 +44,11 @@ impl Timers {
 
     /// Takes the next one that is due.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<(Timer, Token)> {
-        if self.next()? > now { None } else { self.queue.pop_first() }
+        if self.next()? > now {
+            None
+        } else {
+            self.queue.pop_first()
+        }
     }
 }
 

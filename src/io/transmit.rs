@@ -15,7 +15,7 @@ const BUDGET: usize = 4 << 20;
 /// reference, and a small array on the stack.
 const SLICES: usize = 64;
 
-/// Batches whose memory is kept for the next; a larger one is given back when the pipe runs idle.
+/// Memory of a batch that is kept for the next even if that one needed less.
 const KEPT: usize = 64 << 10;
 
 /// The sending half of a session; outlives it where the queue does.
@@ -25,6 +25,8 @@ pub(super) struct Transmit {
     batch: Wire,
     /// Written whole, its credit not yet returned.
     written: Load,
+    /// About the largest batch of late; what is kept of its memory follows it down slowly.
+    largest: usize,
     /// Something was written to this connection.
     has_written: bool,
 }
@@ -79,9 +81,11 @@ impl Transmit {
                 return Ok(Sent::Ended);
             }
             if !taken.got {
-                self.batch.shrink(KEPT);
+                // As much as the traffic of late needs: giving back more would cost growing again.
+                self.batch.shrink(KEPT.max(2 * self.largest));
                 return Ok(Sent::Idle);
             }
+            self.largest = self.batch.len().max(self.largest - self.largest / 16);
         }
     }
 
@@ -93,7 +97,10 @@ impl Transmit {
         if n > 0 {
             self.has_written = true;
             let done = self.batch.advance(n);
-            self.written += Load { messages: done.messages, bytes: done.bytes };
+            self.written += Load {
+                messages: done.messages,
+                bytes: done.bytes,
+            };
         }
         Ok(n)
     }
@@ -130,7 +137,8 @@ impl Transmit {
 
     /// Whether nothing is left to be written.
     pub(super) fn is_done(&self, lane: Option<&Lane<Wire>>) -> bool {
-        self.batch.is_empty() && lane.is_none_or(|lane| lane.queued().messages <= self.written.messages)
+        self.batch.is_empty()
+            && lane.is_none_or(|lane| lane.queued().messages <= self.written.messages)
     }
 }
 

@@ -19,7 +19,10 @@ pub(crate) struct Handle {
 
 impl Handle {
     pub(super) fn new(waker: mio::Waker) -> Self {
-        Self { mailbox: Mailbox::new(), waker }
+        Self {
+            mailbox: Mailbox::new(),
+            waker,
+        }
     }
 
     /// Gives an order; `false` if the reactor has ended.
@@ -67,7 +70,10 @@ pub(super) struct Turn {
 
 impl Turn {
     pub(super) fn new(reactor: Reactor, handle: Arc<Handle>) -> Self {
-        Self { reactor: Mutex::new(reactor), handle }
+        Self {
+            reactor: Mutex::new(reactor),
+            handle,
+        }
     }
 
     /// Runs turns until the reactor is stopped.

@@ -10,7 +10,10 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) const NONE: Self = Self { messages: 0, bytes: 0 };
+    pub(crate) const NONE: Self = Self {
+        messages: 0,
+        bytes: 0,
+    };
 
     pub(crate) fn is_none(self) -> bool {
         self == Self::NONE
@@ -44,7 +47,11 @@ pub(crate) struct Limits {
 impl Limits {
     /// The limit of an inproc pipe: what both sides grant together, unlimited if either is.
     pub(crate) fn joined(sender: usize, receiver: usize) -> Self {
-        let messages = if sender == 0 || receiver == 0 { 0 } else { sender.saturating_add(receiver) };
+        let messages = if sender == 0 || receiver == 0 {
+            0
+        } else {
+            sender.saturating_add(receiver)
+        };
         Self { messages }
     }
 }
@@ -58,7 +65,10 @@ pub(super) struct Credit {
 
 impl Credit {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { queued: Load::NONE, limits }
+        Self {
+            queued: Load::NONE,
+            limits,
+        }
     }
 
     /// Whether one more message would be over the limit.
@@ -104,7 +114,10 @@ impl Credit {
 mod tests {
     use super::*;
 
-    const ONE: Load = Load { messages: 1, bytes: 5 };
+    const ONE: Load = Load {
+        messages: 1,
+        bytes: 5,
+    };
 
     #[test]
     fn full_at_exactly_the_limit_and_relieved_at_half() {
@@ -118,13 +131,22 @@ mod tests {
         assert!(!credit.is_full() && !credit.is_relieved());
         credit.give_back(ONE);
         assert!(credit.is_relieved());
-        assert_eq!(credit.queued(), Load { messages: 2, bytes: 10 });
+        assert_eq!(
+            credit.queued(),
+            Load {
+                messages: 2,
+                bytes: 10
+            }
+        );
     }
 
     #[test]
     fn zero_is_unlimited() {
         let mut credit = Credit::new(Limits { messages: 0 });
-        credit.add(Load { messages: 1 << 40, bytes: 0 });
+        credit.add(Load {
+            messages: 1 << 40,
+            bytes: 0,
+        });
         assert!(!credit.is_full() && credit.is_relieved());
     }
 
@@ -132,8 +154,14 @@ mod tests {
     fn a_step_never_leaves_a_full_writer_unrelieved() {
         for limit in 1..100 {
             let mut credit = Credit::new(Limits { messages: limit });
-            credit.add(Load { messages: limit, bytes: 0 });
-            credit.give_back(Load { messages: credit.step(), bytes: 0 });
+            credit.add(Load {
+                messages: limit,
+                bytes: 0,
+            });
+            credit.give_back(Load {
+                messages: credit.step(),
+                bytes: 0,
+            });
             assert!(credit.is_relieved(), "limit {limit}");
         }
     }

@@ -119,7 +119,12 @@ impl<B: Batch> Lane<B> {
 
     /// Lets in what has arrived already, whatever the limit; `true` if the lane is full now, and
     /// the writer will be told when there is room. `None`: the taker is gone.
-    pub(crate) fn deposit(&self, load: Load, wakes: &mut Wakes, put: impl FnOnce(&mut B)) -> Option<bool> {
+    pub(crate) fn deposit(
+        &self,
+        load: Load,
+        wakes: &mut Wakes,
+        put: impl FnOnce(&mut B),
+    ) -> Option<bool> {
         let mut state = self.state.lock();
         if state.taker_ended {
             return None;
@@ -137,11 +142,6 @@ impl<B: Batch> Lane<B> {
         let full = !state.taker_ended && state.credit.is_full();
         state.writer_waits |= full;
         full
-    }
-
-    /// Whether the taker is gone for good.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.state.lock().taker_ended
     }
 
     /// Says that nothing more will be written. What is there can still be taken.
@@ -165,7 +165,10 @@ impl<B: Batch> Lane<B> {
     /// there it stays as it is.
     #[inline]
     pub(crate) fn take(&self, emptied: &mut B, worked_off: Load, wakes: &mut Wakes) -> Taken {
-        debug_assert!(emptied.is_empty(), "a batch is worked off before the next is taken");
+        debug_assert!(
+            emptied.is_empty(),
+            "a batch is worked off before the next is taken"
+        );
         let mut state = self.state.lock();
         state.credit.give_back(worked_off);
         if state.writer_waits {
@@ -177,7 +180,11 @@ impl<B: Batch> Lane<B> {
         } else {
             state.taker_idle = true;
         }
-        Taken { got, step: state.credit.step(), ended: !got && state.writer_ended }
+        Taken {
+            got,
+            step: state.credit.step(),
+            ended: !got && state.writer_ended,
+        }
     }
 
     /// Gives back what was worked off, while the rest of the batch is still in hand.

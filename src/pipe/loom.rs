@@ -19,7 +19,10 @@ impl Post for Sleeper {
 }
 
 fn target(parker: &Arc<Parker>) -> Target {
-    Target { owner: Arc::new(Sleeper(parker.clone())), token: 0 }
+    Target {
+        owner: Arc::new(Sleeper(parker.clone())),
+        token: 0,
+    }
 }
 
 type TestLane = Lane<std::collections::VecDeque<crate::message::Message>>;
@@ -30,7 +33,9 @@ fn lane(limit: usize) -> Arc<TestLane> {
 
 fn write(lane: &TestLane, text: &'static str) -> Result<(), Refusal> {
     let mut wakes = Wakes::new();
-    let outcome = lane.admit().map(|room| room.append(1, &mut wakes, |batch| batch.push_back(text.into())));
+    let outcome = lane
+        .admit()
+        .map(|room| room.append(1, &mut wakes, |batch| batch.push_back(text.into())));
     wakes.fire();
     outcome
 }
@@ -74,7 +79,10 @@ fn take(lane: &TestLane, most: usize) -> (Vec<String>, Load) {
             me.park(None);
         }
         for message in batch.drain(..) {
-            read += Load { messages: 1, bytes: 1 };
+            read += Load {
+                messages: 1,
+                bytes: 1,
+            };
             all.push(message.first().to_str().unwrap().to_owned());
         }
     }
@@ -156,7 +164,14 @@ fn loom_both_end_at_once() {
         let mut wakes = Wakes::new();
         let lost = lane.end_taking(Load::NONE, &mut wakes);
         wakes.fire();
-        assert_eq!(lost.messages, if writer.join().unwrap() == 1 { lost.messages } else { 0 });
+        assert_eq!(
+            lost.messages,
+            if writer.join().unwrap() == 1 {
+                lost.messages
+            } else {
+                0
+            }
+        );
         assert!(lane.queued().is_none());
     });
 }

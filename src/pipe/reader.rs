@@ -51,7 +51,11 @@ pub(crate) enum Reading {
 
 impl Reader {
     pub(crate) fn new(inlet: Inlet) -> Self {
-        Self { inlet, read: Load::NONE, step: 0 }
+        Self {
+            inlet,
+            read: Load::NONE,
+            step: 0,
+        }
     }
 
     /// The next message. Takes the lane's lock only when all that was taken before is read.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Load;
 use super::lane::{Lane, Refusal};
 use super::run::Values;
-use super::{Limits, Load};
 use crate::message::Message;
 use crate::signal::{Target, Wakes};
 use crate::zmtp::{Wire, encode};
@@ -29,7 +29,11 @@ impl Writer {
 
     /// Queues the message, or gives it back with the reason why not.
     #[inline]
-    pub(crate) fn write(&mut self, message: Message, wakes: &mut Wakes) -> Result<(), (Message, Refusal)> {
+    pub(crate) fn write(
+        &mut self,
+        message: Message,
+        wakes: &mut Wakes,
+    ) -> Result<(), (Message, Refusal)> {
         match &self.outlet {
             Outlet::Wire(lane) => match lane.admit() {
                 Ok(admission) => {
@@ -40,19 +44,13 @@ impl Writer {
             },
             Outlet::Values(lane) => match lane.admit() {
                 Ok(admission) => {
-                    admission.append(message.byte_len(), wakes, |values| values.push_back(message));
+                    admission.append(message.byte_len(), wakes, |values| {
+                        values.push_back(message)
+                    });
                     Ok(())
                 }
                 Err(refusal) => Err((message, refusal)),
             },
-        }
-    }
-
-    /// Whether nobody will ever take what is written.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        match &self.outlet {
-            Outlet::Wire(lane) => lane.is_abandoned(),
-            Outlet::Values(lane) => lane.is_abandoned(),
         }
     }
 
@@ -67,13 +65,6 @@ impl Writer {
         match &self.outlet {
             Outlet::Wire(lane) => lane.set_writer(owner),
             Outlet::Values(lane) => lane.set_writer(owner),
-        }
-    }
-
-    pub(crate) fn set_limits(&self, limits: Limits, wakes: &mut Wakes) {
-        match &self.outlet {
-            Outlet::Wire(lane) => lane.set_limits(limits, wakes),
-            Outlet::Values(lane) => lane.set_limits(limits, wakes),
         }
     }
 

@@ -24,7 +24,12 @@ pub(crate) struct Active<T> {
 
 impl<T> Active<T> {
     pub(crate) fn new() -> Self {
-        Self { entries: Vec::new(), places: HashMap::new(), active: 0, current: 0 }
+        Self {
+            entries: Vec::new(),
+            places: HashMap::new(),
+            active: 0,
+            current: 0,
+        }
     }
 
     /// Adds an entry at the end of the active ones.
@@ -116,7 +121,9 @@ impl<T> Active<T> {
         self.places.clear();
         self.active = 0;
         self.current = 0;
-        std::mem::take(&mut self.entries).into_iter().map(|(_, entry)| entry)
+        std::mem::take(&mut self.entries)
+            .into_iter()
+            .map(|(_, entry)| entry)
     }
 
     fn swap_places(&mut self, a: usize, b: usize) {

@@ -16,7 +16,9 @@ pub(crate) struct FairQueue {
 
 impl FairQueue {
     pub(crate) fn new() -> Self {
-        Self { readers: Active::new() }
+        Self {
+            readers: Active::new(),
+        }
     }
 
     /// The next message, if any pipe has one.

@@ -15,7 +15,9 @@ pub(crate) struct LoadBalancer {
 
 impl LoadBalancer {
     pub(crate) fn new() -> Self {
-        Self { writers: Active::new() }
+        Self {
+            writers: Active::new(),
+        }
     }
 
     /// Gives the message to the next pipe with room; returns it if there is none.
@@ -54,7 +56,6 @@ impl LoadBalancer {
     pub(crate) fn detach(&mut self, id: PipeId) -> Option<Writer> {
         self.writers.remove(id)
     }
-
 
     /// Whether there is a pipe to try.
     pub(crate) fn has_room(&self) -> bool {

@@ -40,7 +40,12 @@ pub struct Builder<T> {
 
 impl<T: SocketKind> Builder<T> {
     pub(super) fn new() -> Self {
-        Self { options: Options::default(), context: None, wrong: Vec::new(), kind: PhantomData }
+        Self {
+            options: Options::default(),
+            context: None,
+            wrong: Vec::new(),
+            kind: PhantomData,
+        }
     }
 
     /// The context that the socket lives in. Default: [`Context::global`].
@@ -104,7 +109,8 @@ impl<T: SocketKind> Builder<T> {
     /// The most frames in one message taken from a peer. Default 65,536.
     pub fn max_frames(mut self, frames: usize) -> Self {
         if frames == 0 {
-            self.wrong.push("max_frames: a message has at least one frame".to_owned());
+            self.wrong
+                .push("max_frames: a message has at least one frame".to_owned());
         }
         self.options.max_frames = frames;
         self
@@ -148,14 +154,16 @@ impl<T: SocketKind> Builder<T> {
     /// How long a tcp connection is idle before it is probed; `None` leaves it to the operating
     /// system. Default `None`. libzmq's `ZMQ_TCP_KEEPALIVE_IDLE`.
     pub fn tcp_keepalive_idle(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.options.transport.keepalive_idle = self.check_seconds("tcp_keepalive_idle", time.into());
+        self.options.transport.keepalive_idle =
+            self.check_seconds("tcp_keepalive_idle", time.into());
         self
     }
 
     /// How long between two probes; `None` leaves it to the operating system. Default `None`.
     /// libzmq's `ZMQ_TCP_KEEPALIVE_INTVL`.
     pub fn tcp_keepalive_interval(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.options.transport.keepalive_interval = self.check_seconds("tcp_keepalive_interval", time.into());
+        self.options.transport.keepalive_interval =
+            self.check_seconds("tcp_keepalive_interval", time.into());
         self
     }
 
@@ -164,7 +172,8 @@ impl<T: SocketKind> Builder<T> {
     pub fn tcp_keepalive_count(mut self, probes: impl Into<Option<u32>>) -> Self {
         let probes = probes.into();
         if probes == Some(0) {
-            self.wrong.push("tcp_keepalive_count: 0 probes cannot be".to_owned());
+            self.wrong
+                .push("tcp_keepalive_count: 0 probes cannot be".to_owned());
         }
         self.options.transport.keepalive_count = probes;
         self
@@ -191,19 +200,28 @@ impl<T: SocketKind> Builder<T> {
         if context.is_shut_down() {
             return Err(BuildError::Terminated);
         }
-        Ok(T::from_core(CoreToken(Core::new(T::PATTERN.0, self.options, context))))
+        Ok(T::from_core(CoreToken(Core::new(
+            T::PATTERN.0,
+            self.options,
+            context,
+        ))))
     }
 
     /// The socket with nothing set: cannot fail, and makes a socket that is born terminated where
     /// `build` says so.
     pub(super) fn make_default() -> T {
-        T::from_core(CoreToken(Core::new(T::PATTERN.0, Options::default(), Context::global())))
+        T::from_core(CoreToken(Core::new(
+            T::PATTERN.0,
+            Options::default(),
+            Context::global(),
+        )))
     }
 
     /// The kernel counts these in whole seconds, from 1 on.
     fn check_seconds(&mut self, setter: &str, time: Option<Duration>) -> Option<Duration> {
         if time.is_some_and(|time| time.as_secs() == 0) {
-            self.wrong.push(format!("{setter}: less than a second cannot be"));
+            self.wrong
+                .push(format!("{setter}: less than a second cannot be"));
         }
         time
     }
@@ -248,6 +266,8 @@ impl<T: Receives> Builder<T> {
 
 impl<T> fmt::Debug for Builder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }

@@ -105,11 +105,19 @@ pub(super) enum Way {
     /// A listener of an I/O thread.
     Listener { io: Arc<io::Handle>, token: Token },
     /// A connecting endpoint of an I/O thread, with the pipe it was given at once, if any.
-    Connecter { io: Arc<io::Handle>, token: Token, pipe: Option<PipeId> },
+    Connecter {
+        io: Arc<io::Handle>,
+        token: Token,
+        pipe: Option<PipeId>,
+    },
     /// An inproc name that is ours.
     InprocName(Arc<str>),
     /// A pipe to whoever is, or will be, bound to an inproc name.
-    InprocPipe { name: Arc<str>, pipe: PipeId, writer: Option<Writer> },
+    InprocPipe {
+        name: Arc<str>,
+        pipe: PipeId,
+        writer: Option<Writer>,
+    },
 }
 
 // Whoever waits on `control` looks for a condition of his own, so every change wakes them all.
@@ -125,8 +133,14 @@ impl Core {
             id: crate::context::unique_number(),
             pattern,
             options,
-            outbound: Half::new(Outbound { writers: LoadBalancer::new(), ended: None }),
-            inbound: Half::new(Inbound { readers: FairQueue::new(), ended: None }),
+            outbound: Half::new(Outbound {
+                writers: LoadBalancer::new(),
+                ended: None,
+            }),
+            inbound: Half::new(Inbound {
+                readers: FairQueue::new(),
+                ended: None,
+            }),
             control: Half::new(Control {
                 phase: Phase::Open,
                 terminated: false,
@@ -161,7 +175,9 @@ impl Core {
         patience: impl FnOnce() -> Patience,
     ) -> Result<(), (Message, SendFailure)> {
         let mut message = Some(message);
-        let outcome = self.outbound.wait(patience, |half, wakes| half.send(&mut message, wakes));
+        let outcome = self
+            .outbound
+            .wait(patience, |half, wakes| half.send(&mut message, wakes));
         match outcome {
             Ok(Ok(())) => Ok(()),
             Ok(Err(ended)) => Err((message.unwrap_or_default(), ended.into())),
@@ -176,7 +192,9 @@ impl Core {
         ticket: &mut Option<Ticket>,
         message: &mut Option<Message>,
     ) -> Poll<Result<(), SendFailure>> {
-        self.outbound.poll(cx, ticket, |half, wakes| half.send(message, wakes)).map_err(SendFailure::from)
+        self.outbound
+            .poll(cx, ticket, |half, wakes| half.send(message, wakes))
+            .map_err(SendFailure::from)
     }
 
     pub(super) fn cancel_send(&self, ticket: &Ticket) {
@@ -198,7 +216,9 @@ impl Core {
         cx: &TaskContext<'_>,
         ticket: &mut Option<Ticket>,
     ) -> Poll<Result<Message, RecvError>> {
-        self.inbound.poll(cx, ticket, Inbound::recv).map_err(RecvError::from)
+        self.inbound
+            .poll(cx, ticket, Inbound::recv)
+            .map_err(RecvError::from)
     }
 
     pub(super) fn cancel_recv(&self, ticket: &Ticket) {
@@ -215,7 +235,11 @@ impl Core {
 
     /// The patience a caller has: none on an I/O thread, which must not wait for itself.
     pub(super) fn patience(&self, timeout: Option<Duration>) -> Patience {
-        if io::on_io_thread() { Patience::None } else { Patience::from_option(timeout) }
+        if io::on_io_thread() {
+            Patience::None
+        } else {
+            Patience::from_option(timeout)
+        }
     }
 
     // ---- endpoints
@@ -237,7 +261,11 @@ impl Core {
 
     /// Forgets every endpoint that is equal to this one and was bound (or connected), and gives
     /// what was behind it.
-    pub(super) fn remove_endpoints(&self, endpoint: &Endpoint, bound: bool) -> Result<Vec<Way>, Ended> {
+    pub(super) fn remove_endpoints(
+        &self,
+        endpoint: &Endpoint,
+        bound: bool,
+    ) -> Result<Vec<Way>, Ended> {
         self.control.update(|control, _| {
             control.check_open()?;
             let (gone, stay): (Vec<_>, _) = std::mem::take(&mut control.endpoints)
@@ -261,11 +289,17 @@ impl Core {
                 Ok(()) => (control.peers >= count).then_some(Ok(())),
             },
         );
-        outcome.unwrap_or_else(|_| Err(WaitError::Timeout { ready: self.control.peek(|control| control.peers) }))
+        outcome.unwrap_or_else(|_| {
+            Err(WaitError::Timeout {
+                ready: self.control.peek(|control| control.peers),
+            })
+        })
     }
 
     /// Makes the ends of a pipe to another socket of this process; they are in use here at once.
-    pub(super) fn open_inproc(self: &Arc<Self>) -> Result<(PipeId, ValueEnds, Option<Writer>), Refused> {
+    pub(super) fn open_inproc(
+        self: &Arc<Self>,
+    ) -> Result<(PipeId, ValueEnds, Option<Writer>), Refused> {
         let id = self.next_pipe_id();
         // Until the other side is known, what may wait for it is this side's limit alone.
         let lane = |hwm| Arc::new(Lane::new(Limits { messages: hwm }));
@@ -306,7 +340,9 @@ impl Core {
     /// Forgets the endpoint of an inproc pipe that came to nothing.
     pub(super) fn forget_inproc_pipe(&self, id: PipeId) {
         self.control.update(|control, _| {
-            control.endpoints.retain(|entry| !matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == id));
+            control
+                .endpoints
+                .retain(|entry| !matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == id));
         });
     }
 
@@ -339,8 +375,16 @@ impl Core {
 
     /// Puts both ends of a pipe into the halves: the outbound one first, so that whoever reads a
     /// message from the peer can already answer.
-    fn attach(self: &Arc<Self>, id: PipeId, outlet: Option<Outlet>, inlet: Option<Inlet>) -> Result<(), Refused> {
-        let owner = || Target { owner: self.clone(), token: id };
+    fn attach(
+        self: &Arc<Self>,
+        id: PipeId,
+        outlet: Option<Outlet>,
+        inlet: Option<Inlet>,
+    ) -> Result<(), Refused> {
+        let owner = || Target {
+            owner: self.clone(),
+            token: id,
+        };
         let attached = self.outbound.update(|half, _| {
             if half.ended.is_some() {
                 return Err(Refused::Closed);
@@ -420,14 +464,22 @@ impl Core {
         }
         // What waits for a name to be bound is still wanted if there is something in it.
         self.control.update(|control, _| {
-            control.endpoints = endpoints.into_iter().filter(Entry::is_pending_inproc).collect();
+            control.endpoints = endpoints
+                .into_iter()
+                .filter(Entry::is_pending_inproc)
+                .collect();
         });
-        let paired: Vec<PipeId> = self.control.peek(|control| control.inproc.keys().copied().collect());
+        let paired: Vec<PipeId> = self
+            .control
+            .peek(|control| control.inproc.keys().copied().collect());
         for pipe in paired {
             self.part_inproc(pipe);
         }
         for io in threads {
-            if !io.order(io::Order::CloseSocket { port: self.clone(), deadline }) {
+            if !io.order(io::Order::CloseSocket {
+                port: self.clone(),
+                deadline,
+            }) {
                 self.links_closed(Unsent::default());
             }
         }
@@ -444,25 +496,33 @@ impl Core {
             });
             control.endpoints.is_empty()
         };
-        let until = |deadline: Option<Instant>| move || deadline.map_or(Patience::Forever, Patience::Until);
+        let until =
+            |deadline: Option<Instant>| move || deadline.map_or(Patience::Forever, Patience::Until);
         // A name may still be bound by somebody who then gets what waits for it …
         let _ = self.control.wait(until(deadline), |control, _| {
             (control.phase == Phase::Closed || settled(control)).then_some(())
         });
-        let leftover = self.control.update(|control, _| std::mem::take(&mut control.endpoints));
+        let leftover = self
+            .control
+            .update(|control, _| std::mem::take(&mut control.endpoints));
         let mut unsent = Unsent::default();
         for entry in leftover {
             if let Way::InprocPipe { name, pipe, writer } = &entry.way
                 && registry.withdraw(name, self.id, *pipe)
             {
-                unsent.add(&entry.endpoint, writer.as_ref().map_or(Load::NONE, Writer::queued));
+                unsent.add(
+                    &entry.endpoint,
+                    writer.as_ref().map_or(Load::NONE, Writer::queued),
+                );
             }
         }
-        self.control.update_for_all(|control, _| control.unsent.merge(unsent));
+        self.control
+            .update_for_all(|control, _| control.unsent.merge(unsent));
         // … and the I/O threads say when they are done; they keep the same deadline.
-        let _ = self.control.wait(until(deadline.map(|deadline| deadline + GRACE)), |control, _| {
-            (control.phase == Phase::Closed || control.awaited == 0).then_some(())
-        });
+        let _ = self.control.wait(
+            until(deadline.map(|deadline| deadline + GRACE)),
+            |control, _| (control.phase == Phase::Closed || control.awaited == 0).then_some(()),
+        );
         let unsent = self.control.update_for_all(|control, _| {
             control.phase = Phase::Closed;
             control.unsent.clone()
@@ -476,11 +536,19 @@ impl Core {
         let closed = why == Ended::Closed;
         let writers: Vec<Writer> = self.outbound.update_for_all(|half, _| {
             half.ended = Some(half.ended.unwrap_or(why));
-            if closed { half.writers.take_all().collect() } else { Vec::new() }
+            if closed {
+                half.writers.take_all().collect()
+            } else {
+                Vec::new()
+            }
         });
         let readers: Vec<Reader> = self.inbound.update_for_all(|half, _| {
             half.ended = Some(half.ended.unwrap_or(why));
-            if closed { half.readers.take_all().collect() } else { Vec::new() }
+            if closed {
+                half.readers.take_all().collect()
+            } else {
+                Vec::new()
+            }
         });
         // Messages are freed, and with them foreign memory, outside the locks.
         let mut wakes = Wakes::new();
@@ -496,7 +564,11 @@ impl Core {
 
 impl Outbound {
     #[inline]
-    fn send(&mut self, message: &mut Option<Message>, wakes: &mut Wakes) -> Option<Result<(), Ended>> {
+    fn send(
+        &mut self,
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Option<Result<(), Ended>> {
         if let Some(ended) = self.ended {
             return Some(Err(ended));
         }
@@ -571,25 +643,41 @@ impl Port for Core {
         let id = self.next_pipe_id();
         let mut wakes = Wakes::new();
         let outbound = self.pattern.sends().then(|| {
-            let lane = Arc::new(Lane::new(Limits { messages: self.options.send_hwm }));
+            let lane = Arc::new(Lane::new(Limits {
+                messages: self.options.send_hwm,
+            }));
             lane.set_taker(session.clone(), &mut wakes);
             lane
         });
         let inbound = self.pattern.receives().then(|| {
-            let lane = Arc::new(Lane::new(Limits { messages: self.options.recv_hwm }));
+            let lane = Arc::new(Lane::new(Limits {
+                messages: self.options.recv_hwm,
+            }));
             lane.set_writer(session);
             lane
         });
         wakes.fire();
-        self.attach(id, outbound.clone().map(Outlet::Wire), inbound.clone().map(Inlet::runs))?;
-        Ok(WireEnds { id, outbound, inbound })
+        self.attach(
+            id,
+            outbound.clone().map(Outlet::Wire),
+            inbound.clone().map(Inlet::runs),
+        )?;
+        Ok(WireEnds {
+            id,
+            outbound,
+            inbound,
+        })
     }
 
     fn open_values(self: Arc<Self>, ends: ValueEnds, peer: InprocPeer) -> Result<PipeId, Refused> {
         let id = self.next_pipe_id();
         // Known before the pipe can be read, so that a peer that leaves at once is counted once.
         self.values_paired(id, peer);
-        let attached = self.attach(id, ends.outbound.map(Outlet::Values), ends.inbound.map(Inlet::values));
+        let attached = self.attach(
+            id,
+            ends.outbound.map(Outlet::Values),
+            ends.inbound.map(Inlet::values),
+        );
         if attached.is_err() {
             self.values_parted(id);
         }
@@ -616,12 +704,18 @@ impl Port for Core {
     }
 
     fn peer_left(&self) {
-        self.control.update_for_all(|control, _| control.peers = control.peers.saturating_sub(1));
+        self.control
+            .update_for_all(|control, _| control.peers = control.peers.saturating_sub(1));
     }
 
     fn dropped(&self, load: Load, peer: &dyn fmt::Display) {
         if !load.is_none() {
-            log::warn!("{}: {} messages ({} bytes) for {peer} dropped with its connection", self.pattern.socket_type(), load.messages, load.bytes);
+            log::warn!(
+                "{}: {} messages ({} bytes) for {peer} dropped with its connection",
+                self.pattern.socket_type(),
+                load.messages,
+                load.bytes
+            );
         }
     }
 
@@ -641,7 +735,8 @@ impl Port for Core {
 
 impl Member for Core {
     fn terminate(&self) {
-        self.control.update_for_all(|control, _| control.terminated = true);
+        self.control
+            .update_for_all(|control, _| control.terminated = true);
         self.end_halves(Ended::Terminated);
     }
 
@@ -688,6 +783,11 @@ impl From<Ended> for WaitError {
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (phase, peers) = self.control.peek(|control| (control.phase, control.peers));
-        write!(f, "{}(#{}, {phase:?}, {peers} peers)", self.pattern.socket_type(), self.id)
+        write!(
+            f,
+            "{}(#{}, {phase:?}, {peers} peers)",
+            self.pattern.socket_type(),
+            self.id
+        )
     }
 }

@@ -22,23 +22,46 @@ impl Core {
             let name = name.clone();
             return self.bind_inproc(name, endpoint);
         }
-        let failed = |error| BindError::Io { endpoint: endpoint.clone(), error };
-        let io = match self.context().io_threads().map_err(failed)?.and_then(|threads| threads.next()) {
+        let failed = |error| BindError::Io {
+            endpoint: endpoint.clone(),
+            error,
+        };
+        let io = match self
+            .context()
+            .io_threads()
+            .map_err(failed)?
+            .and_then(|threads| threads.next())
+        {
             Some(io) => io.clone(),
             None => return Err(BindError::NoIoThread(endpoint)),
         };
         let listener = self.listen(&endpoint).map_err(failed)?;
         let real = listener.endpoint().clone();
         let token = unique_number();
-        self.add_endpoint(real.clone(), Way::Listener { io: io.clone(), token }).map_err(BindError::from)?;
-        if !io.order(Order::Listen { token, listener, port: self.clone() }) {
+        self.add_endpoint(
+            real.clone(),
+            Way::Listener {
+                io: io.clone(),
+                token,
+            },
+        )
+        .map_err(BindError::from)?;
+        if !io.order(Order::Listen {
+            token,
+            listener,
+            port: self.clone(),
+        }) {
             return Err(BindError::Terminated);
         }
         log::debug!("{self:?}: bound to {real}");
         Ok(real)
     }
 
-    fn bind_inproc(self: &Arc<Self>, name: Arc<str>, endpoint: Endpoint) -> Result<Endpoint, BindError> {
+    fn bind_inproc(
+        self: &Arc<Self>,
+        name: Arc<str>,
+        endpoint: Endpoint,
+    ) -> Result<Endpoint, BindError> {
         let port: Arc<dyn Port> = self.clone();
         if !self.context().registry().bind(&name, &port) {
             return Err(BindError::NameTaken(endpoint));
@@ -55,7 +78,8 @@ impl Core {
         match endpoint.address() {
             Address::Tcp(tcp) => {
                 let addresses = io::resolve::resolve_blocking(&tcp.host, tcp.port, options.ipv6)?;
-                let mut failure = std_io::Error::new(std_io::ErrorKind::NotFound, "the name has no address");
+                let mut failure =
+                    std_io::Error::new(std_io::ErrorKind::NotFound, "the name has no address");
                 for address in addresses {
                     match transport::tcp::bind(address, options) {
                         Ok(listener) => return Ok(listener),
@@ -77,16 +101,31 @@ impl Core {
             let name = name.clone();
             return self.connect_inproc(name, endpoint);
         }
-        let io = match self.context().io_threads().map_err(ConnectError::Io)?.and_then(|threads| threads.next()) {
+        let io = match self
+            .context()
+            .io_threads()
+            .map_err(ConnectError::Io)?
+            .and_then(|threads| threads.next())
+        {
             Some(io) => io.clone(),
             None => return Err(ConnectError::NoIoThread(endpoint)),
         };
         let token = unique_number();
         let ends = self.open_at_once(&io, token);
         let pipe = ends.as_ref().map(|ends| ends.id);
-        let way = Way::Connecter { io: io.clone(), token, pipe };
-        self.add_endpoint(endpoint.clone(), way).map_err(ConnectError::from)?;
-        if !io.order(Order::Connect { token, endpoint: endpoint.clone(), port: self.clone(), ends }) {
+        let way = Way::Connecter {
+            io: io.clone(),
+            token,
+            pipe,
+        };
+        self.add_endpoint(endpoint.clone(), way)
+            .map_err(ConnectError::from)?;
+        if !io.order(Order::Connect {
+            token,
+            endpoint: endpoint.clone(),
+            port: self.clone(),
+            ends,
+        }) {
             return Err(ConnectError::Terminated);
         }
         Ok(endpoint)
@@ -98,17 +137,42 @@ impl Core {
         if self.options().immediate {
             return None;
         }
-        self.clone().open_wire(Target { owner: io.clone(), token }).ok()
+        self.clone()
+            .open_wire(Target {
+                owner: io.clone(),
+                token,
+            })
+            .ok()
     }
 
-    fn connect_inproc(self: &Arc<Self>, name: Arc<str>, endpoint: Endpoint) -> Result<Endpoint, ConnectError> {
-        let incompatible = |reason: String| ConnectError::Incompatible { endpoint: endpoint.clone(), reason };
+    fn connect_inproc(
+        self: &Arc<Self>,
+        name: Arc<str>,
+        endpoint: Endpoint,
+    ) -> Result<Endpoint, ConnectError> {
+        let incompatible = |reason: String| ConnectError::Incompatible {
+            endpoint: endpoint.clone(),
+            reason,
+        };
         let registry = self.context().registry();
-        registry.check(&name, self.socket_type()).map_err(|mismatch| incompatible(mismatch.to_string()))?;
-        let (pipe, ends, writer) = self.open_inproc().map_err(|refused| incompatible(refused.to_string()))?;
-        let way = Way::InprocPipe { name: name.clone(), pipe, writer };
-        self.add_endpoint(endpoint.clone(), way).map_err(ConnectError::from)?;
-        let connecter = crate::inproc::Connecter { port: self.clone(), pipe, ends };
+        registry
+            .check(&name, self.socket_type())
+            .map_err(|mismatch| incompatible(mismatch.to_string()))?;
+        let (pipe, ends, writer) = self
+            .open_inproc()
+            .map_err(|refused| incompatible(refused.to_string()))?;
+        let way = Way::InprocPipe {
+            name: name.clone(),
+            pipe,
+            writer,
+        };
+        self.add_endpoint(endpoint.clone(), way)
+            .map_err(ConnectError::from)?;
+        let connecter = crate::inproc::Connecter {
+            port: self.clone(),
+            pipe,
+            ends,
+        };
         if let Err(mismatch) = registry.connect(&name, connecter) {
             let error = incompatible(mismatch.to_string());
             self.release_pipe(pipe);
@@ -129,22 +193,35 @@ impl Core {
     }
 
     fn let_go(self: &Arc<Self>, endpoint: Endpoint, bound: bool) -> Result<(), UnbindError> {
-        let ways = self.remove_endpoints(&endpoint, bound).map_err(UnbindError::from)?;
+        let ways = self
+            .remove_endpoints(&endpoint, bound)
+            .map_err(UnbindError::from)?;
         if ways.is_empty() {
             return Err(UnbindError::Unknown(endpoint));
         }
-        let deadline = self.options().linger.and_then(|linger| Instant::now().checked_add(linger));
+        let deadline = self
+            .options()
+            .linger
+            .and_then(|linger| Instant::now().checked_add(linger));
         for way in ways {
             match way {
                 Way::Listener { io, token } => {
-                    Self::order_and_wait(&io, |done| Order::Unlisten { token, deadline, done });
+                    Self::order_and_wait(&io, |done| Order::Unlisten {
+                        token,
+                        deadline,
+                        done,
+                    });
                 }
                 Way::Connecter { io, token, pipe } => {
                     // What is queued is still sent; nothing more is taken in.
                     if let Some(pipe) = pipe {
                         self.release_writer(pipe);
                     }
-                    Self::order_and_wait(&io, |done| Order::Disconnect { token, deadline, done });
+                    Self::order_and_wait(&io, |done| Order::Disconnect {
+                        token,
+                        deadline,
+                        done,
+                    });
                 }
                 Way::InprocName(name) => {
                     self.context().registry().unbind(&name, self.id());

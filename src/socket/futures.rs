@@ -17,7 +17,11 @@ pub(super) struct SendFuture<'a> {
 
 impl<'a> SendFuture<'a> {
     pub(super) fn new(core: &'a Core, message: Message) -> Self {
-        Self { core, message: Some(message), ticket: None }
+        Self {
+            core,
+            message: Some(message),
+            ticket: None,
+        }
     }
 }
 
@@ -26,8 +30,12 @@ impl Future for SendFuture<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let outcome = std::task::ready!(this.core.poll_send(cx, &mut this.ticket, &mut this.message));
-        Poll::Ready(outcome.map_err(|reason| SendError::new(this.message.take().unwrap_or_default(), reason)))
+        let outcome =
+            std::task::ready!(this.core.poll_send(cx, &mut this.ticket, &mut this.message));
+        Poll::Ready(
+            outcome
+                .map_err(|reason| SendError::new(this.message.take().unwrap_or_default(), reason)),
+        )
     }
 }
 

@@ -18,9 +18,24 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    pub(crate) const PUSH: Self = Self { socket_type: SocketType::Push, sends: true, receives: false, one_peer: false };
-    pub(crate) const PULL: Self = Self { socket_type: SocketType::Pull, sends: false, receives: true, one_peer: false };
-    pub(crate) const PAIR: Self = Self { socket_type: SocketType::Pair, sends: true, receives: true, one_peer: true };
+    pub(crate) const PUSH: Self = Self {
+        socket_type: SocketType::Push,
+        sends: true,
+        receives: false,
+        one_peer: false,
+    };
+    pub(crate) const PULL: Self = Self {
+        socket_type: SocketType::Pull,
+        sends: false,
+        receives: true,
+        one_peer: false,
+    };
+    pub(crate) const PAIR: Self = Self {
+        socket_type: SocketType::Pair,
+        sends: true,
+        receives: true,
+        one_peer: true,
+    };
 
     pub(super) fn socket_type(self) -> SocketType {
         self.socket_type

@@ -33,11 +33,15 @@ impl Stock {
 }
 
 fn stock(count: usize) -> Arc<Half<Stock>> {
-    Arc::new(Half::new(Stock { count, closed: false }))
+    Arc::new(Half::new(Stock {
+        count,
+        closed: false,
+    }))
 }
 
 fn take(half: &Half<Stock>) -> bool {
-    half.wait(|| Patience::Forever, |stock, _| stock.take()).unwrap()
+    half.wait(|| Patience::Forever, |stock, _| stock.take())
+        .unwrap()
 }
 
 #[test]
@@ -106,7 +110,9 @@ fn loom_a_cancelled_task_passes_its_wake_up_on() {
             move || {
                 let waker = Waker::from(Arc::new(Unpark(Parker::current())));
                 let mut ticket = None;
-                let polled = half.poll(&Context::from_waker(&waker), &mut ticket, |stock, _| stock.take());
+                let polled = half.poll(&Context::from_waker(&waker), &mut ticket, |stock, _| {
+                    stock.take()
+                });
                 if let Some(ticket) = ticket {
                     half.cancel(&ticket);
                 }

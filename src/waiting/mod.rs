@@ -38,7 +38,9 @@ impl Patience {
         if duration.is_zero() {
             return Self::None;
         }
-        Instant::now().checked_add(duration).map_or(Self::Forever, Self::Until)
+        Instant::now()
+            .checked_add(duration)
+            .map_or(Self::Forever, Self::Until)
     }
 
     /// The same of an optional duration, where `None` is for ever.
@@ -82,12 +84,21 @@ pub(crate) struct TimedOut;
 
 impl<S: Ready> Half<S> {
     pub(crate) fn new(state: S) -> Self {
-        Self { inner: Mutex::new(Inner { state, waiters: VecDeque::new(), next_ticket: 0 }) }
+        Self {
+            inner: Mutex::new(Inner {
+                state,
+                waiters: VecDeque::new(),
+                next_ticket: 0,
+            }),
+        }
     }
 
     /// Makes one attempt; `None` if it has no outcome yet.
     #[inline]
-    pub(crate) fn attempt<T>(&self, attempt: impl FnOnce(&mut S, &mut Wakes) -> Option<T>) -> Option<T> {
+    pub(crate) fn attempt<T>(
+        &self,
+        attempt: impl FnOnce(&mut S, &mut Wakes) -> Option<T>,
+    ) -> Option<T> {
         let mut wakes = Wakes::new();
         let mut inner = self.inner.lock();
         let outcome = attempt(&mut inner.state, &mut wakes);
@@ -229,7 +240,10 @@ impl<S: Ready> Inner<S> {
     /// Takes a registration off the list; its signal is returned so that a foreign waker is
     /// dropped outside the lock. `None`: it has been woken already.
     fn unregister(&mut self, ticket: &Ticket) -> Option<Signal> {
-        let place = self.waiters.iter().position(|waiter| waiter.ticket == ticket.0)?;
+        let place = self
+            .waiters
+            .iter()
+            .position(|waiter| waiter.ticket == ticket.0)?;
         self.waiters.remove(place).map(|waiter| waiter.signal)
     }
 

@@ -18,7 +18,8 @@
 //! came of its message before waits in an assembly, and the message goes out by itself.
 //!
 //! What a peer announces costs nothing: memory grows as its bytes arrive, to at most twice of
-//! them or 64 KiB, whichever is more.
+//! them or 64 KiB, whichever is more; only a peer that has sent a large frame before gets as much
+//! (up to a limit) for the next one at once, which spares the growing.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -67,6 +68,8 @@ pub(crate) struct Scanner {
     /// The message that has begun, if a frame of it is on its own.
     assembly: Option<Vec<Part>>,
     body: Option<Body>,
+    /// The size of the last large body that came whole, as far as it counts for the next.
+    proven: usize,
     window: Window,
     /// A buffer that came back.
     spare: Vec<u8>,
@@ -118,6 +121,7 @@ impl Scanner {
             bytes: 0,
             assembly: None,
             body: None,
+            proven: 0,
             window: Window::new(),
             spare: Vec::new(),
             #[cfg(test)]
@@ -418,7 +422,10 @@ impl Scanner {
         // It was checked to fit when the header was found.
         let size = header.size as usize;
         let begun = self.run.get(self.read + header.len..).unwrap_or(&[]);
-        let room = (2 * begun.len()).max(WINDOW_MAX).min(size + READ_AHEAD);
+        let room = (2 * begun.len())
+            .max(WINDOW_MAX)
+            .max(self.proven)
+            .min(size + READ_AHEAD);
         let mut buf = Vec::with_capacity(room);
         buf.extend_from_slice(begun);
         self.count_copy(buf.len());
@@ -457,6 +464,7 @@ impl Scanner {
             self.recycle(run);
         }
         buf.truncate(size);
+        self.proven = (size + READ_AHEAD).min(PROVEN_MAX);
         let parts = self.assembly.get_or_insert_default();
         parts.push(Part::Large(Frame::from(buf)));
         if more {
@@ -616,6 +624,9 @@ const LARGE_BODY: usize = 32 * 1024;
 // What a read may take beyond a large body: the header of the next frame, so that the body of
 // that one need not wait for a read of its header alone.
 const READ_AHEAD: usize = 64;
+// What a peer can get at once by having sent it before. A message of this size takes so long to
+// arrive that growing for larger ones does not matter.
+const PROVEN_MAX: usize = 4 * 1024 * 1024;
 // A run that fills less than this part of its buffer is copied out, so that a message of a few
 // bytes that waits to be received does not hold kilobytes.
 const WORTH_GIVING: usize = 4;

@@ -694,10 +694,10 @@ fn g14_a_large_body_byte_by_byte_is_copied_linearly() {
 fn g13_empty_frames_of_an_incomplete_message_stay_small() {
     let mut scanner = scanner();
     let large = [[3].as_slice(), &40_000u64.to_be_bytes(), &[1; 40_000]].concat();
-    assert_eq!(scan(&mut scanner, &large[..30_000]), []);
-    assert_eq!(scan(&mut scanner, &large[30_000..]), []);
+    assert!(scan(&mut scanner, &large[..30_000]).is_empty());
+    assert!(scan(&mut scanner, &large[30_000..]).is_empty());
     for _ in 0..6 {
-        assert_eq!(scan(&mut scanner, &[1, 0].repeat(10_000)), []);
+        assert!(scan(&mut scanner, &[1, 0].repeat(10_000)).is_empty());
     }
     assert!(!scanner.at_border());
     assert!(scanner.read_buf().capacity() <= 2 * 120_000);

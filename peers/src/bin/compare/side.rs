@@ -8,7 +8,6 @@ use std::str::FromStr;
 
 use peers::libzmq::{self, Kind, Part};
 
-
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Which library.
