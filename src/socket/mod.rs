@@ -13,6 +13,8 @@ mod control;
 mod core;
 mod endpoints;
 mod futures;
+#[cfg(all(test, loom))]
+mod loom;
 mod pair;
 mod pattern;
 mod pull;
