@@ -42,11 +42,13 @@ fn loom_two_sockets_deliver_to_each_other() {
             let b = b.clone();
             move || {
                 send(&b, "from b");
+                send(&b, "and more");
                 assert_eq!(recv(&b).unwrap(), "from a");
             }
         });
         send(&a, "from a");
         assert_eq!(recv(&a).unwrap(), "from b");
+        assert_eq!(recv(&a).unwrap(), "and more");
         other.join().unwrap();
         let _ = (a.close(None), b.close(None));
     });
