@@ -140,3 +140,125 @@ impl<T> Active<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    impl<T> Active<T> {
+        /// What must hold after every step.
+        fn check(&self, known: &BTreeSet<PipeId>, active: &BTreeSet<PipeId>) {
+            let ids: Vec<PipeId> = self.entries.iter().map(|(id, _)| *id).collect();
+            assert_eq!(ids.iter().copied().collect::<BTreeSet<_>>(), *known);
+            assert_eq!(ids.len(), known.len(), "an entry is there once");
+            assert_eq!(
+                ids[..self.active].iter().copied().collect::<BTreeSet<_>>(),
+                *active
+            );
+            assert!(self.current < self.active || (self.current, self.active) == (0, 0));
+            for (place, id) in ids.iter().enumerate() {
+                assert_eq!(self.places[id], place);
+            }
+        }
+    }
+
+    #[test]
+    fn turns_go_round_in_the_order_of_arrival() {
+        let mut entries = Active::new();
+        for id in 0..3 {
+            entries.insert(id, id);
+        }
+        let mut turns = Vec::new();
+        for _ in 0..7 {
+            turns.push(*entries.current().unwrap());
+            entries.advance();
+        }
+        assert_eq!(turns, [0, 1, 2, 0, 1, 2, 0]);
+    }
+
+    #[test]
+    fn an_entry_that_rests_misses_its_turns_only() {
+        let mut entries = Active::new();
+        for id in 0..3 {
+            entries.insert(id, id);
+        }
+        entries.advance();
+        entries.deactivate_current();
+        let mut turns = BTreeSet::new();
+        for _ in 0..4 {
+            turns.insert(*entries.current().unwrap());
+            entries.advance();
+        }
+        assert_eq!(turns, BTreeSet::from([0, 2]));
+        entries.activate(1);
+        entries.activate(1);
+        for _ in 0..3 {
+            turns.insert(*entries.current().unwrap());
+            entries.advance();
+        }
+        assert_eq!(turns, BTreeSet::from([0, 1, 2]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_steps_keep_the_prefix_and_the_places_right(steps in proptest::collection::vec((0..6u8, 0..8u64), 0..200)) {
+            let mut entries = Active::new();
+            let (mut known, mut active) = (BTreeSet::new(), BTreeSet::new());
+            for (step, id) in steps {
+                match step {
+                    0 => if known.insert(id) {
+                        active.insert(id);
+                        entries.insert(id, id);
+                    },
+                    1 => {
+                        prop_assert_eq!(entries.remove(id), known.remove(&id).then_some(id));
+                        active.remove(&id);
+                    }
+                    2 => {
+                        if known.contains(&id) {
+                            active.insert(id);
+                        }
+                        entries.activate(id);
+                    }
+                    3 => {
+                        if let Some(&mut current) = entries.current() {
+                            active.remove(&current);
+                        }
+                        entries.deactivate_current();
+                    }
+                    4 => {
+                        let current = entries.current().copied();
+                        if current.is_some() {
+                            let gone = entries.remove_current().unwrap();
+                            prop_assert_eq!(Some(gone), current);
+                            known.remove(&gone);
+                            active.remove(&gone);
+                        }
+                    }
+                    _ => entries.advance(),
+                }
+                entries.check(&known, &active);
+            }
+        }
+
+        /// Whoever stays active has a turn in every round.
+        #[test]
+        fn nobody_starves(count in 1..20u64, turns in 1..100usize) {
+            let mut entries = Active::new();
+            for id in 0..count {
+                entries.insert(id, id);
+            }
+            let mut had = vec![0; count as usize];
+            for _ in 0..turns {
+                had[*entries.current().unwrap() as usize] += 1;
+                entries.advance();
+            }
+            let (least, most) = (had.iter().min().unwrap(), had.iter().max().unwrap());
+            prop_assert!(most - least <= 1);
+        }
+    }
+}

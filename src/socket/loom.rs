@@ -16,7 +16,11 @@ use crate::waiting::Patience;
 fn pair(hwm: usize) -> (Arc<Core>, Arc<Core>) {
     let context = Context::builder().io_threads(0).build().unwrap();
     let socket = || {
-        let options = Options { send_hwm: hwm, recv_hwm: 0, ..Options::default() };
+        let options = Options {
+            send_hwm: hwm,
+            recv_hwm: 0,
+            ..Options::default()
+        };
         Core::new(Pattern::PAIR, options, context.clone())
     };
     let (a, b) = (socket(), socket());
@@ -26,7 +30,8 @@ fn pair(hwm: usize) -> (Arc<Core>, Arc<Core>) {
 }
 
 fn send(core: &Core, text: &'static str) {
-    core.send(Message::from(text), || Patience::Forever).unwrap();
+    core.send(Message::from(text), || Patience::Forever)
+        .unwrap();
 }
 
 fn recv(core: &Core) -> Result<Message, RecvError> {
