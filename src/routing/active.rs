@@ -1,6 +1,7 @@
 //! Pipe ends in one array, the usable ones first, and a place to go on from.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::pipe::PipeId;
 
@@ -17,7 +18,7 @@ use crate::pipe::PipeId;
 #[derive(Debug)]
 pub(crate) struct Active<T> {
     entries: Vec<(PipeId, T)>,
-    places: HashMap<PipeId, usize>,
+    places: HashMap<PipeId, usize, BuildHasherDefault<IdHasher>>,
     active: usize,
     current: usize,
 }
@@ -26,7 +27,7 @@ impl<T> Active<T> {
     pub(crate) fn new() -> Self {
         Self {
             entries: Vec::new(),
-            places: HashMap::new(),
+            places: HashMap::default(),
             active: 0,
             current: 0,
         }
@@ -137,6 +138,27 @@ impl<T> Active<T> {
             {
                 *known = place;
             }
+        }
+    }
+}
+
+/// Spreads pipe ids, which count up and which no peer can choose, over a table.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // Fibonacci hashing: an odd constant near 2^64 / phi.
+        self.0 = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(self.0.rotate_left(8) ^ u64::from(byte));
         }
     }
 }
