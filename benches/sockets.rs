@@ -1,4 +1,5 @@
 //! What one message costs, part by part, with nobody else in the way.
+#![allow(missing_docs, reason = "criterion makes public functions")]
 #![allow(
     clippy::expect_used,
     reason = "a benchmark that cannot go on should stop"
