@@ -3,6 +3,7 @@
 //! Signals are collected in [`Wakes`] while locks are held and fired after every lock is
 //! released, because a waker is foreign code and a wake-up may be a system call.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -15,6 +16,8 @@ use crate::sync::{AtomicBool, Ordering};
 pub(crate) enum News {
     /// There is something to take again.
     Readable,
+    /// Nothing more will come than what is there, if anything.
+    Ended,
     /// There is room to write again.
     Writable,
     /// The other end is gone: nothing written from now on would arrive.
@@ -171,13 +174,21 @@ impl Wakes {
         }
     }
 
+    /// A waker that panics must not cost the others their wake-up.
     #[cold]
     fn fire_all(self) {
+        let mut panicked = None;
         for wake in self.first.into_iter().chain(self.rest) {
-            match wake {
+            let fire = AssertUnwindSafe(|| match wake {
                 Wake::Signal(signal) => signal.fire(),
                 Wake::Post(target, news) => target.owner.post(target.token, news),
+            });
+            if let Err(panic) = catch_unwind(fire) {
+                panicked = Some(panic);
             }
+        }
+        if let Some(panic) = panicked {
+            resume_unwind(panic);
         }
     }
 }

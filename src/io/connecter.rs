@@ -308,7 +308,11 @@ impl Connecter {
             match ends.filter(|_| self.kept.is_none()) {
                 Some(ends) => {
                     let lost = end_pipe(&ends, &mut transmit);
-                    self.port.dropped(lost, &self.endpoint);
+                    if self.stopping {
+                        self.lost += lost;
+                    } else {
+                        self.port.dropped(lost, &self.endpoint);
+                    }
                 }
                 None => {
                     transmit.rewind();
@@ -367,9 +371,9 @@ impl Connecter {
         if self.may_close() || deadline.is_some_and(|deadline| deadline <= kit.now) {
             return self.end(End::Stopped, kit);
         }
-        if self.linger.is_none() {
-            self.linger = deadline.map(|at| kit.timers.set(at, self.me.token));
-        }
+        // The last word counts: whoever closes later may have less patience.
+        kit.timers.cancel(self.linger.take());
+        self.linger = deadline.map(|at| kit.timers.set(at, self.me.token));
         Fate::Rests
     }
 

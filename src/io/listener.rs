@@ -37,24 +37,15 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn start(
-        mut listener: transport::Listener,
-        port: Arc<dyn Port>,
-        token: Token,
-        kit: &mut Kit<'_>,
-    ) -> io::Result<Self> {
-        kit.registry.register(
-            &mut listener,
-            super::mio_token(token),
-            mio::Interest::READABLE,
-        )?;
-        Ok(Self {
+    /// For a listener that is registered already.
+    pub(super) fn new(listener: transport::Listener, port: Arc<dyn Port>, token: Token) -> Self {
+        Self {
             listener,
             port,
             token,
             pending: 0,
             rest: None,
-        })
+        }
     }
 
     pub(super) fn port(&self) -> &Arc<dyn Port> {
@@ -220,9 +211,9 @@ impl Accepted {
         if may_close || deadline.is_some_and(|deadline| deadline <= kit.now) {
             return self.end(End::Stopped, kit);
         }
-        if self.linger.is_none() {
-            self.linger = deadline.map(|at| kit.timers.set(at, self.me.token));
-        }
+        // The last word counts: whoever closes later may have less patience.
+        kit.timers.cancel(self.linger.take());
+        self.linger = deadline.map(|at| kit.timers.set(at, self.me.token));
         Fate::Rests
     }
 

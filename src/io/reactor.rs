@@ -155,10 +155,16 @@ impl Reactor {
         }
         self.ready = ready;
 
-        for token in std::mem::take(&mut self.again) {
+        let mut again = std::mem::take(&mut self.again);
+        // One turn each, however often its rest was put off.
+        again.sort_unstable();
+        again.dedup();
+        for token in again {
             self.drive(token, now);
         }
-        while let Some((timer, token)) = self.timers.pop_due(now) {
+        // Those that are set meanwhile wait for the next turn, even if they are due at once.
+        let due: Vec<_> = std::iter::from_fn(|| self.timers.pop_due(now)).collect();
+        for (timer, token) in due {
             self.on_timer(timer, token, now);
         }
     }
@@ -261,21 +267,10 @@ impl Reactor {
                 port,
             } => {
                 let socket = port.id();
-                let mut kit = Kit {
-                    registry: self.poll.registry(),
-                    timers: &mut self.timers,
-                    resolver: &self.resolver,
-                    handle: &self.handle,
-                    now,
-                };
-                match Listener::start(listener, port, token, &mut kit) {
-                    Ok(listener) => {
-                        self.insert(token, socket, Slot::Listener(Box::new(listener)));
-                        // Whoever came before the registration causes no event.
-                        self.drive(token, now);
-                    }
-                    Err(error) => log::error!("cannot serve a listener: {error}"),
-                }
+                let listener = Listener::new(listener, port, token);
+                self.insert(token, socket, Slot::Listener(Box::new(listener)));
+                // Whoever came before this order caused an event that nobody knew.
+                self.drive(token, now);
             }
             Order::Connect {
                 token,

@@ -16,7 +16,7 @@ const BUDGET: usize = 256 << 10;
 const OUTPUT_MAX: usize = 8 << 10;
 
 /// The receiving half of a session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Receive {
     /// Something may be there to read.
     readable: bool,
@@ -53,6 +53,15 @@ pub(super) enum Broken {
 }
 
 impl Receive {
+    /// On a stream just connected or accepted: what its first event said may be gone with it.
+    pub(super) fn new() -> Self {
+        Self {
+            readable: true,
+            hung_up: false,
+            staged: Vec::new(),
+        }
+    }
+
     /// The stream may have something to read.
     pub(super) fn on_readable(&mut self, hung_up: bool) {
         self.readable = true;

@@ -20,11 +20,16 @@ pub(super) struct Backoff {
 
 impl Backoff {
     pub(super) fn new(policy: Reconnect) -> Self {
-        let seed = RandomState::new().hash_one(0);
+        let policy = Reconnect {
+            interval: policy
+                .interval
+                .map(|interval| interval.clamp(SHORTEST, LONGEST)),
+            max: policy.max.min(LONGEST),
+        };
         Self {
             policy,
             interval: policy.interval.unwrap_or_default(),
-            random: seed,
+            random: RandomState::new().hash_one(0),
         }
     }
 
@@ -33,7 +38,7 @@ impl Backoff {
         let first = self.policy.interval?;
         let interval = self.interval;
         self.interval = interval.saturating_mul(2).min(self.policy.max.max(first));
-        Some(interval.mul_f64(self.next_part()))
+        Some(interval.mul_f64(self.next_part()).max(SHORTEST))
     }
 
     /// A connection that had completed its handshake is lost after living for `lived`.
@@ -54,6 +59,12 @@ impl Backoff {
         (x.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
+
+/// However short an interval is set: trying again without any pause would leave no time for others.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// However long: one that is reached is as good as never, and no clock overflows.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -98,6 +109,20 @@ mod tests {
         assert_eq!(backoff.interval, ms(800));
         backoff.on_lost(ms(100));
         assert_eq!(backoff.interval, ms(100));
+    }
+
+    #[test]
+    fn no_interval_is_too_short_or_too_long() {
+        for interval in [Duration::ZERO, Duration::MAX] {
+            let mut backoff = Backoff::new(Reconnect {
+                interval: Some(interval),
+                max: Duration::MAX,
+            });
+            for _ in 0..100 {
+                let wait = backoff.next_wait().unwrap();
+                assert!((SHORTEST..=LONGEST).contains(&wait));
+            }
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(super) struct Session {
     /// The stream takes no more until it says so.
     blocked: bool,
     /// Writing failed; what the peer sent before is still read.
-    write_failed: bool,
+    write_failed: Option<io::Error>,
     ends: Option<WireEnds>,
     /// When the handshake was completed.
     established: Option<Instant>,
@@ -97,9 +97,9 @@ impl Session {
             stream,
             connection,
             transmit,
-            receive: Receive::default(),
+            receive: Receive::new(),
             blocked: false,
-            write_failed: false,
+            write_failed: None,
             ends,
             established: None,
             handshake_limit: limit.map(|at| kit.timers.set(at, me.token)),
@@ -197,9 +197,15 @@ impl Session {
                 Ok(Got::Drained | Got::Paused | Got::Owing | Got::Budget) => {}
             }
             let sent = self.send(wakes)?;
+            if matches!(got, Ok(Got::Drained))
+                && let Some(error) = self.write_failed.take()
+            {
+                return Err(End::Io(error));
+            }
             return match (got, sent) {
                 (_, Sent::Ended) => self.half_close(me, kit),
-                (Ok(Got::Owing), Sent::Idle) => continue,
+                // Room for answers again: what was left unread has its turn after the others.
+                (Ok(Got::Owing), Sent::Idle) => Ok(Pace::Again),
                 (Ok(Got::Budget), _) | (_, Sent::Budget) => Ok(Pace::Again),
                 _ => Ok(Pace::Rests),
             };
@@ -217,7 +223,13 @@ impl Session {
     }
 
     fn send(&mut self, wakes: &mut Wakes) -> Result<Sent, End> {
-        if self.drain_limit.is_some() || self.blocked || self.write_failed {
+        if self.drain_limit.is_some() || self.write_failed.is_some() {
+            // Nobody is owed an answer any more: that must not stop the reading.
+            let n = self.connection.output().len();
+            self.connection.consume_output(n);
+            return Ok(Sent::Idle);
+        }
+        if self.blocked {
             return Ok(Sent::Blocked);
         }
         let outbound = self.ends.as_ref().and_then(|ends| ends.outbound.as_deref());
@@ -232,7 +244,7 @@ impl Session {
             // What the peer sent before it went is still good: reading tells when that is over.
             Err(error) if self.is_established() => {
                 log::debug!("{}: cannot write: {error}", self.peer);
-                self.write_failed = true;
+                self.write_failed = Some(error);
                 self.receive.on_readable(true);
                 Ok(Sent::Budget)
             }

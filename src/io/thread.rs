@@ -37,7 +37,7 @@ impl IoThreads {
         (0..count).try_fold(started, |mut started, n| {
             // Should one fail to start, those before it are stopped by the drop of `started`.
             let poll = mio::Poll::new()?;
-            let handle = Arc::new(Handle::new(mio::Waker::new(poll.registry(), super::WAKER)?));
+            let handle = Arc::new(Handle::new(poll.registry())?);
             let turn = Turn::new(Reactor::new(poll, handle.clone()), handle.clone());
             let thread = thread::Builder::new()
                 .name(format!("{name}-{n}"))
@@ -66,7 +66,8 @@ impl IoThreads {
         for handle in &self.handles {
             handle.stop();
         }
-        for thread in std::mem::take(&mut *self.threads.lock()) {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
             if thread.thread().id() != thread::current().id() {
                 let _ = thread.join();
             }

@@ -45,8 +45,11 @@ pub(super) enum Sent {
 }
 
 impl Transmit {
-    /// Writes what there is: the rest of the batch, then commands, then the next batch, so that
-    /// commands go out between whole messages.
+    /// Writes what there is: what the connection has to say for itself wherever a frame may stand,
+    /// the rest of the batch in hand, then the next one.
+    ///
+    /// Nothing of a batch goes out before the handshake is complete; one that is left over from an
+    /// earlier connection waits for it, too.
     pub(super) fn pump(
         &mut self,
         stream: &mut Stream,
@@ -56,26 +59,29 @@ impl Transmit {
     ) -> io::Result<Sent> {
         let mut budget = BUDGET;
         loop {
-            while !self.batch.is_empty() {
-                let Some(left) = budget.checked_sub(self.write_some(stream)?) else {
-                    self.return_credit(lane, wakes);
-                    return Ok(Sent::Budget);
-                };
-                if left == budget {
-                    self.return_credit(lane, wakes);
-                    return Ok(Sent::Blocked);
-                }
-                budget = left;
-            }
-            while !connection.output().is_empty() {
-                match some(stream.write(connection.output()))? {
-                    0 => return Ok(Sent::Blocked),
-                    n => connection.consume_output(n),
+            if self.batch.at_frame_border() {
+                while !connection.output().is_empty() {
+                    match some(stream.write(connection.output()))? {
+                        0 => {
+                            self.return_credit(lane, wakes);
+                            return Ok(Sent::Blocked);
+                        }
+                        n => connection.consume_output(n),
+                    }
                 }
             }
             let Some(lane) = lane.filter(|_| connection.is_ready()) else {
                 return Ok(Sent::Idle);
             };
+            if !self.batch.is_empty() {
+                let n = self.write_some(stream)?;
+                if n == 0 || n >= budget {
+                    self.return_credit(Some(lane), wakes);
+                    return Ok(if n == 0 { Sent::Blocked } else { Sent::Budget });
+                }
+                budget -= n;
+                continue;
+            }
             let taken = lane.take(&mut self.batch, std::mem::take(&mut self.written), wakes);
             if taken.ended {
                 return Ok(Sent::Ended);

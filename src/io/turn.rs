@@ -3,7 +3,12 @@
 //! Today only the I/O thread does. It keeps the lock for its whole life; a caller that would
 //! rather run the turn itself than sleep has to be let in here, and nowhere else.
 
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+use mio::Interest;
+use mio::event::Source;
 
 use super::reactor::{Order, Reactor};
 use crate::command::Token;
@@ -15,25 +20,35 @@ use crate::sync::Mutex;
 pub(crate) struct Handle {
     mailbox: Mailbox<Order>,
     waker: mio::Waker,
+    registry: mio::Registry,
 }
 
 impl Handle {
-    pub(super) fn new(waker: mio::Waker) -> Self {
-        Self {
+    pub(super) fn new(registry: &mio::Registry) -> io::Result<Self> {
+        Ok(Self {
             mailbox: Mailbox::new(),
-            waker,
-        }
+            waker: mio::Waker::new(registry, super::WAKER)?,
+            registry: registry.try_clone()?,
+        })
     }
 
     /// Gives an order; `false` if the reactor has ended.
     pub(crate) fn order(&self, order: Order) -> bool {
-        match self.mailbox.order(order) {
-            Ok(wake) => {
-                self.wake_if(wake);
-                true
-            }
-            Err(_) => false,
-        }
+        let asleep = self.enqueue(order);
+        self.wake_if(asleep == Some(true));
+        asleep.is_some()
+    }
+
+    /// Gives an order without waking anybody, for callers that hold a lock: they owe
+    /// [`wake_if`](Self::wake_if) with what this returns. `None`: the reactor has ended.
+    pub(crate) fn enqueue(&self, order: Order) -> Option<bool> {
+        self.mailbox.order(order).ok()
+    }
+
+    /// Registers what is to be served, so that a failure is the caller's to report.
+    pub(crate) fn register(&self, source: &mut impl Source, token: Token) -> io::Result<()> {
+        self.registry
+            .register(source, super::mio_token(token), Interest::READABLE)
     }
 
     pub(super) fn mailbox(&self) -> &Mailbox<Order> {
@@ -46,7 +61,7 @@ impl Handle {
         self.wake_if(wake);
     }
 
-    fn wake_if(&self, asleep: bool) {
+    pub(crate) fn wake_if(&self, asleep: bool) {
         if asleep && let Err(error) = self.waker.wake() {
             log::error!("cannot wake an I/O thread: {error}");
         }
@@ -77,11 +92,18 @@ impl Turn {
     }
 
     /// Runs turns until the reactor is stopped.
+    ///
+    /// A panic that no session's step has caught (in a log sink, say) costs the rest of that turn:
+    /// everybody else depends on this thread going on.
     pub(super) fn run(&self) {
         let mut reactor = self.reactor.lock();
         while !self.handle.mailbox.is_stopped() {
-            reactor.turn();
+            if catch_unwind(AssertUnwindSafe(|| reactor.turn())).is_err() {
+                log::error!("a turn of an I/O thread panicked");
+            }
         }
-        reactor.shut_down();
+        if catch_unwind(AssertUnwindSafe(|| reactor.shut_down())).is_err() {
+            log::error!("the last turn of an I/O thread panicked");
+        }
     }
 }
