@@ -73,8 +73,11 @@ pub(crate) trait Port: Post {
     /// Takes the bound side's ends of an inproc pipe; gives the pipe's name here.
     fn open_values(self: Arc<Self>, ends: ValueEnds, peer: InprocPeer) -> Result<PipeId, Refused>;
 
-    /// The inproc peer of a pipe is known now.
-    fn values_paired(&self, id: PipeId, peer: InprocPeer);
+    /// The inproc peer of a pipe is known now; `false` if the pipe was given up meanwhile.
+    fn values_paired(&self, id: PipeId, peer: InprocPeer) -> bool;
+
+    /// Whether a pipe that waits for its inproc peer is still wanted.
+    fn wants_values(&self, id: PipeId) -> bool;
 
     /// The inproc peer of a pipe has left.
     fn values_parted(&self, id: PipeId);

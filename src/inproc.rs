@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::command::{InprocPeer, Port, Refused, SocketId, ValueEnds};
-use crate::pipe::{Limits, PipeId};
+use crate::command::{InprocPeer, Port, SocketId, ValueEnds};
+use crate::pipe::{Limits, Load, PipeId};
 use crate::signal::Wakes;
 use crate::socket_type::SocketType;
 use crate::sync::Mutex;
@@ -22,6 +22,7 @@ struct Name {
 }
 
 /// A socket that connects to a name, with the ends that whoever is bound there will get.
+#[derive(Clone)]
 pub(crate) struct Connecter {
     pub(crate) port: Arc<dyn Port>,
     /// The name of the pipe at the connecting socket.
@@ -29,72 +30,135 @@ pub(crate) struct Connecter {
     pub(crate) ends: ValueEnds,
 }
 
-/// Why a name could not be connected to.
+/// Why a name can't be connected to, now or ever.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Mismatch {
-    #[error("a {connecting} cannot talk to the {bound} that is bound there")]
-    Type {
-        connecting: SocketType,
-        bound: SocketType,
-    },
-    #[error("{0}")]
-    Refused(Refused),
+#[error("a {connecting} cannot talk to the {bound} that is bound there")]
+pub(crate) struct Mismatch {
+    connecting: SocketType,
+    bound: SocketType,
 }
 
 impl Registry {
-    /// Binds a name; `false` if it is taken. Whoever waited for it is joined to the new owner.
+    /// Binds a name; `false` if it is taken. Whoever waits for it is joined to the new owner.
     pub(crate) fn bind(&self, name: &Arc<str>, port: &Arc<dyn Port>) -> bool {
-        let waiting = {
+        let unfit: Vec<SocketType> = {
             let mut names = self.names.lock();
             let entry = names.entry(name.clone()).or_default();
             if entry.bound.is_some() {
                 return false;
             }
             entry.bound = Some(port.clone());
-            let ours = port.socket_type();
-            let (joins, stays): (Vec<_>, _) = std::mem::take(&mut entry.waiting)
-                .into_iter()
-                .partition(|c| ours.compatible(c.port.socket_type()));
-            entry.waiting = stays;
-            let unfit: Vec<SocketType> =
-                entry.waiting.iter().map(|c| c.port.socket_type()).collect();
-            drop(names);
-            for theirs in unfit {
-                log::warn!(
-                    "inproc://{name}: a {theirs} that connects cannot talk to the {ours} bound now"
-                );
-            }
-            joins
+            let types = entry.waiting.iter().map(|c| c.port.socket_type());
+            types
+                .filter(|theirs| !port.socket_type().compatible(*theirs))
+                .collect()
         };
-        for connecter in waiting {
-            if let Err(refused) = join(port, &connecter) {
-                log::warn!("inproc://{name}: a connecting socket was refused: {refused}");
-            }
+        let ours = port.socket_type();
+        for theirs in unfit {
+            log::warn!(
+                "inproc://{name}: a {theirs} that connects cannot talk to the {ours} bound now"
+            );
         }
+        self.join_waiting(name);
         true
     }
 
-    /// Connects to a name, or waits for it to be bound.
+    /// Connects to a name, or waits for it to be bound, or for the place there to be free.
     pub(crate) fn connect(&self, name: &Arc<str>, connecter: Connecter) -> Result<(), Mismatch> {
-        let bound = {
+        {
             let mut names = self.names.lock();
             let entry = names.entry(name.clone()).or_default();
-            match &entry.bound {
-                None => {
-                    entry.waiting.push(connecter);
-                    return Ok(());
+            if let Some(bound) = &entry.bound {
+                let (connecting, bound) = (connecter.port.socket_type(), bound.socket_type());
+                if !connecting.compatible(bound) {
+                    return Err(Mismatch { connecting, bound });
                 }
-                Some(bound) => bound.clone(),
             }
-        };
-        let (connecting, theirs) = (connecter.port.socket_type(), bound.socket_type());
-        if !connecting.compatible(theirs) {
-            return Err(Mismatch::Type {
-                connecting,
-                bound: theirs,
-            });
+            entry.waiting.push(connecter);
         }
-        join(&bound, &connecter).map_err(Mismatch::Refused)
+        self.join_waiting(name);
+        Ok(())
+    }
+
+    /// Joins whoever waits at a name to its owner, as far as that takes them.
+    pub(crate) fn join_waiting(&self, name: &str) {
+        let (bound, waiting) = {
+            let names = self.names.lock();
+            let Some(Name {
+                bound: Some(bound),
+                waiting,
+            }) = names.get(name)
+            else {
+                return;
+            };
+            (bound.clone(), waiting.clone())
+        };
+        for connecter in waiting {
+            if bound.socket_type().compatible(connecter.port.socket_type()) {
+                self.join(name, &bound, &connecter);
+            }
+        }
+    }
+
+    /// Joins one connecter to the bound socket; it stays waiting if it is refused.
+    ///
+    /// No lock is held meanwhile. Of several that try the same, the first to take it off the list
+    /// has it; whoever finds at the end that one side has left takes the other side back.
+    fn join(&self, name: &str, bound: &Arc<dyn Port>, connecter: &Connecter) {
+        let Connecter { port, pipe, ends } = connecter;
+        let there = InprocPeer {
+            port: Arc::downgrade(port),
+            pipe: *pipe,
+        };
+        let mut wakes = Wakes::new();
+        let (theirs, ours) = (bound.options(), port.options());
+        if let Some(lane) = &ends.inbound {
+            lane.set_limits(Limits::joined(ours.send_hwm, theirs.recv_hwm), &mut wakes);
+        }
+        if let Some(lane) = &ends.outbound {
+            lane.set_limits(Limits::joined(theirs.send_hwm, ours.recv_hwm), &mut wakes);
+        }
+        wakes.fire();
+        if !self.withdraw(name, port.id(), *pipe) {
+            return;
+        }
+        match bound.clone().open_values(ends.clone(), there) {
+            Ok(joined) => {
+                let here = InprocPeer {
+                    port: Arc::downgrade(bound),
+                    pipe: joined,
+                };
+                if !port.values_paired(*pipe, here) {
+                    bound.values_parted(joined);
+                    let mut wakes = Wakes::new();
+                    if let Some(lane) = &ends.outbound {
+                        lane.close_intake(&mut wakes);
+                    }
+                    wakes.fire();
+                }
+            }
+            Err(refused) => {
+                log::debug!("inproc://{name}: a connecting socket waits on: {refused}");
+                let mut names = self.names.lock();
+                names
+                    .entry(name.into())
+                    .or_default()
+                    .waiting
+                    .push(connecter.clone());
+                drop(names);
+                // It may have been given up while it was off the list.
+                if !port.wants_values(*pipe) && self.withdraw(name, port.id(), *pipe) {
+                    let mut wakes = Wakes::new();
+                    if let Some(lane) = &ends.inbound {
+                        port.dropped(
+                            lane.end_taking(Load::NONE, &mut wakes),
+                            &format_args!("inproc://{name}"),
+                        );
+                    }
+                    wakes.fire();
+                }
+            }
+        }
     }
 
     /// Whether this socket may connect to whoever is bound to the name now.
@@ -105,7 +169,7 @@ impl Registry {
             .get(name)
             .and_then(|entry| entry.bound.as_ref())
         {
-            Some(bound) if !bound.socket_type().compatible(connecting) => Err(Mismatch::Type {
+            Some(bound) if !bound.socket_type().compatible(connecting) => Err(Mismatch {
                 connecting,
                 bound: bound.socket_type(),
             }),
@@ -157,30 +221,4 @@ impl Registry {
         drop(removed);
         found
     }
-}
-
-/// Joins a connecting socket to the bound one.
-fn join(bound: &Arc<dyn Port>, connecter: &Connecter) -> Result<(), Refused> {
-    let mut wakes = Wakes::new();
-    let (theirs, ours) = (bound.options(), connecter.port.options());
-    if let Some(lane) = &connecter.ends.inbound {
-        lane.set_limits(Limits::joined(ours.send_hwm, theirs.recv_hwm), &mut wakes);
-    }
-    if let Some(lane) = &connecter.ends.outbound {
-        lane.set_limits(Limits::joined(theirs.send_hwm, ours.recv_hwm), &mut wakes);
-    }
-    wakes.fire();
-    let there = InprocPeer {
-        port: Arc::downgrade(&connecter.port),
-        pipe: connecter.pipe,
-    };
-    let pipe = bound.clone().open_values(connecter.ends.clone(), there)?;
-    connecter.port.values_paired(
-        connecter.pipe,
-        InprocPeer {
-            port: Arc::downgrade(bound),
-            pipe,
-        },
-    );
-    Ok(())
 }

@@ -37,7 +37,7 @@
 //! |---|---|---|
 //! | linger | for ever | 5 s: dropping a socket waits in the dropping thread until what it sent is with the kernel (or the inproc peer), at most this long |
 //! | handshake | 30 s | 10 s in all, 64 KiB for a command, 1024 pending per listener |
-//! | reconnect | 100 ms, constant | 100 ms doubling to 10 s, full jitter; starts anew only after a completed handshake; protocol errors are retried too |
+//! | reconnect | 100 ms, constant | 100 ms doubling to 10 s, full jitter; starts anew only after a connection that completed its handshake and lived as long as the first interval; protocol errors are retried too |
 //! | largest message | unlimited, counted per frame | 256 MiB and 65,536 frames for the whole message |
 //!
 //! Sockets in statics are never dropped, and `process::exit` drops nothing: what they had queued is

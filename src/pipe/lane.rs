@@ -228,6 +228,12 @@ impl<B: Batch> Lane<B> {
         }
     }
 
+    /// Whether there is nothing to take, and nothing will come.
+    pub(crate) fn has_ended(&self) -> bool {
+        let state = self.state.lock();
+        state.writer_ended && state.open.is_empty()
+    }
+
     /// What was written and not yet worked off.
     pub(crate) fn queued(&self) -> Load {
         self.state.lock().credit.queued()
@@ -247,7 +253,12 @@ impl<B> State<B> {
     #[cold]
     fn wake_taker(&self, wakes: &mut Wakes) {
         if let Some(taker) = &self.taker {
-            wakes.post(taker.clone(), News::Readable);
+            let news = if self.writer_ended {
+                News::Ended
+            } else {
+                News::Readable
+            };
+            wakes.post(taker.clone(), news);
         }
     }
 

@@ -113,6 +113,14 @@ impl Reader {
         }
     }
 
+    /// Whether there is nothing to read, and nothing will come.
+    pub(crate) fn has_ended(&self) -> bool {
+        match &self.inlet {
+            Inlet::Runs(lane, front) => front.items.is_empty() && lane.has_ended(),
+            Inlet::Values(lane, front) => front.is_empty() && lane.has_ended(),
+        }
+    }
+
     /// Lets nothing more in; what is there can still be read.
     pub(crate) fn close_intake(&self, wakes: &mut Wakes) {
         match &self.inlet {

@@ -27,31 +27,29 @@ impl Writer {
         Self { outlet }
     }
 
-    /// Queues the message, or gives it back with the reason why not.
+    /// Queues the message, or says why not.
+    ///
+    /// What was encoded stays behind in `message` for the caller to drop: freeing it may run
+    /// foreign code, for which no lock may be held.
     #[inline]
     pub(crate) fn write(
         &mut self,
-        message: Message,
+        message: &mut Option<Message>,
         wakes: &mut Wakes,
-    ) -> Result<(), (Message, Refusal)> {
+    ) -> Result<(), Refusal> {
+        let Some(whole) = message.as_ref() else {
+            return Ok(());
+        };
+        let bytes = whole.byte_len();
         match &self.outlet {
-            Outlet::Wire(lane) => match lane.admit() {
-                Ok(admission) => {
-                    admission.append(message.byte_len(), wakes, |wire| encode(&message, wire));
-                    Ok(())
-                }
-                Err(refusal) => Err((message, refusal)),
-            },
-            Outlet::Values(lane) => match lane.admit() {
-                Ok(admission) => {
-                    admission.append(message.byte_len(), wakes, |values| {
-                        values.push_back(message)
-                    });
-                    Ok(())
-                }
-                Err(refusal) => Err((message, refusal)),
-            },
+            Outlet::Wire(lane) => lane
+                .admit()?
+                .append(bytes, wakes, |wire| encode(whole, wire)),
+            Outlet::Values(lane) => lane
+                .admit()?
+                .append(bytes, wakes, |values| values.extend(message.take())),
         }
+        Ok(())
     }
 
     pub(crate) fn end(&self, wakes: &mut Wakes) {

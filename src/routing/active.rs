@@ -69,7 +69,8 @@ impl<T> Active<T> {
         }
     }
 
-    /// Takes the entry whose turn it is out of the active ones; the turn is its successor's.
+    /// Takes the entry whose turn it is out of the active ones; the turn is that of the last active
+    /// one, which takes its place (as in libzmq).
     pub(crate) fn deactivate_current(&mut self) {
         if self.active == 0 {
             return;

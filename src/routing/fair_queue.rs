@@ -47,6 +47,16 @@ impl FairQueue {
         self.readers.activate(id);
     }
 
+    /// Nothing more will come through a pipe: it is removed at once if it is empty, so that peers
+    /// that come and go leave nothing behind at a socket that nobody reads.
+    pub(crate) fn end(&mut self, id: PipeId) -> Option<Reader> {
+        if self.readers.get(id).is_some_and(Reader::has_ended) {
+            return self.readers.remove(id);
+        }
+        self.readers.activate(id);
+        None
+    }
+
     /// Whether there is a pipe to try.
     pub(crate) fn has_something(&self) -> bool {
         self.readers.has_active()

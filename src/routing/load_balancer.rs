@@ -20,28 +20,23 @@ impl LoadBalancer {
         }
     }
 
-    /// Gives the message to the next pipe with room; returns it if there is none.
+    /// Gives the message to the next pipe with room; `false` if there is none. What is left in
+    /// `message` then, or for the caller to drop, is as [`Writer::write`] says.
     #[inline]
-    pub(crate) fn send(&mut self, mut message: Message, wakes: &mut Wakes) -> Result<(), Message> {
-        loop {
-            let Some(writer) = self.writers.current() else {
-                return Err(message);
-            };
+    pub(crate) fn send(&mut self, message: &mut Option<Message>, wakes: &mut Wakes) -> bool {
+        while let Some(writer) = self.writers.current() {
             match writer.write(message, wakes) {
                 Ok(()) => {
                     self.writers.advance();
-                    return Ok(());
+                    return true;
                 }
-                Err((back, Refusal::Full)) => {
-                    message = back;
-                    self.writers.deactivate_current();
-                }
-                Err((back, Refusal::Ended)) => {
-                    message = back;
+                Err(Refusal::Full) => self.writers.deactivate_current(),
+                Err(Refusal::Ended) => {
                     self.writers.remove_current();
                 }
             }
         }
+        false
     }
 
     pub(crate) fn attach(&mut self, id: PipeId, writer: Writer) {

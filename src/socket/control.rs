@@ -139,8 +139,8 @@ macro_rules! socket {
             /// [`linger`](crate::Builder::linger) to be handed to the kernel (or to the peer, over
             /// inproc). Messages not yet received are discarded.
             ///
-            /// Blocks for at most the linger (and not at all on an I/O thread, where a waker may
-            /// run). Closing again waits for the same end. Dropping the socket does the same, and
+            /// Blocks until then, and for a second at most until the peers have read it, but never for
+            /// longer than the linger (and not at all on an I/O thread, where a waker may run). Closing again waits for the same end. Dropping the socket does the same, and
             /// logs what could not be sent.
             ///
             /// # Errors

@@ -249,14 +249,32 @@ impl Core {
         self.control.peek(|control| control.check_open())
     }
 
-    /// Remembers an endpoint; `false` if the socket was closed meanwhile.
+    /// Remembers an endpoint, unless the socket was closed meanwhile.
     pub(super) fn add_endpoint(&self, endpoint: Endpoint, way: Way) -> Result<(), Ended> {
         self.control.update(|control, _| {
             control.check_open()?;
-            control.last_endpoint = Some(endpoint.clone());
-            control.endpoints.push(Entry { endpoint, way });
+            control.add(endpoint, way);
             Ok(())
         })
+    }
+
+    /// Remembers an endpoint and has it served. Both in one step, so that nobody who closes or
+    /// unbinds can come in between, and be overtaken by the order.
+    pub(super) fn add_served_endpoint(
+        &self,
+        endpoint: Endpoint,
+        way: Way,
+        io: &io::Handle,
+        order: io::Order,
+    ) -> Result<(), Ended> {
+        let asleep = self.control.update(|control, _| {
+            control.check_open()?;
+            let asleep = io.enqueue(order).ok_or(Ended::Terminated)?;
+            control.add(endpoint, way);
+            Ok(asleep)
+        })?;
+        io.wake_if(asleep);
+        Ok(())
     }
 
     /// Forgets every endpoint that is equal to this one and was bound (or connected), and gives
@@ -339,11 +357,14 @@ impl Core {
 
     /// Forgets the endpoint of an inproc pipe that came to nothing.
     pub(super) fn forget_inproc_pipe(&self, id: PipeId) {
-        self.control.update(|control, _| {
-            control
-                .endpoints
-                .retain(|entry| !matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == id));
+        let forgotten = self.control.update(|control, _| {
+            let is_it =
+                |entry: &Entry| matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == id);
+            let place = control.endpoints.iter().position(is_it);
+            place.map(|place| control.endpoints.swap_remove(place))
         });
+        // What is in the pipe is freed outside the lock.
+        drop(forgotten);
     }
 
     /// Tells the inproc peer of a pipe that this side leaves, and forgets it.
@@ -366,6 +387,23 @@ impl Core {
             if let Some(port) = peer.port.upgrade() {
                 port.values_parted(peer.pipe);
             }
+        }
+    }
+
+    /// The one place of this socket is free: whoever waits for it over inproc may have it.
+    fn offer_place(&self) {
+        let names: Vec<Arc<str>> = self.control.peek(|control| {
+            let names = control
+                .endpoints
+                .iter()
+                .filter_map(|entry| match &entry.way {
+                    Way::InprocName(name) => Some(name.clone()),
+                    _ => None,
+                });
+            names.collect()
+        });
+        for name in names {
+            self.context.registry().join_waiting(&name);
         }
     }
 
@@ -436,7 +474,9 @@ impl Core {
     pub(super) fn close(self: &Arc<Self>, linger: Option<Duration>) -> Result<(), Unsent> {
         let deadline = self.begin_close_now(linger);
         if io::on_io_thread() {
-            return Ok(());
+            // Nobody will be there to wait for a name to be bound.
+            let unsent = self.withdraw_pipes(|_| true);
+            return unsent.into_result();
         }
         self.await_close(deadline)
     }
@@ -444,31 +484,31 @@ impl Core {
     /// Stops everything and starts flushing; gives the moment at which that is given up.
     fn begin_close_now(self: &Arc<Self>, linger: Option<Duration>) -> Option<Instant> {
         let deadline = linger.and_then(|linger| Instant::now().checked_add(linger));
-        let threads = self.context.running();
-        let endpoints = self.control.update_for_all(|control, _| {
+        let begun = self.control.update_for_all(|control, _| {
             if control.phase != Phase::Open {
                 return None;
             }
             control.phase = Phase::Closing;
+            // Asked for here: a thread started for this socket was so before its endpoint was added.
+            let threads = self.context.running();
             control.awaited = threads.len();
-            Some(std::mem::take(&mut control.endpoints))
+            // Pipes that wait for a name to be bound are looked at once nothing more comes into them.
+            let (waiting, served): (Vec<_>, _) = std::mem::take(&mut control.endpoints)
+                .into_iter()
+                .partition(Entry::is_inproc_pipe);
+            control.endpoints = waiting;
+            Some((threads, served))
         });
-        let Some(endpoints) = endpoints else {
+        let Some((threads, served)) = begun else {
             return deadline;
         };
-        self.end_halves(Ended::Closed);
-        for entry in &endpoints {
+        for entry in &served {
             if let Way::InprocName(name) = &entry.way {
                 self.context.registry().unbind(name, self.id);
             }
         }
-        // What waits for a name to be bound is still wanted if there is something in it.
-        self.control.update(|control, _| {
-            control.endpoints = endpoints
-                .into_iter()
-                .filter(Entry::is_pending_inproc)
-                .collect();
-        });
+        self.end_halves(Ended::Closed);
+        self.withdraw_pipes(|entry| !entry.has_unsent());
         let paired: Vec<PipeId> = self
             .control
             .peek(|control| control.inproc.keys().copied().collect());
@@ -486,29 +526,20 @@ impl Core {
         deadline
     }
 
-    /// Waits until nothing is left to flush, or the time is over.
-    fn await_close(&self, deadline: Option<Instant>) -> Result<(), Unsent> {
-        let registry = self.context.registry();
-        let settled = |control: &mut Control| {
-            control.endpoints.retain(|entry| match &entry.way {
-                Way::InprocPipe { name, pipe, .. } => registry.is_waiting(name, self.id, *pipe),
-                _ => false,
-            });
-            control.endpoints.is_empty()
-        };
-        let until =
-            |deadline: Option<Instant>| move || deadline.map_or(Patience::Forever, Patience::Until);
-        // A name may still be bound by somebody who then gets what waits for it …
-        let _ = self.control.wait(until(deadline), |control, _| {
-            (control.phase == Phase::Closed || settled(control)).then_some(())
+    /// Takes pipes that wait for an inproc name back, and says what was in them. One that has got
+    /// its peer meanwhile is no matter of ours any more.
+    fn withdraw_pipes(&self, which: impl Fn(&Entry) -> bool) -> Unsent {
+        let withdrawn = self.control.update_for_all(|control, _| {
+            let (withdrawn, stay): (Vec<_>, _) = std::mem::take(&mut control.endpoints)
+                .into_iter()
+                .partition(which);
+            control.endpoints = stay;
+            withdrawn
         });
-        let leftover = self
-            .control
-            .update(|control, _| std::mem::take(&mut control.endpoints));
         let mut unsent = Unsent::default();
-        for entry in leftover {
+        for entry in withdrawn {
             if let Way::InprocPipe { name, pipe, writer } = &entry.way
-                && registry.withdraw(name, self.id, *pipe)
+                && self.context.registry().withdraw(name, self.id, *pipe)
             {
                 unsent.add(
                     &entry.endpoint,
@@ -516,19 +547,38 @@ impl Core {
                 );
             }
         }
+        unsent
+    }
+
+    /// Waits until nothing is left to flush, or the time is over.
+    fn await_close(&self, deadline: Option<Instant>) -> Result<(), Unsent> {
+        let registry = self.context.registry();
+        let still_waiting = |entry: &Entry| match &entry.way {
+            Way::InprocPipe { name, pipe, .. } => registry.is_waiting(name, self.id, *pipe),
+            _ => false,
+        };
+        let until =
+            |deadline: Option<Instant>| move || deadline.map_or(Patience::Forever, Patience::Until);
+        // A name may still be bound by somebody who then gets what waits for it …
+        let _ = self.control.wait(until(deadline), |control, _| {
+            let settled =
+                control.phase == Phase::Closed || !control.endpoints.iter().any(still_waiting);
+            settled.then_some(())
+        });
+        let unsent = self.withdraw_pipes(|_| true);
         self.control
             .update_for_all(|control, _| control.unsent.merge(unsent));
         // … and the I/O threads say when they are done; they keep the same deadline.
-        let _ = self.control.wait(
-            until(deadline.map(|deadline| deadline + GRACE)),
-            |control, _| (control.phase == Phase::Closed || control.awaited == 0).then_some(()),
-        );
-        let unsent = self.control.update_for_all(|control, _| {
-            control.phase = Phase::Closed;
-            control.unsent.clone()
+        let last = deadline.and_then(|deadline| deadline.checked_add(GRACE));
+        let _ = self.control.wait(until(last), |control, _| {
+            (control.phase == Phase::Closed || control.awaited == 0).then_some(())
         });
-        self.context.withdraw(self.id);
-        unsent.into_result()
+        self.control
+            .update_for_all(|control, _| {
+                control.phase = Phase::Closed;
+                control.unsent.clone()
+            })
+            .into_result()
     }
 
     /// Makes every call on the halves return `why`; a closed socket lets go of its pipes, too.
@@ -572,13 +622,7 @@ impl Outbound {
         if let Some(ended) = self.ended {
             return Some(Err(ended));
         }
-        match self.writers.send(message.take()?, wakes) {
-            Ok(()) => Some(Ok(())),
-            Err(back) => {
-                *message = Some(back);
-                None
-            }
-        }
+        self.writers.send(message, wakes).then_some(Ok(()))
     }
 }
 
@@ -593,11 +637,24 @@ impl Inbound {
 }
 
 impl Control {
+    /// Whether a pipe that was opened for an inproc name is still among the endpoints.
+    fn wants(&self, id: PipeId) -> bool {
+        self.endpoints
+            .iter()
+            .any(|entry| matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == id))
+    }
+
+    fn add(&mut self, endpoint: Endpoint, way: Way) {
+        self.last_endpoint = Some(endpoint.clone());
+        self.endpoints.push(Entry { endpoint, way });
+    }
+
     fn check_open(&self) -> Result<(), Ended> {
-        if self.phase != Phase::Open {
-            Err(Ended::Closed)
-        } else if self.terminated {
+        // The end of a context closes its sockets, too: what came first counts, as in the halves.
+        if self.terminated {
             Err(Ended::Terminated)
+        } else if self.phase != Phase::Open {
+            Err(Ended::Closed)
         } else {
             Ok(())
         }
@@ -605,7 +662,11 @@ impl Control {
 }
 
 impl Entry {
-    fn is_pending_inproc(&self) -> bool {
+    fn is_inproc_pipe(&self) -> bool {
+        matches!(&self.way, Way::InprocPipe { .. })
+    }
+
+    fn has_unsent(&self) -> bool {
         matches!(&self.way, Way::InprocPipe { writer: Some(writer), .. } if !writer.queued().is_none())
     }
 }
@@ -620,8 +681,14 @@ impl Post for Core {
     fn post(&self, pipe: u64, news: News) {
         match news {
             News::Readable => self.inbound.update(|half, _| half.readers.activate(pipe)),
+            News::Ended => drop(self.inbound.update(|half, _| half.readers.end(pipe))),
             News::Writable => self.outbound.update(|half, _| half.writers.activate(pipe)),
-            News::Closed => drop(self.outbound.update(|half, _| half.writers.detach(pipe))),
+            News::Closed => {
+                drop(self.outbound.update(|half, _| half.writers.detach(pipe)));
+                if self.pattern.has_one_peer() {
+                    self.offer_place();
+                }
+            }
         }
     }
 }
@@ -672,7 +739,10 @@ impl Port for Core {
     fn open_values(self: Arc<Self>, ends: ValueEnds, peer: InprocPeer) -> Result<PipeId, Refused> {
         let id = self.next_pipe_id();
         // Known before the pipe can be read, so that a peer that leaves at once is counted once.
-        self.values_paired(id, peer);
+        self.control.update_for_all(|control, _| {
+            control.inproc.insert(id, peer);
+            control.peers += 1;
+        });
         let attached = self.attach(
             id,
             ends.outbound.map(Outlet::Values),
@@ -684,11 +754,19 @@ impl Port for Core {
         attached.map(|()| id)
     }
 
-    fn values_paired(&self, id: PipeId, peer: InprocPeer) {
+    fn values_paired(&self, id: PipeId, peer: InprocPeer) -> bool {
         self.control.update_for_all(|control, _| {
-            control.inproc.insert(id, peer);
-            control.peers += 1;
-        });
+            let wanted = control.wants(id);
+            if wanted {
+                control.inproc.insert(id, peer);
+                control.peers += 1;
+            }
+            wanted
+        })
+    }
+
+    fn wants_values(&self, id: PipeId) -> bool {
+        self.control.peek(|control| control.wants(id))
     }
 
     fn values_parted(&self, id: PipeId) {
@@ -730,6 +808,12 @@ impl Port for Core {
         self.control.update(|control, _| {
             control.endpoints.retain(|entry| !matches!(&entry.way, Way::Connecter { token: known, .. } if *known == token));
         });
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.context.withdraw(self.id);
     }
 }
 

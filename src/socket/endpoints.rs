@@ -35,24 +35,20 @@ impl Core {
             Some(io) => io.clone(),
             None => return Err(BindError::NoIoThread(endpoint)),
         };
-        let listener = self.listen(&endpoint).map_err(failed)?;
+        let mut listener = self.listen(&endpoint).map_err(failed)?;
         let real = listener.endpoint().clone();
         let token = unique_number();
-        self.add_endpoint(
-            real.clone(),
-            Way::Listener {
-                io: io.clone(),
-                token,
-            },
-        )
-        .map_err(BindError::from)?;
-        if !io.order(Order::Listen {
+        io.register(&mut listener, token).map_err(failed)?;
+        let way = Way::Listener {
+            io: io.clone(),
+            token,
+        };
+        let order = Order::Listen {
             token,
             listener,
             port: self.clone(),
-        }) {
-            return Err(BindError::Terminated);
-        }
+        };
+        self.add_served_endpoint(real.clone(), way, &io, order)?;
         log::debug!("{self:?}: bound to {real}");
         Ok(real)
     }
@@ -118,15 +114,17 @@ impl Core {
             token,
             pipe,
         };
-        self.add_endpoint(endpoint.clone(), way)
-            .map_err(ConnectError::from)?;
-        if !io.order(Order::Connect {
+        let order = Order::Connect {
             token,
             endpoint: endpoint.clone(),
             port: self.clone(),
             ends,
-        }) {
-            return Err(ConnectError::Terminated);
+        };
+        if let Err(ended) = self.add_served_endpoint(endpoint.clone(), way, &io, order) {
+            if let Some(pipe) = pipe {
+                self.release_pipe(pipe);
+            }
+            return Err(ended.into());
         }
         Ok(endpoint)
     }
@@ -227,13 +225,15 @@ impl Core {
                     self.context().registry().unbind(&name, self.id());
                 }
                 Way::InprocPipe { name, pipe, writer } => {
-                    if self.context().registry().withdraw(&name, self.id(), pipe)
-                        && let Some(writer) = &writer
-                    {
-                        self.dropped(writer.queued(), &endpoint);
+                    if self.context().registry().withdraw(&name, self.id(), pipe) {
+                        if let Some(writer) = &writer {
+                            self.dropped(writer.queued(), &endpoint);
+                        }
+                        self.release_pipe(pipe);
+                    } else {
+                        self.release_writer(pipe);
+                        self.part_inproc(pipe);
                     }
-                    self.release_writer(pipe);
-                    self.part_inproc(pipe);
                 }
             }
         }

@@ -170,19 +170,24 @@ impl<S: Ready> Half<S> {
     ) -> Poll<T> {
         let mut wakes = Wakes::new();
         let mut stale = None;
+        // Cloned before it is known to be needed: it is foreign code.
+        let waker = cx.waker().clone();
         let mut inner = self.inner.lock();
         if let Some(ticket) = registration.take() {
             stale = inner.unregister(&ticket);
         }
         let outcome = attempt(&mut inner.state, &mut wakes);
+        let mut waker = Some(waker);
         if outcome.is_none() {
-            *registration = Some(inner.register(Signal::Task(cx.waker().clone())));
+            *registration = waker
+                .take()
+                .map(|waker| inner.register(Signal::Task(waker)));
         }
         if !inner.waiters.is_empty() {
             inner.settle(&mut wakes);
         }
         drop(inner);
-        drop(stale);
+        drop((stale, waker));
         wakes.fire();
         outcome.map_or(Poll::Pending, Poll::Ready)
     }
