@@ -67,6 +67,10 @@ pub(crate) trait Port: Post {
 
     fn options(&self) -> &Options;
 
+    /// Whether one more peer would be taken. Asked before the handshake, so that one who is not
+    /// sends nothing that would be lost.
+    fn has_place(&self) -> Result<(), Refused>;
+
     /// Makes a pipe to a tcp or ipc peer; `session` is told when it has something to do.
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused>;
 

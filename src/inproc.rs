@@ -74,9 +74,14 @@ impl Registry {
                     return Err(Mismatch { connecting, bound });
                 }
             }
-            entry.waiting.push(connecter);
+            entry.waiting.push(connecter.clone());
         }
         self.join_waiting(name);
+        // Whoever gave the pipe up just before it was on the list could not take it off again.
+        let Connecter { port, pipe, .. } = connecter;
+        if !port.wants_values(pipe) {
+            self.withdraw(name, port.id(), pipe);
+        }
         Ok(())
     }
 

@@ -80,10 +80,15 @@ impl Listener {
                     );
                     drop(stream);
                 }
-                Ok(connection) => {
-                    self.pending += 1;
-                    accepted.push(connection);
-                }
+                Ok((stream, peer)) => match self.port.has_place() {
+                    Ok(()) => {
+                        self.pending += 1;
+                        accepted.push((stream, peer));
+                    }
+                    Err(refused) => {
+                        log::warn!("{}: {peer} refused: {refused}", self.endpoint());
+                    }
+                },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Rests,
                 Err(error) if transport::is_resource_shortage(&error) => {
                     log::warn!("{}: cannot accept for now: {error}", self.endpoint());

@@ -424,15 +424,10 @@ impl Core {
             token: id,
         };
         let attached = self.outbound.update(|half, _| {
-            if half.ended.is_some() {
-                return Err(Refused::Closed);
-            }
+            half.has_place(self.pattern.has_one_peer())?;
             let Some(outlet) = outlet else {
                 return Ok(());
             };
-            if self.pattern.has_one_peer() && !half.writers.is_empty() {
-                return Err(Refused::HasItsPeer);
-            }
             let writer = Writer::new(outlet);
             writer.set_owner(owner());
             half.writers.attach(id, writer);
@@ -573,12 +568,12 @@ impl Core {
         let _ = self.control.wait(until(last), |control, _| {
             (control.phase == Phase::Closed || control.awaited == 0).then_some(())
         });
-        self.control
-            .update_for_all(|control, _| {
-                control.phase = Phase::Closed;
-                control.unsent.clone()
-            })
-            .into_result()
+        let unsent = self.control.update_for_all(|control, _| {
+            control.phase = Phase::Closed;
+            control.unsent.clone()
+        });
+        self.context.withdraw(self.id);
+        unsent.into_result()
     }
 
     /// Makes every call on the halves return `why`; a closed socket lets go of its pipes, too.
@@ -613,6 +608,16 @@ impl Core {
 }
 
 impl Outbound {
+    fn has_place(&self, one_peer: bool) -> Result<(), Refused> {
+        if self.ended.is_some() {
+            return Err(Refused::Closed);
+        }
+        if one_peer && !self.writers.is_empty() {
+            return Err(Refused::HasItsPeer);
+        }
+        Ok(())
+    }
+
     #[inline]
     fn send(
         &mut self,
@@ -704,6 +709,13 @@ impl Port for Core {
 
     fn options(&self) -> &Options {
         &self.options
+    }
+
+    fn has_place(&self) -> Result<(), Refused> {
+        if !self.pattern.has_one_peer() {
+            return Ok(());
+        }
+        self.outbound.peek(|half| half.has_place(true))
     }
 
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
@@ -820,7 +832,7 @@ impl Drop for Core {
 impl Member for Core {
     fn terminate(&self) {
         self.control
-            .update_for_all(|control, _| control.terminated = true);
+            .update_for_all(|control, _| control.terminated = control.phase == Phase::Open);
         self.end_halves(Ended::Terminated);
     }
 
