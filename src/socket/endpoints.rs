@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::{Core, Ended, Way};
-use crate::command::{Port, Token, WireEnds};
+use crate::command::{Port, Refused, Token, WireEnds};
 use crate::context::unique_number;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{BindError, ConnectError, UnbindError};
@@ -156,9 +156,13 @@ impl Core {
         registry
             .check(&name, self.socket_type())
             .map_err(|mismatch| incompatible(mismatch.to_string()))?;
-        let (pipe, ends, writer) = self
-            .open_inproc()
-            .map_err(|refused| incompatible(refused.to_string()))?;
+        let (pipe, ends, writer) = match self.open_inproc() {
+            Ok(opened) => opened,
+            Err(Refused::HasItsPeer) => return Err(incompatible(Refused::HasItsPeer.to_string())),
+            Err(Refused::Closed) => {
+                return Err(self.check_open().err().unwrap_or(Ended::Closed).into());
+            }
+        };
         let way = Way::InprocPipe {
             name: name.clone(),
             pipe,
