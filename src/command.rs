@@ -80,6 +80,9 @@ pub(crate) trait Port: Post {
     /// The inproc peer of a pipe is known now; `false` if the pipe was given up meanwhile.
     fn values_paired(&self, id: PipeId, peer: InprocPeer) -> bool;
 
+    /// Whether a pipe has an inproc peer, as far as is known here.
+    fn is_paired(&self, id: PipeId) -> bool;
+
     /// Whether a pipe that waits for its inproc peer is still wanted.
     fn wants_values(&self, id: PipeId) -> bool;
 

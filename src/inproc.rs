@@ -140,6 +140,9 @@ impl Registry {
                         lane.close_intake(&mut wakes);
                     }
                     wakes.fire();
+                } else if !bound.is_paired(joined) {
+                    // It left before the other knew of it, and so could not be told.
+                    port.values_parted(*pipe);
                 }
             }
             Err(refused) => {

@@ -92,6 +92,27 @@ fn inproc_takes_the_senders_part_before_anybody_is_bound() {
 }
 
 #[test]
+fn a_sender_that_was_full_before_the_bind_goes_on_after_it() {
+    for recv_hwm in [1, 2, 10, 100, 0] {
+        let home = Home::new();
+        let name = home.endpoint(Transport::Inproc);
+        let push = home.push().send_hwm(10).build().unwrap();
+        push.connect(&name).unwrap();
+        assert_eq!(fill(&push, 0), 10);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 10..100 {
+                    push.send_timeout(number.to_string(), PATIENCE).unwrap();
+                }
+            });
+            let pull = home.pull().recv_hwm(recv_hwm).build().unwrap();
+            pull.bind(&name).unwrap();
+            expect_numbers(&pull, 0..100);
+        });
+    }
+}
+
+#[test]
 fn inproc_takes_the_sum_of_both_limits() {
     for (send_hwm, recv_hwm) in [(1, 1), (1, 2), (2, 1), (3, 7), (100, 1)] {
         for join in WAYS {

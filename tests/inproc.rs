@@ -231,7 +231,70 @@ fn what_a_closing_connecter_left_arrives_within_its_linger() {
         for number in 0..10 {
             assert_eq!(next_of(&pull), number.to_string());
         }
+        support::until_alone(|count, timeout| pull.wait_for_peers(count, timeout));
     });
+}
+
+#[test]
+fn a_pair_that_closed_before_the_bind_makes_way_for_the_next() {
+    let home = Home::new();
+    let name = home.endpoint(Inproc);
+    let first = home.pair().linger(PATIENCE).build().unwrap();
+    first.connect(&name).unwrap();
+    first.send("hello").unwrap();
+    let bound = home.pair().build().unwrap();
+    thread::scope(|scope| {
+        let closing = scope.spawn(|| first.close());
+        support::until("the close", || {
+            first
+                .send_timeout("more", Duration::ZERO)
+                .is_err_and(|error| !error.is_timeout())
+        });
+        bound.bind(&name).unwrap();
+        assert_eq!(closing.join().unwrap(), Ok(()));
+    });
+    assert_eq!(bound.recv_timeout(PATIENCE).unwrap(), "hello");
+    let second = home.pair().build().unwrap();
+    second.connect(&name).unwrap();
+    bound.send("you").unwrap();
+    assert_eq!(second.recv_timeout(PATIENCE).unwrap(), "you");
+}
+
+#[test]
+fn whoever_closes_while_the_other_comes_is_no_peer() {
+    let home = Home::new();
+    let barrier = Barrier::new(2);
+    for _ in 0..500 {
+        // The bound one goes while the other connects …
+        let name = home.endpoint(Inproc);
+        let push = home.push().build().unwrap();
+        let pull = home.pull().build().unwrap();
+        pull.bind(&name).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                barrier.wait();
+                pull.close().unwrap();
+            });
+            barrier.wait();
+            let _ = push.connect(&name);
+        });
+        support::until_alone(|count, timeout| push.wait_for_peers(count, timeout));
+
+        // … and the one that connected goes while the other binds.
+        let name = home.endpoint(Inproc);
+        let push = home.push().build().unwrap();
+        let pull = home.pull().build().unwrap();
+        push.connect(&name).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                barrier.wait();
+                push.close().unwrap();
+            });
+            barrier.wait();
+            pull.bind(&name).unwrap();
+        });
+        support::until_alone(|count, timeout| pull.wait_for_peers(count, timeout));
+    }
 }
 
 #[test]

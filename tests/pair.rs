@@ -10,7 +10,7 @@ mod support;
 use std::thread;
 use std::time::Duration;
 
-use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, until, until_alone};
+use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, until_alone};
 use zocket::{Message, Pair, RecvError};
 
 fn joined(home: &Home, transport: Transport) -> (Pair, Pair) {
@@ -103,17 +103,15 @@ fn over_the_wire_the_second_waits_until_the_first_has_gone() {
         for _ in 0..50 {
             exchange(&bound, &first);
         }
-        second.try_send("from the second").ok();
+        second.send("queued while refused").unwrap();
         assert_eq!(bound.recv_timeout(QUIET), Err(RecvError::Timeout));
         assert_eq!(second.try_recv().ok(), None);
         exchange(&bound, &first);
 
         drop(first);
-        // What a refused connection had taken is lost, so it is said until it is heard.
-        until("the second gets in", || {
-            second.send_timeout("me", PATIENCE).unwrap();
-            bound.recv_timeout(QUIET).is_ok()
-        });
+        // Refused before the handshake, it has kept what it was to send.
+        let heard = bound.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(heard, "queued while refused");
         bound.send_timeout("you", PATIENCE).unwrap();
         assert_eq!(second.recv_timeout(PATIENCE).unwrap(), "you");
     }
@@ -166,4 +164,32 @@ fn what_was_sent_before_leaving_is_read_after() {
             assert_eq!(bound.recv_timeout(PATIENCE).unwrap(), number.to_string());
         }
     }
+}
+
+#[test]
+fn of_two_that_wait_for_a_name_the_second_goes_on_waiting() {
+    let home = Home::new();
+    let name = home.endpoint(Transport::Inproc);
+    let [first, second] = [(); 2].map(|()| home.pair().linger(QUIET).build().unwrap());
+    first.connect(&name).unwrap();
+    second.connect(&name).unwrap();
+    second.send("from the second").unwrap();
+    let bound = home.pair().build().unwrap();
+    bound.bind(&name).unwrap();
+    exchange(&bound, &first);
+    bound.unbind(&name).unwrap();
+    let next = home.pair().build().unwrap();
+    next.bind(&name).unwrap();
+    assert_eq!(next.recv_timeout(PATIENCE).unwrap(), "from the second");
+    exchange(&bound, &first);
+    exchange(&next, &second);
+
+    let third = home.pair().linger(QUIET).build().unwrap();
+    let name = home.endpoint(Transport::Inproc);
+    let [fourth, late] = [(); 2].map(|()| home.pair().build().unwrap());
+    fourth.connect(&name).unwrap();
+    third.connect(&name).unwrap();
+    third.send("to nobody").unwrap();
+    late.bind(&name).unwrap();
+    assert_eq!(third.close().unwrap_err().messages, 1);
 }

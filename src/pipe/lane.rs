@@ -89,9 +89,14 @@ impl<B: Batch> Lane<B> {
         }
     }
 
-    /// Names whom to tell that there is room, or that the taker is gone.
-    pub(crate) fn set_writer(&self, target: Target) {
-        self.state.lock().writer = Some(target);
+    /// Names whom to tell that there is room, or that the taker is gone; tells at once if it is.
+    pub(crate) fn set_writer(&self, target: Target, wakes: &mut Wakes) {
+        let mut state = self.state.lock();
+        if state.taker_ended {
+            wakes.post(target, News::Closed);
+        } else {
+            state.writer = Some(target);
+        }
     }
 
     /// Changes the limit; a writer that waits is told if it may go on under the new one.

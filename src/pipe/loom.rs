@@ -43,7 +43,9 @@ fn write(lane: &TestLane, text: &'static str) -> Result<(), Refusal> {
 /// Writes, sleeping while the lane is full; `false` if the taker has gone.
 fn write_all(lane: &TestLane, texts: &[&'static str]) -> usize {
     let me = Parker::current();
-    lane.set_writer(target(&me));
+    let mut wakes = Wakes::new();
+    lane.set_writer(target(&me), &mut wakes);
+    wakes.fire();
     for (n, text) in texts.iter().enumerate() {
         loop {
             match write(lane, text) {

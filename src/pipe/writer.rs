@@ -59,10 +59,10 @@ impl Writer {
         }
     }
 
-    pub(crate) fn set_owner(&self, owner: Target) {
+    pub(crate) fn set_owner(&self, owner: Target, wakes: &mut Wakes) {
         match &self.outlet {
-            Outlet::Wire(lane) => lane.set_writer(owner),
-            Outlet::Values(lane) => lane.set_writer(owner),
+            Outlet::Wire(lane) => lane.set_writer(owner, wakes),
+            Outlet::Values(lane) => lane.set_writer(owner, wakes),
         }
     }
 

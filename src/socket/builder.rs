@@ -118,7 +118,8 @@ impl<T: SocketKind> Builder<T> {
 
     /// Whether a peer that is connected to takes part only while its connection stands. Default
     /// `false`: messages are queued for it as soon as `connect` was called, and kept for it over a
-    /// reconnect. libzmq's `ZMQ_IMMEDIATE`.
+    /// reconnect. tcp and ipc only: over inproc there is no connection to wait for. libzmq's
+    /// `ZMQ_IMMEDIATE`.
     pub fn immediate(mut self, immediate: bool) -> Self {
         self.options.immediate = immediate;
         self

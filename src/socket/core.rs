@@ -423,13 +423,13 @@ impl Core {
             owner: self.clone(),
             token: id,
         };
-        let attached = self.outbound.update(|half, _| {
+        let attached = self.outbound.update(|half, wakes| {
             half.has_place(self.pattern.has_one_peer())?;
             let Some(outlet) = outlet else {
                 return Ok(());
             };
             let writer = Writer::new(outlet);
-            writer.set_owner(owner());
+            writer.set_owner(owner(), wakes);
             half.writers.attach(id, writer);
             Ok(())
         });
@@ -732,7 +732,7 @@ impl Port for Core {
             let lane = Arc::new(Lane::new(Limits {
                 messages: self.options.recv_hwm,
             }));
-            lane.set_writer(session);
+            lane.set_writer(session, &mut wakes);
             lane
         });
         wakes.fire();
@@ -768,13 +768,19 @@ impl Port for Core {
 
     fn values_paired(&self, id: PipeId, peer: InprocPeer) -> bool {
         self.control.update_for_all(|control, _| {
-            let wanted = control.wants(id);
+            // One that closes takes its leave at once: what it left in the pipe is the peer's now.
+            let wanted = control.phase == Phase::Open && control.wants(id);
             if wanted {
                 control.inproc.insert(id, peer);
                 control.peers += 1;
             }
             wanted
         })
+    }
+
+    fn is_paired(&self, id: PipeId) -> bool {
+        self.control
+            .peek(|control| control.inproc.contains_key(&id))
     }
 
     fn wants_values(&self, id: PipeId) -> bool {
