@@ -70,7 +70,7 @@ impl Frame {
     // the compiler would build the value elsewhere and copy it here, which costs twice
     // what all the rest does.
     #[inline(never)]
-    fn fill(&mut self, data: &[u8]) {
+    pub(crate) fn fill(&mut self, data: &[u8]) {
         if let Repr::Inline { len, buf } = &mut self.0
             && let Some(head) = buf.get_mut(..data.len())
         {

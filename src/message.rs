@@ -144,6 +144,15 @@ impl Message {
         popped
     }
 
+    /// Makes this a message of one frame with a copy of `data`, in place.
+    #[inline]
+    pub(crate) fn fill(&mut self, data: &[u8]) {
+        match &mut self.0 {
+            Repr::One(frame) => frame.fill(data),
+            Repr::Many { .. } => *self = Self::from(data),
+        }
+    }
+
     /// The only frame, or `None` when there are several.
     #[inline]
     pub(crate) fn single(&self) -> Option<&Frame> {

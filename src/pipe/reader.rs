@@ -42,7 +42,8 @@ pub(crate) struct Reader {
 /// What a look into a pipe gave.
 #[derive(Debug)]
 pub(crate) enum Reading {
-    Message(Message),
+    /// One message.
+    Message,
     /// Nothing now; the owner will be told.
     Empty,
     /// Nothing, for ever.
@@ -58,21 +59,28 @@ impl Reader {
         }
     }
 
-    /// The next message. Takes the lane's lock only when all that was taken before is read.
+    /// Puts the next message into `out`. Takes the lane's lock only when all that was taken before
+    /// is read.
     #[inline]
-    pub(crate) fn read(&mut self, wakes: &mut Wakes) -> Reading {
+    pub(crate) fn read(&mut self, out: &mut Message, wakes: &mut Wakes) -> Reading {
         loop {
-            let message = match &mut self.inlet {
-                Inlet::Runs(_, front) => cut(front),
-                Inlet::Values(_, front) => front.pop_front(),
+            let found = match &mut self.inlet {
+                Inlet::Runs(_, front) => cut(front, out),
+                Inlet::Values(_, front) => match front.pop_front() {
+                    Some(message) => {
+                        *out = message;
+                        true
+                    }
+                    None => false,
+                },
             };
-            if let Some(message) = message {
+            if found {
                 self.read.messages += 1;
-                self.read.bytes += message.byte_len();
+                self.read.bytes += out.byte_len();
                 if self.read.messages >= self.step {
                     self.give_back(wakes);
                 }
-                return Reading::Message(message);
+                return Reading::Message;
             }
             let read = std::mem::take(&mut self.read);
             let taken = match &mut self.inlet {
@@ -139,26 +147,32 @@ impl Reader {
 
 /// Cuts the next message out of the front run; a run that is used up leaves its buffer behind.
 #[inline]
-fn cut(runs: &mut Runs) -> Option<Message> {
+fn cut(runs: &mut Runs, out: &mut Message) -> bool {
     loop {
-        match runs.items.front_mut()? {
-            Item::Chunk(chunk) => {
-                if let Some(message) = chunk.cut() {
-                    return Some(message);
+        match runs.items.front_mut() {
+            Some(Item::Chunk(chunk)) => {
+                if chunk.cut_into(out) {
+                    return true;
                 }
             }
-            Item::Message(_) | Item::Subscription { .. } => {}
+            Some(_) => {}
+            None => return false,
         }
-        match runs.items.pop_front()? {
-            Item::Message(message) => return Some(message),
-            Item::Subscription { .. } => {}
-            Item::Chunk(chunk) => {
+        match runs.items.pop_front() {
+            Some(Item::Message(message)) => {
+                *out = message;
+                return true;
+            }
+            Some(Item::Chunk(chunk)) => {
                 if runs.emptied.len() < EMPTIED_MAX
                     && let Some(buffer) = chunk.into_buffer()
                 {
                     runs.emptied.push(buffer);
                 }
             }
+            // Only publishers are sent these.
+            Some(Item::Subscription { .. }) => {}
+            None => return false,
         }
     }
 }

@@ -21,14 +21,14 @@ impl FairQueue {
         }
     }
 
-    /// The next message, if any pipe has one.
+    /// Puts the next message into `out`, if any pipe has one.
     #[inline]
-    pub(crate) fn recv(&mut self, wakes: &mut Wakes) -> Option<Message> {
-        loop {
-            match self.readers.current()?.read(wakes) {
-                Reading::Message(message) => {
+    pub(crate) fn recv(&mut self, out: &mut Message, wakes: &mut Wakes) -> bool {
+        while let Some(reader) = self.readers.current() {
+            match reader.read(out, wakes) {
+                Reading::Message => {
                     self.readers.advance();
-                    return Some(message);
+                    return true;
                 }
                 Reading::Empty => self.readers.deactivate_current(),
                 Reading::Ended => {
@@ -36,6 +36,7 @@ impl FairQueue {
                 }
             }
         }
+        false
     }
 
     pub(crate) fn attach(&mut self, id: PipeId, reader: Reader) {

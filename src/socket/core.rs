@@ -204,8 +204,13 @@ impl Core {
     /// Receives, waiting as long as `patience` says.
     #[inline]
     pub(super) fn recv(&self, patience: impl FnOnce() -> Patience) -> Result<Message, RecvError> {
-        match self.inbound.wait(patience, Inbound::recv) {
-            Ok(outcome) => outcome.map_err(RecvError::from),
+        let mut message = Message::new();
+        let outcome = self
+            .inbound
+            .wait(patience, |half, wakes| half.recv(&mut message, wakes));
+        match outcome {
+            Ok(Ok(())) => Ok(message),
+            Ok(Err(ended)) => Err(ended.into()),
             Err(_) => Err(RecvError::Timeout),
         }
     }
@@ -216,9 +221,11 @@ impl Core {
         cx: &TaskContext<'_>,
         ticket: &mut Option<Ticket>,
     ) -> Poll<Result<Message, RecvError>> {
-        self.inbound
-            .poll(cx, ticket, Inbound::recv)
-            .map_err(RecvError::from)
+        let mut message = Message::new();
+        let polled = self
+            .inbound
+            .poll(cx, ticket, |half, wakes| half.recv(&mut message, wakes));
+        polled.map(|outcome| outcome.map(|()| message).map_err(RecvError::from))
     }
 
     pub(super) fn cancel_recv(&self, ticket: &Ticket) {
@@ -633,11 +640,11 @@ impl Outbound {
 
 impl Inbound {
     #[inline]
-    fn recv(&mut self, wakes: &mut Wakes) -> Option<Result<Message, Ended>> {
+    fn recv(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<Result<(), Ended>> {
         if let Some(ended) = self.ended {
             return Some(Err(ended));
         }
-        self.readers.recv(wakes).map(Ok)
+        self.readers.recv(out, wakes).then_some(Ok(()))
     }
 }
 
