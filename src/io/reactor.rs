@@ -74,6 +74,8 @@ pub(super) struct Kit<'a> {
     pub(super) resolver: &'a Resolver,
     pub(super) handle: &'a Arc<Handle>,
     pub(super) now: Instant,
+    /// Whether nothing else is to be done in this turn.
+    pub(super) alone: bool,
 }
 
 enum Slot {
@@ -108,6 +110,8 @@ pub(super) struct Reactor {
     sockets: HashMap<SocketId, Served>,
     /// Stopped early by a budget: their turn comes before the next sleep.
     again: Vec<Token>,
+    /// Whether at most one thing is to be done in this turn.
+    alone: bool,
     // Kept to be filled again, turn after turn.
     ready: Vec<Token>,
     orders: Vec<Order>,
@@ -124,6 +128,7 @@ impl Reactor {
             slots: HashMap::new(),
             sockets: HashMap::new(),
             again: Vec::new(),
+            alone: false,
             ready: Vec::new(),
             orders: Vec::new(),
         }
@@ -136,6 +141,15 @@ impl Reactor {
             .mailbox()
             .collect(&mut self.ready, &mut self.orders);
         let now = Instant::now();
+        // (The waker is an event, too.)
+        self.alone = self.ready.len() + self.again.len() <= 1
+            && self.orders.is_empty()
+            && self
+                .events
+                .iter()
+                .filter(|event| event.token() != super::WAKER)
+                .count()
+                == 0;
 
         let mut orders = std::mem::take(&mut self.orders);
         for order in orders.drain(..) {
@@ -240,6 +254,7 @@ impl Reactor {
                 resolver: &self.resolver,
                 handle: &self.handle,
                 now,
+                alone: self.alone,
             };
             match Accepted::start(connection, listener, child, &self.handle, &mut kit) {
                 Ok(accepted) => {
@@ -369,6 +384,7 @@ impl Reactor {
             resolver: &self.resolver,
             handle: &self.handle,
             now,
+            alone: self.alone,
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| step(slot, &mut kit)));
         outcome.unwrap_or_else(|_| match slot {
@@ -425,6 +441,7 @@ impl Reactor {
                     resolver: &self.resolver,
                     handle: &self.handle,
                     now,
+                    alone: self.alone,
                 };
                 listener.close(&mut kit);
                 (port, endpoint, Load::NONE)

@@ -44,6 +44,10 @@ pub(super) struct Session {
 /// unread is reset, and libzmq drops what it has not read yet when an ipc stream is closed.
 const DRAIN: Duration = Duration::from_secs(1);
 
+/// How often in a row a session waits for a writer that it has given room, if nothing else is to be
+/// done: enough to make sleeping rare, few enough to look after new arrivals soon.
+const PATIENCE: usize = 16;
+
 /// Whether a session has more to do at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
@@ -180,6 +184,7 @@ impl Session {
         kit: &mut Kit<'_>,
         wakes: &mut Wakes,
     ) -> Result<Pace, End> {
+        let mut patience = if kit.alone { PATIENCE } else { 0 };
         loop {
             let inbound = self.ends.as_ref().and_then(|ends| ends.inbound.as_ref());
             let got = self
@@ -196,7 +201,15 @@ impl Session {
                 }
                 Ok(Got::Drained | Got::Paused | Got::Owing | Got::Budget) => {}
             }
-            let sent = self.send(wakes)?;
+            let sent = self.send(patience > 0, wakes)?;
+            if sent == Sent::Relieved {
+                // The writer was at its limit, and is at work again in a moment: to let it fill the
+                // next batch costs less than to sleep and be woken by its first message.
+                patience -= 1;
+                std::mem::take(wakes).fire();
+                std::thread::yield_now();
+                continue;
+            }
             if matches!(got, Ok(Got::Drained))
                 && let Some(error) = self.write_failed.take()
             {
@@ -222,7 +235,7 @@ impl Session {
         Ok(Pace::Rests)
     }
 
-    fn send(&mut self, wakes: &mut Wakes) -> Result<Sent, End> {
+    fn send(&mut self, patient: bool, wakes: &mut Wakes) -> Result<Sent, End> {
         if self.drain_limit.is_some() || self.write_failed.is_some() {
             // Nobody is owed an answer any more: that must not stop the reading.
             let n = self.connection.output().len();
@@ -233,10 +246,13 @@ impl Session {
             return Ok(Sent::Blocked);
         }
         let outbound = self.ends.as_ref().and_then(|ends| ends.outbound.as_deref());
-        match self
-            .transmit
-            .pump(&mut self.stream, &mut self.connection, outbound, wakes)
-        {
+        match self.transmit.pump(
+            &mut self.stream,
+            &mut self.connection,
+            outbound,
+            patient,
+            wakes,
+        ) {
             Ok(sent) => {
                 self.blocked = sent == Sent::Blocked;
                 Ok(sent)

@@ -36,6 +36,8 @@ pub(super) struct Transmit {
 pub(super) enum Sent {
     /// Nothing is left; the pipe will post.
     Idle,
+    /// Nothing is left, but whoever waited for room has some now: look again before sleeping.
+    Relieved,
     /// The stream takes no more for now.
     Blocked,
     /// Others have their turn first.
@@ -50,11 +52,14 @@ impl Transmit {
     ///
     /// Nothing of a batch goes out before the handshake is complete; one that is left over from an
     /// earlier connection waits for it, too.
+    ///
+    /// If `patient`, it does not go to sleep on a pipe whose writer it has just given room.
     pub(super) fn pump(
         &mut self,
         stream: &mut Stream,
         connection: &mut Connection,
         lane: Option<&Lane<Wire>>,
+        patient: bool,
         wakes: &mut Wakes,
     ) -> io::Result<Sent> {
         let mut budget = BUDGET;
@@ -82,9 +87,13 @@ impl Transmit {
                 budget -= n;
                 continue;
             }
-            let taken = lane.take(&mut self.batch, std::mem::take(&mut self.written), wakes);
+            let written = std::mem::take(&mut self.written);
+            let taken = lane.take_unless_relieved(&mut self.batch, written, patient, wakes);
             if taken.ended {
                 return Ok(Sent::Ended);
+            }
+            if !taken.got && patient && taken.relieved {
+                return Ok(Sent::Relieved);
             }
             if !taken.got {
                 // As much as the traffic of late needs: giving back more would cost growing again.

@@ -54,8 +54,11 @@ pub(crate) enum Refusal {
 /// What came of a take.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
-    /// Whether a batch was swapped out; if not, the taker is idle now and will be told.
+    /// Whether a batch was swapped out; if not, the taker is idle now and will be told (but see
+    /// [`Lane::take_unless_relieved`]).
     pub(crate) got: bool,
+    /// Whether a writer that waited for room is owed its wake-up by this.
+    pub(crate) relieved: bool,
     /// How many messages may be worked off before the next take or [`Lane::give_back`].
     pub(crate) step: usize,
     /// Nothing is left, and nothing will come.
@@ -167,26 +170,43 @@ impl<B: Batch> Lane<B> {
     /// Gives back what was worked off and swaps the open batch for `emptied`.
     ///
     /// `emptied` must hold nothing to take; its memory is used again by the writer. If nothing is
-    /// there it stays as it is.
+    /// there it stays as it is, and the taker is idle from now on.
     #[inline]
     pub(crate) fn take(&self, emptied: &mut B, worked_off: Load, wakes: &mut Wakes) -> Taken {
+        self.take_unless_relieved(emptied, worked_off, false, wakes)
+    }
+
+    /// The same for a taker that is `patient`: where it finds nothing but has just given a writer
+    /// room who waited for it, it is not idle yet and must look again. (It may let the writer run
+    /// first, who then finds nobody to wake.)
+    #[inline]
+    pub(crate) fn take_unless_relieved(
+        &self,
+        emptied: &mut B,
+        worked_off: Load,
+        patient: bool,
+        wakes: &mut Wakes,
+    ) -> Taken {
         debug_assert!(
             emptied.is_empty(),
             "a batch is worked off before the next is taken"
         );
         let mut state = self.state.lock();
         state.credit.give_back(worked_off);
-        if state.writer_waits {
+        let waited = state.writer_waits;
+        if waited {
             state.relieve(wakes);
         }
+        let relieved = waited && !state.writer_waits;
         let got = !state.open.is_empty();
         if got {
             std::mem::swap(&mut state.open, emptied);
-        } else {
+        } else if !(patient && relieved) {
             state.taker_idle = true;
         }
         Taken {
             got,
+            relieved,
             step: state.credit.step(),
             ended: !got && state.writer_ended,
         }

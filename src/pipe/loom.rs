@@ -65,6 +65,11 @@ fn write_all(lane: &TestLane, texts: &[&'static str]) -> usize {
 
 /// Takes until the lane has ended, or `most` messages are there; sleeps while it is empty.
 fn take(lane: &TestLane, most: usize) -> (Vec<String>, Load) {
+    take_as(lane, most, false)
+}
+
+/// The same for a taker that may be patient: it looks again after it has given the writer room.
+fn take_as(lane: &TestLane, most: usize, patient: bool) -> (Vec<String>, Load) {
     let me = Parker::current();
     let mut wakes = Wakes::new();
     lane.set_taker(target(&me), &mut wakes);
@@ -72,12 +77,13 @@ fn take(lane: &TestLane, most: usize) -> (Vec<String>, Load) {
     let (mut batch, mut read, mut all) = (Default::default(), Load::NONE, Vec::new());
     while all.len() < most {
         let mut wakes = Wakes::new();
-        let taken = lane.take(&mut batch, std::mem::take(&mut read), &mut wakes);
+        let worked_off = std::mem::take(&mut read);
+        let taken = lane.take_unless_relieved(&mut batch, worked_off, patient, &mut wakes);
         wakes.fire();
         if taken.ended {
             break;
         }
-        if !taken.got {
+        if !taken.got && !(patient && taken.relieved) {
             me.park(None);
         }
         for message in batch.drain(..) {
@@ -119,6 +125,21 @@ fn loom_credit_return() {
         assert_eq!(all, ["a", "b"]);
         assert_eq!(writer.join().unwrap(), 2);
         assert!(lane.queued().messages <= 1);
+    });
+}
+
+/// The same with a taker that looks again before it sleeps.
+#[test]
+fn loom_credit_return_to_a_patient_taker() {
+    loom::model(|| {
+        let lane = lane(1);
+        let writer = thread::spawn({
+            let lane = lane.clone();
+            move || write_all(&lane, &["a", "b"])
+        });
+        let (all, _) = take_as(&lane, usize::MAX, true);
+        assert_eq!(all, ["a", "b"]);
+        assert_eq!(writer.join().unwrap(), 2);
     });
 }
 
