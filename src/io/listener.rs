@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Handle;
 use super::reactor::{Fate, Kit};
 use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
@@ -131,11 +130,10 @@ impl Accepted {
         (mut stream, peer): (Stream, String),
         listener: &Listener,
         token: Token,
-        handle: &Arc<Handle>,
         kit: &mut Kit<'_>,
     ) -> io::Result<Self> {
         let me = Target {
-            owner: handle.clone(),
+            owner: kit.handle.clone(),
             token,
         };
         super::register(kit, &mut stream, token)?;

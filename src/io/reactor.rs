@@ -78,6 +78,28 @@ pub(super) struct Kit<'a> {
     pub(super) alone: bool,
 }
 
+/// What a [`Kit`] is made of, apart from the slots that use it.
+struct Tools {
+    poll: mio::Poll,
+    handle: Arc<Handle>,
+    resolver: Resolver,
+    timers: Timers,
+    alone: bool,
+}
+
+impl Tools {
+    fn kit(&mut self, now: Instant) -> Kit<'_> {
+        Kit {
+            registry: self.poll.registry(),
+            timers: &mut self.timers,
+            resolver: &self.resolver,
+            handle: &self.handle,
+            now,
+            alone: self.alone,
+        }
+    }
+}
+
 enum Slot {
     Listener(Box<Listener>),
     Accepted(Box<Accepted>),
@@ -101,17 +123,12 @@ struct Closing {
 ///
 /// A value behind a lock (see [`super::turn`]): whichever thread holds it runs the turn.
 pub(super) struct Reactor {
-    poll: mio::Poll,
+    tools: Tools,
     events: mio::Events,
-    handle: Arc<Handle>,
-    resolver: Resolver,
-    timers: Timers,
     slots: HashMap<Token, Slot>,
     sockets: HashMap<SocketId, Served>,
     /// Stopped early by a budget: their turn comes before the next sleep.
     again: Vec<Token>,
-    /// Whether at most one thing is to be done in this turn.
-    alone: bool,
     // Kept to be filled again, turn after turn.
     ready: Vec<Token>,
     orders: Vec<Order>,
@@ -120,15 +137,17 @@ pub(super) struct Reactor {
 impl Reactor {
     pub(super) fn new(poll: mio::Poll, handle: Arc<Handle>) -> Self {
         Self {
-            poll,
+            tools: Tools {
+                poll,
+                handle,
+                resolver: Resolver::new(),
+                timers: Timers::default(),
+                alone: false,
+            },
             events: mio::Events::with_capacity(EVENTS),
-            handle,
-            resolver: Resolver::new(),
-            timers: Timers::default(),
             slots: HashMap::new(),
             sockets: HashMap::new(),
             again: Vec::new(),
-            alone: false,
             ready: Vec::new(),
             orders: Vec::new(),
         }
@@ -137,19 +156,18 @@ impl Reactor {
     /// Runs one turn: sleeps until there is something to do, and does it.
     pub(super) fn turn(&mut self) {
         self.sleep();
-        self.handle
+        self.tools
+            .handle
             .mailbox()
             .collect(&mut self.ready, &mut self.orders);
         let now = Instant::now();
         // (The waker is an event, too.)
-        self.alone = self.ready.len() + self.again.len() <= 1
+        self.tools.alone = self.ready.len() + self.again.len() <= 1
             && self.orders.is_empty()
             && self
                 .events
                 .iter()
-                .filter(|event| event.token() != super::WAKER)
-                .count()
-                == 0;
+                .all(|event| event.token() == super::WAKER);
 
         let mut orders = std::mem::take(&mut self.orders);
         for order in orders.drain(..) {
@@ -177,22 +195,22 @@ impl Reactor {
             self.drive(token, now);
         }
         // Those that are set meanwhile wait for the next turn, even if they are due at once.
-        let due: Vec<_> = std::iter::from_fn(|| self.timers.pop_due(now)).collect();
+        let due: Vec<_> = std::iter::from_fn(|| self.tools.timers.pop_due(now)).collect();
         for (timer, token) in due {
             self.on_timer(timer, token, now);
         }
     }
 
     fn sleep(&mut self) {
-        let now = Instant::now;
-        let timeout = if !self.again.is_empty() || !self.handle.mailbox().fall_asleep() {
+        let timeout = if !self.again.is_empty() || !self.tools.handle.mailbox().fall_asleep() {
             Some(std::time::Duration::ZERO)
         } else {
-            self.timers
+            self.tools
+                .timers
                 .next()
-                .map(|at| at.saturating_duration_since(now()))
+                .map(|at| at.saturating_duration_since(Instant::now()))
         };
-        if let Err(error) = self.poll.poll(&mut self.events, timeout)
+        if let Err(error) = self.tools.poll.poll(&mut self.events, timeout)
             && error.kind() != io::ErrorKind::Interrupted
         {
             log::error!("polling for I/O failed: {error}");
@@ -248,15 +266,8 @@ impl Reactor {
                 return;
             };
             let child = crate::context::unique_number();
-            let mut kit = Kit {
-                registry: self.poll.registry(),
-                timers: &mut self.timers,
-                resolver: &self.resolver,
-                handle: &self.handle,
-                now,
-                alone: self.alone,
-            };
-            match Accepted::start(connection, listener, child, &self.handle, &mut kit) {
+            let mut kit = self.tools.kit(now);
+            match Accepted::start(connection, listener, child, &mut kit) {
                 Ok(accepted) => {
                     let socket = accepted.socket();
                     self.insert(child, socket, Slot::Accepted(Box::new(accepted)));
@@ -294,7 +305,7 @@ impl Reactor {
                 ends,
             } => {
                 let me = Target {
-                    owner: self.handle.clone(),
+                    owner: self.tools.handle.clone(),
                     token,
                 };
                 let connecter = Connecter::new(endpoint, port, ends, me);
@@ -378,14 +389,7 @@ impl Reactor {
         let Some(slot) = self.slots.get_mut(&token) else {
             return Fate::Rests;
         };
-        let mut kit = Kit {
-            registry: self.poll.registry(),
-            timers: &mut self.timers,
-            resolver: &self.resolver,
-            handle: &self.handle,
-            now,
-            alone: self.alone,
-        };
+        let mut kit = self.tools.kit(now);
         let outcome = catch_unwind(AssertUnwindSafe(|| step(slot, &mut kit)));
         outcome.unwrap_or_else(|_| match slot {
             Slot::Listener(_) => Fate::Gone,
@@ -435,14 +439,7 @@ impl Reactor {
         let (port, endpoint, lost) = match slot {
             Slot::Listener(listener) => {
                 let (port, endpoint) = (listener.port().clone(), listener.endpoint().clone());
-                let mut kit = Kit {
-                    registry: self.poll.registry(),
-                    timers: &mut self.timers,
-                    resolver: &self.resolver,
-                    handle: &self.handle,
-                    now,
-                    alone: self.alone,
-                };
+                let mut kit = self.tools.kit(now);
                 listener.close(&mut kit);
                 (port, endpoint, Load::NONE)
             }
@@ -473,7 +470,8 @@ impl Reactor {
     /// Ends everything: the thread is about to go.
     pub(super) fn shut_down(&mut self) {
         let now = Instant::now();
-        self.handle
+        self.tools
+            .handle
             .mailbox()
             .collect(&mut self.ready, &mut self.orders);
         for order in std::mem::take(&mut self.orders) {
