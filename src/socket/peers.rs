@@ -185,6 +185,7 @@ impl Core {
         if publishes {
             self.count_subscribers();
         }
+        self.ledger.lock().on_end();
         writer
     }
 
@@ -513,6 +514,7 @@ impl Post for Core {
                     self.digest(pipe);
                 }
                 drop(self.inbound.update(|half, _| half.readers.end(pipe)));
+                self.ledger.lock().on_end();
             }
             News::Writable => self.on_writable(pipe),
             News::Closed => {
