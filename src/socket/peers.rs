@@ -510,7 +510,12 @@ impl Post for Core {
                     self.inbound.update(|half, _| half.readers.activate(pipe));
                     self.digest(pipe);
                 }
-                drop(self.inbound.update(|half, _| half.readers.end(pipe)));
+                let ended = self.inbound.update(|half, _| half.readers.end(pipe));
+                if let Some(mut reader) = ended {
+                    let mut wakes = Wakes::new();
+                    reader.end(&mut wakes);
+                    wakes.fire();
+                }
                 self.ledger.lock().on_end();
             }
             News::Writable => self.on_writable(pipe),
