@@ -289,6 +289,14 @@ impl Reader {
         }
     }
 
+    /// Has the socket that reads asked for something, once its locks are free.
+    pub(crate) fn ask_owner(&self, news: News, wakes: &mut Wakes) {
+        match &self.inlet {
+            Inlet::Runs(lane, _) => lane.ask_taker(news, wakes),
+            Inlet::Values(lane, _) => lane.ask_taker(news, wakes),
+        }
+    }
+
     /// Lets nothing more in; what is there can still be read.
     pub(crate) fn close_intake(&self, wakes: &mut Wakes) {
         match &self.inlet {

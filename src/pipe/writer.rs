@@ -149,6 +149,15 @@ impl Writer {
         }
     }
 
+    /// Gives the pipe up for a new one in its place: whoever keeps the connection is asked for that;
+    /// over inproc the peer learns that nothing more will come.
+    pub(crate) fn forsake(&self, news: News, wakes: &mut Wakes) {
+        match &self.outlet {
+            Outlet::Wire(lane) => lane.ask_taker(news, wakes),
+            Outlet::Values(lane) => lane.end_writing(wakes),
+        }
+    }
+
     pub(crate) fn end(&self, wakes: &mut Wakes) {
         on_lane!(&self.outlet, lane => lane.end_writing(wakes));
     }

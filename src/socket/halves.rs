@@ -417,7 +417,7 @@ impl Inbound {
                             self.discarded.malformed += 1;
                             exchange.end();
                             if let Some(reader) = self.readers.get(asked.pipe) {
-                                reader.ask(News::HangUp, wakes);
+                                reader.ask_owner(News::HangUp, wakes);
                             }
                             return Some(Err(RecvError::PeerLost));
                         }
