@@ -158,6 +158,11 @@ impl Writer {
         }
     }
 
+    /// Drops what is queued for a peer that never came; how much that was.
+    pub(crate) fn abandon(&self, wakes: &mut Wakes) -> Load {
+        on_lane!(&self.outlet, lane => lane.end_taking(Load::NONE, wakes))
+    }
+
     pub(crate) fn end(&self, wakes: &mut Wakes) {
         on_lane!(&self.outlet, lane => lane.end_writing(wakes));
     }

@@ -189,6 +189,22 @@ impl Core {
         })
     }
 
+    /// Whether a peer is known by this id.
+    pub(super) fn knows(&self, id: &RoutingId) -> bool {
+        self.outbound.peek(|half| match &half.writers {
+            Writers::Table(table) => table.knows(id),
+            _ => false,
+        })
+    }
+
+    /// The name that a pipe was given here, whatever its peer calls itself.
+    fn given_name(&self, pipe: PipeId) -> Option<RoutingId> {
+        self.outbound.peek(|half| match &half.writers {
+            Writers::Table(table) => table.given_name(pipe).cloned(),
+            _ => None,
+        })
+    }
+
     /// Takes a pipe out of the outbound half; its other end learns that no more will come.
     pub(super) fn release_writer(&self, id: PipeId) {
         if let Some(writer) = self.take_writer(id) {
@@ -468,7 +484,7 @@ impl Core {
         // A peer that had connected to us does the same at its side.
         self.part_inproc(id, !connected);
         if connected {
-            me.reconnect_inproc(id);
+            me.reconnect_inproc(id, None);
         }
     }
 
@@ -485,11 +501,15 @@ impl Core {
         self.renew(id);
     }
 
-    /// Connects again to the name that an inproc pipe was for.
-    fn reconnect_inproc(self: &Arc<Self>, old: PipeId) {
+    /// Connects again to the name that an inproc pipe was for; `given` is how its peer is called
+    /// here.
+    fn reconnect_inproc(self: &Arc<Self>, old: PipeId, given: Option<RoutingId>) {
         let Ok((pipe, ends, new_writer)) = self.open_inproc() else {
             return;
         };
+        if let Some(given) = given {
+            self.name_pipe(pipe, &given);
+        }
         let name = self.control.update(|control, _| {
             let entry = control
                 .endpoints
@@ -504,12 +524,22 @@ impl Core {
                 return None;
             };
             *known = pipe;
-            *writer = new_writer;
-            Some(name.clone())
+            Some((name.clone(), std::mem::replace(writer, new_writer)))
         });
-        let Some(name) = name else {
+        let Some((name, forsaken)) = name else {
             return self.release_pipe(pipe);
         };
+        // Nobody may have been there to take the old one: nobody must find it any more.
+        if self.context.registry().withdraw(&name, self.id, old)
+            && let Some(forsaken) = forsaken
+        {
+            let mut wakes = Wakes::new();
+            self.dropped(
+                forsaken.abandon(&mut wakes),
+                &format_args!("inproc://{name}"),
+            );
+            wakes.fire();
+        }
         let connecter = crate::inproc::Connecter {
             port: self.clone(),
             pipe,
@@ -625,14 +655,24 @@ impl Port for Core {
     }
 
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
-        self.open_wire_pipe(session)
+        let given = self.control.peek(|control| {
+            control.endpoints.iter().find_map(|entry| match &entry.way {
+                Way::Connecter { token, name, .. } if *token == session.token => name.clone(),
+                _ => None,
+            })
+        });
+        let ends = self.open_wire_pipe(session)?;
+        if let Some(name) = given
+            && !self.name_pipe(ends.id, &name)
+        {
+            self.release_pipe(ends.id);
+            return Err(Refused::IdTaken(name));
+        }
+        Ok(ends)
     }
 
     fn renew_wire(self: Arc<Self>, old: PipeId, session: Target) -> Result<WireEnds, Refused> {
-        let given = self.outbound.peek(|half| match &half.writers {
-            Writers::Table(table) => table.given_name(old).cloned(),
-            _ => None,
-        });
+        let given = self.given_name(old);
         self.release_pipe(old);
         let ends = self.open_wire_pipe(session)?;
         if let Some(name) = given {
@@ -764,9 +804,10 @@ impl Port for Core {
             && wanted
             && let Some(me) = self.me.upgrade()
         {
+            let given = self.given_name(id);
             // What it brought stays readable; nothing goes into it any more.
             me.release_writer(id);
-            me.reconnect_inproc(id);
+            me.reconnect_inproc(id, given);
         }
     }
 
