@@ -10,7 +10,7 @@ use super::{Load, Tally};
 use crate::message::Message;
 use crate::peer_info::PeerInfo;
 use crate::signal::{News, Target, Wakes};
-use crate::zmtp::Item;
+use crate::zmtp::{ITEMS_KEPT, Item};
 
 /// Emptied buffers kept on their way back to the session; more are freed.
 const EMPTIED_MAX: usize = 4;
@@ -196,7 +196,13 @@ impl Reader {
     fn take(&mut self, wakes: &mut Wakes) -> Option<Reading> {
         let read = std::mem::take(&mut self.read);
         let taken = match &mut self.inlet {
-            Inlet::Runs(lane, front) => lane.take(front, read, wakes),
+            Inlet::Runs(lane, front) => {
+                // It is the writer's now.
+                if front.records.capacity() > ITEMS_KEPT {
+                    front.records.shrink_to(ITEMS_KEPT);
+                }
+                lane.take(front, read, wakes)
+            }
             Inlet::Values(lane, front) => lane.take(front, read, wakes),
         };
         self.step = taken.step;
