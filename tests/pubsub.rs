@@ -161,7 +161,9 @@ fn every_subscriber_gets_what_it_wants_over_whatever_transport() {
             subscribers.push((topics, subscriber));
         }
     }
-    publisher.wait_for_peers(subscribers.len(), PATIENCE).unwrap();
+    publisher
+        .wait_for_peers(subscribers.len(), PATIENCE)
+        .unwrap();
     publisher.until_subscribers(subscribers.len() / 5 * 4);
     for (topics, subscriber) in &subscribers {
         if !topics.is_empty() && !topics.contains(&"") {
@@ -278,9 +280,7 @@ fn waiting_for_subscribers_counts_peers_that_want_something() {
         let publisher = publisher(&home).build().unwrap();
         let here = publisher.bind(home.endpoint(transport)).unwrap();
         assert_eq!(publisher.wait_for_subscribers(0, Duration::ZERO), Ok(()));
-        let all: Vec<Sub> = (0..3)
-            .map(|_| subscriber(&home).build().unwrap())
-            .collect();
+        let all: Vec<Sub> = (0..3).map(|_| subscriber(&home).build().unwrap()).collect();
         for subscriber in &all {
             subscriber.connect(&here).unwrap();
         }

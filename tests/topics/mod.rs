@@ -53,8 +53,7 @@ pub(crate) trait Publishes {
     fn until_subscribers(&self, count: usize) {
         self.subscribers(count, PATIENCE).unwrap();
         until("subscribers go", || {
-            self.subscribers(count + 1, Duration::ZERO)
-                == Err(WaitError::Timeout { ready: count })
+            self.subscribers(count + 1, Duration::ZERO) == Err(WaitError::Timeout { ready: count })
         });
     }
 }
@@ -91,7 +90,11 @@ pub(crate) fn settle(publisher: &impl Publishes, subscriber: &Sub) {
         publisher.publish(Message::from(marker.as_str()));
         match subscriber.recv_timeout(Duration::from_millis(5)) {
             Ok(message) => {
-                assert_eq!(message, marker.as_str(), "something else was to be received");
+                assert_eq!(
+                    message,
+                    marker.as_str(),
+                    "something else was to be received"
+                );
                 true
             }
             Err(error) => {
@@ -106,7 +109,9 @@ pub(crate) fn settle(publisher: &impl Publishes, subscriber: &Sub) {
 
 #[track_caller]
 pub(crate) fn expect(subscriber: &Sub, text: &str) {
-    let message = subscriber.recv_timeout(PATIENCE).expect("a message in time");
+    let message = subscriber
+        .recv_timeout(PATIENCE)
+        .expect("a message in time");
     assert_eq!(message, text);
 }
 
