@@ -193,12 +193,12 @@ impl Writers {
         }
     }
 
-    /// Takes a pipe out; `gone` hears of each topic that its peer had, if this publishes.
-    pub(super) fn detach(&mut self, pipe: PipeId, gone: impl FnMut(&[u8], bool)) -> Option<Writer> {
+    /// Takes a pipe out.
+    pub(super) fn detach(&mut self, pipe: PipeId) -> Option<Writer> {
         match self {
             Self::Balance(writers) => writers.detach(pipe),
             Self::Table(writers) => writers.detach(pipe),
-            Self::Distributor(writers) => writers.detach(pipe, gone),
+            Self::Distributor(writers) => writers.detach(pipe),
             Self::Upstream(writers) => writers.detach(pipe),
         }
     }
@@ -326,6 +326,8 @@ impl Inbound {
                 return true;
             }
             self.discarded.filtered += 1;
+            // Over inproc its memory may be foreign: not to be freed under the lock.
+            wakes.drop_later(std::mem::take(out));
         }
         false
     }
@@ -350,6 +352,7 @@ impl Inbound {
             }
             // Every pipe begins by naming its peer.
             self.discarded.malformed += 1;
+            wakes.drop_later(std::mem::take(out));
         }
         None
     }
@@ -381,6 +384,7 @@ impl Inbound {
                 }));
             }
             self.discarded.malformed += 1;
+            wakes.drop_later(std::mem::take(out));
         }
         None
     }
@@ -412,7 +416,10 @@ impl Inbound {
                             self.returned += Load { messages: 1, bytes };
                             return Some(Ok(()));
                         }
-                        Answer::Stale => self.discarded.stale += 1,
+                        Answer::Stale => {
+                            self.discarded.stale += 1;
+                            wakes.drop_later(std::mem::take(out));
+                        }
                         Answer::Malformed => {
                             self.discarded.malformed += 1;
                             exchange.end();
