@@ -149,8 +149,27 @@ impl Writer {
         }
     }
 
+    /// Asks for another pipe in place of this one, into which nothing more is written.
+    pub(crate) fn renew(&self, wakes: &mut Wakes) {
+        match &self.outlet {
+            Outlet::Wire(lane) => lane.ask_taker(News::Renew, wakes),
+            Outlet::Values(lane) => lane.end_writing(wakes),
+        }
+    }
+
     pub(crate) fn end(&self, wakes: &mut Wakes) {
         on_lane!(&self.outlet, lane => lane.end_writing(wakes));
+    }
+
+    /// Says that nobody will ever take what is queued, where nobody has the other end; how much
+    /// that is.
+    pub(crate) fn abandon(&self, wakes: &mut Wakes) -> Load {
+        on_lane!(&self.outlet, lane => lane.end_taking(Load::NONE, wakes))
+    }
+
+    /// Leaves the pipe as if it had never been this socket's.
+    pub(crate) fn disown(&self) {
+        on_lane!(&self.outlet, lane => lane.disown());
     }
 
     pub(crate) fn set_owner(&self, owner: Target, wakes: &mut Wakes) {

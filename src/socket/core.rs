@@ -356,7 +356,7 @@ impl Core {
         }
         // Over inproc there is nobody but this socket to see to it.
         if let Some(writer) = writers.detach(asked.pipe) {
-            writer.ask(News::Renew, wakes);
+            writer.renew(wakes);
         }
         wakes.post(
             Target {

@@ -13,7 +13,7 @@ use crate::error::{BindError, ConnectError, UnbindError};
 use crate::io::{self, Handle, Latch, Order};
 use crate::pipe::PipeId;
 use crate::routing_id::RoutingId;
-use crate::signal::Target;
+use crate::signal::{Target, Wakes};
 use crate::transport::{self, Listener};
 
 impl Core {
@@ -268,7 +268,9 @@ impl Core {
                 Way::InprocPipe { name, pipe, writer } => {
                     if self.context().registry().withdraw(&name, self.id(), pipe) {
                         if let Some(writer) = &writer {
-                            self.dropped(writer.queued(), &endpoint);
+                            let mut wakes = Wakes::new();
+                            self.dropped(writer.abandon(&mut wakes), &endpoint);
+                            wakes.fire();
                         }
                         self.release_pipe(pipe);
                     } else {
