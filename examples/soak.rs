@@ -280,15 +280,15 @@ struct Peer {
     socket: Socket,
     /// Reads rarely, so that its queue fills up.
     slow: bool,
-    /// Where a spoke is connected to.
+    /// Where a spoke is connected to, and whether that was by inproc, which does not connect again
+    /// by itself when the other side comes back.
     home: Option<Endpoint>,
+    parted: bool,
     /// Sent with success, and received.
     sent: u64,
     received: u64,
     /// REQ: has asked; REP: has been asked.
     under_way: bool,
-    /// REQ: whoever is asked may leave without an answer.
-    bears_loss: bool,
     /// REQ: may ask again before it was answered.
     relaxed: bool,
     /// REP: what it was asked.
@@ -511,10 +511,10 @@ impl Cell<'_> {
             socket,
             slow: self.rng.one_in(3),
             home: None,
+            parted: false,
             sent: 0,
             received: 0,
             under_way: false,
-            bears_loss: rude,
             relaxed,
             asked: Message::new(),
             known: Vec::new(),
@@ -546,15 +546,18 @@ impl Cell<'_> {
                     self.endpoints.push((transport, endpoint));
                 }
             }
-            if !old.is_empty() {
-                for at in 0..self.spokes.len() {
-                    self.connect_spoke(at)?;
-                }
+            for spoke in &mut self.spokes {
+                spoke.parted |= !old.is_empty();
             }
         }
         self.note(format!("{} is the hub, at {:?}", hub.name, self.places()));
         self.hub = Some(hub);
         self.happened.returned += 1;
+        for at in 0..self.spokes.len() {
+            if self.spokes[at].parted {
+                self.connect_spoke(at)?;
+            }
+        }
         Ok(())
     }
 
@@ -597,6 +600,7 @@ impl Cell<'_> {
         let connected = connected.map_err(|error| format!("{}: {error}", spoke.name))?;
         let what = format!("{} connects to {connected}", spoke.name);
         spoke.home = Some(connected);
+        spoke.parted = false;
         self.note(what);
         Ok(())
     }
@@ -638,6 +642,12 @@ impl Cell<'_> {
                 None => return Ok(()),
             },
         };
+        if which.is_none() {
+            for spoke in &mut self.spokes {
+                let home = spoke.home.as_ref().map(Endpoint::to_string);
+                spoke.parted |= home.is_some_and(|home| home.starts_with("inproc:"));
+            }
+        }
         let closed = peer.socket.close();
         self.here.go();
         self.happened.left += 1;
@@ -938,7 +948,7 @@ fn receive(peer: &mut Peer, rng: &mut Random, may_wait: bool) -> Result<bool, Fa
         }
         SocketType::Router => {
             let id = message.pop_front().unwrap_or_default();
-            let asked = message.first().is_empty();
+            let asked = is_request(&message);
             if !asked && !peer.known.contains(&id) {
                 peer.known.push(id.clone());
             }
@@ -957,13 +967,19 @@ fn receive(peer: &mut Peer, rng: &mut Random, may_wait: bool) -> Result<bool, Fa
     Ok(true)
 }
 
+/// Whether it is what a REQ sends: a number perhaps, an empty frame, the body.
+fn is_request(message: &Message) -> bool {
+    let empty = |at| message.get(at).is_some_and(|frame| frame.is_empty());
+    empty(0) || message.first().len() == 4 && empty(1)
+}
+
 fn next(peer: &mut Peer, wait: bool) -> Result<Option<Message>, Fault> {
     let failed = |error: &dyn fmt::Display| Err(format!("{}: {error}", peer.name));
     if wait {
         return match peer.socket.recv_timeout(MOMENT) {
             Ok(message) => Ok(Some(message)),
             Err(RecvError::Timeout) => Ok(None),
-            Err(RecvError::PeerLost) if peer.bears_loss => {
+            Err(RecvError::PeerLost) => {
                 peer.under_way = false;
                 Ok(None)
             }
@@ -973,7 +989,7 @@ fn next(peer: &mut Peer, wait: bool) -> Result<Option<Message>, Fault> {
     match peer.socket.try_recv() {
         Ok(message) => Ok(Some(message)),
         Err(TryRecvError::Empty) => Ok(None),
-        Err(TryRecvError::PeerLost) if peer.bears_loss => {
+        Err(TryRecvError::PeerLost) => {
             peer.under_way = false;
             Ok(None)
         }
