@@ -24,7 +24,17 @@
 //! |---|---|---|---|
 //! | [`Push`] | to the next peer with room | – | PULL |
 //! | [`Pull`] | – | from every peer in turn | PUSH |
+//! | [`Pub`] | to every peer that subscribed to it | – | SUB, XSUB |
+//! | [`Sub`] | – | what it subscribed to, from every peer in turn | PUB, XPUB |
+//! | [`XPub`] | as a PUB | subscriptions, and what XSUBs send | SUB, XSUB |
+//! | [`XSub`] | subscriptions, and messages, to every peer | from every peer in turn | PUB, XPUB |
+//! | [`Req`] | a request to the next peer with room | its reply | REP, ROUTER |
+//! | [`Rep`] | the reply, to who asked | requests, from every peer in turn | REQ, DEALER |
+//! | [`Dealer`] | to the next peer with room | from every peer in turn | REP, ROUTER, DEALER |
+//! | [`Router`] | to the peer with the id given | from every peer in turn, and whose it is | REQ, DEALER, ROUTER |
 //! | [`Pair`] | to its one peer | from its one peer | PAIR |
+//!
+//! [`Socket`] is any of them, where the type is known only when the program runs.
 //!
 //! A socket binds and connects to any number of endpoints, over tcp, ipc (Unix domain sockets) and
 //! inproc (within a [`Context`]), all at once; see [`Endpoint`]. Every method takes `&self`, and
