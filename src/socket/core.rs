@@ -354,10 +354,10 @@ impl Core {
         if is_known {
             return;
         }
-        // Over inproc there is nobody but this socket to see to it.
         if let Some(writer) = writers.detach(asked.pipe) {
-            writer.ask(News::Renew, wakes);
+            writer.forsake(News::Renew, wakes);
         }
+        // Over inproc there is nobody but this socket to see to it.
         wakes.post(
             Target {
                 owner: match self.me.upgrade() {

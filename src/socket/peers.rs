@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::core::{Control, Core, Entry, Phase, Way};
-use super::halves::{Ended, Intake, Writers};
+use super::halves::{Ended, Inbound, Intake, Outbound, Writers};
 use super::ledger::Lanes;
 use super::publishing::{self, Digest};
 use crate::command::{
@@ -47,6 +47,13 @@ impl Core {
             outbound: outlet.clone(),
             inbound: inlet.as_ref().map(Inlet::intake),
         });
+        // A REQ listens before it asks: a pipe that it could ask through and not hear from would be
+        // taken for one whose peer is gone.
+        let listens_first = matches!(self.pattern.socket_type(), SocketType::Req);
+        let mut inlet = inlet;
+        if listens_first {
+            self.attach_inlet(id, inlet.take(), None)?;
+        }
         let attached = self.outbound.update(|half, wakes| {
             half.has_place(self.pattern.has_one_peer())?;
             let Some(outlet) = outlet else {
@@ -57,7 +64,12 @@ impl Core {
             half.writers.attach(writer);
             Ok(())
         });
-        attached?;
+        if let Err(refused) = attached {
+            if listens_first {
+                self.release_reader(id);
+            }
+            return Err(refused);
+        }
         let mut peer = None;
         if let Some(hello) = hello {
             match self.name(id, hello) {
@@ -68,21 +80,35 @@ impl Core {
                 }
             }
         }
-        if let Some(inlet) = inlet {
-            self.inbound.update(|half, wakes| {
-                if half.ended.is_some() {
-                    return Err(Refused::Closed);
-                }
-                let mut reader = Reader::new(inlet);
-                if let Some(peer) = &peer {
-                    reader.set_peer(peer.clone());
-                }
-                reader.set_owner(owner(), wakes);
-                half.readers.attach(id, reader);
-                Ok(())
-            })?;
-        }
+        self.attach_inlet(id, inlet, peer.as_ref())?;
         Ok(peer)
+    }
+
+    fn attach_inlet(
+        self: &Arc<Self>,
+        id: PipeId,
+        inlet: Option<Inlet>,
+        peer: Option<&PeerInfo>,
+    ) -> Result<(), Refused> {
+        let Some(inlet) = inlet else {
+            return Ok(());
+        };
+        self.inbound.update(|half, wakes| {
+            if half.ended.is_some() {
+                return Err(Refused::Closed);
+            }
+            let mut reader = Reader::new(inlet);
+            if let Some(peer) = peer {
+                reader.set_peer(peer.clone());
+            }
+            let owner = Target {
+                owner: self.clone(),
+                token: id,
+            };
+            reader.set_owner(owner, wakes);
+            half.readers.attach(id, reader);
+            Ok(())
+        })
     }
 
     /// Makes the ends of a pipe to a session.
@@ -174,16 +200,9 @@ impl Core {
 
     /// Takes a pipe out of the outbound half, with all that was known of its peer there.
     fn take_writer(&self, id: PipeId) -> Option<Writer> {
-        let publishes = self.pattern.publishes();
-        let writer = self.outbound.update(|out, wakes| {
-            if !publishes {
-                return out.writers.detach(id, |_, _| {});
-            }
-            self.inbound
-                .update_within(wakes, |inb, _| publishing::forget(out, inb, id))
-        });
-        if publishes {
-            self.count_subscribers();
+        let writer = self.outbound.update(|out, _| out.writers.detach(id));
+        if self.pattern.publishes() {
+            self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id));
         }
         self.ledger.lock().on_end();
         writer
@@ -417,13 +436,17 @@ impl Core {
         there
     }
 
-    /// Takes in what a subscriber has said, in steps that let others at the halves in between.
+    /// Takes in what a subscriber has said.
     pub(super) fn digest(&self, pipe: PipeId) {
+        self.in_steps(|out, inb, wakes| publishing::digest(out, inb, pipe, wakes));
+    }
+
+    /// What may be long work is done in steps, that let others at the halves in between.
+    fn in_steps(&self, step: impl Fn(&mut Outbound, &mut Inbound, &mut Wakes) -> Digest) {
         loop {
             let digest = self.outbound.update(|out, wakes| {
-                self.inbound.update_within(wakes, |inb, wakes| {
-                    publishing::digest(out, inb, pipe, wakes)
-                })
+                self.inbound
+                    .update_within(wakes, |inb, wakes| step(out, inb, wakes))
             });
             if digest == Digest::Done {
                 break;
@@ -447,6 +470,19 @@ impl Core {
         if connected {
             me.reconnect_inproc(id);
         }
+    }
+
+    /// What a peer sent cannot be: nothing more is sent to it or read of it. Whoever keeps the
+    /// connection has been told.
+    fn part_with(&self, id: PipeId) {
+        self.outbound.update(|half, wakes| {
+            if let Writers::Balance(writers) = &mut half.writers
+                && let Some(writer) = writers.detach(id)
+            {
+                writer.forsake(News::HangUp, wakes);
+            }
+        });
+        self.renew(id);
     }
 
     /// Connects again to the name that an inproc pipe was for.
@@ -513,7 +549,12 @@ impl Post for Core {
                     self.inbound.update(|half, _| half.readers.activate(pipe));
                     self.digest(pipe);
                 }
-                drop(self.inbound.update(|half, _| half.readers.end(pipe)));
+                let ended = self.inbound.update(|half, _| half.readers.end(pipe));
+                if let Some(mut reader) = ended {
+                    let mut wakes = Wakes::new();
+                    reader.end(&mut wakes);
+                    wakes.fire();
+                }
                 self.ledger.lock().on_end();
             }
             News::Writable => self.on_writable(pipe),
@@ -525,7 +566,7 @@ impl Post for Core {
                 }
             }
             News::Renew => self.renew(pipe),
-            News::HangUp => {}
+            News::HangUp => self.part_with(pipe),
         }
     }
 }
@@ -737,15 +778,21 @@ impl Port for Core {
         Ok(welcome)
     }
 
-    fn peer_left(&self, id: PipeId, written: bool) {
+    fn peer_left(&self, id: PipeId) {
         self.forget_peer(id);
-        if written {
-            self.inbound.update_for_all(|half, _| {
-                if let Intake::Exchange(exchange) = &mut half.intake {
-                    exchange.on_lost(id);
-                }
-            });
-        }
+        // Nobody must send another request between the look into the pipe and what follows from it:
+        // that one would be taken for the one that was lost.
+        self.outbound.update(|out, wakes| {
+            let waits_in_pipe =
+                (out.writers.get(id)).is_some_and(|writer| !writer.queued().is_none());
+            if !waits_in_pipe {
+                self.inbound.update_within(wakes, |inb, _| {
+                    if let Intake::Exchange(exchange) = &mut inb.intake {
+                        exchange.on_lost(id);
+                    }
+                });
+            }
+        });
     }
 
     fn dropped(&self, load: Load, peer: &dyn fmt::Display) {
