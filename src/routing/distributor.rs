@@ -188,15 +188,12 @@ impl Distributor {
         self.peers.get(&pipe).map(|peer| &peer.writer)
     }
 
-    /// Takes a pipe out, telling each of its topics, and whether nobody else has that.
-    pub(crate) fn detach(
-        &mut self,
-        pipe: PipeId,
-        mut gone: impl FnMut(&[u8], bool),
-    ) -> Option<Writer> {
+    /// Takes a pipe out, and all that it subscribes to.
+    pub(crate) fn detach(&mut self, pipe: PipeId) -> Option<Writer> {
+        self.forget_topics(pipe, |_, _| {});
         let peer = self.peers.remove(&pipe)?;
-        self.subscribers -= usize::from(peer.counted);
-        self.subscriptions.remove_all(pipe, &mut gone);
+        // The message that was for it alone is for all again.
+        self.only_to.take_if(|only| *only == pipe);
         Some(peer.writer)
     }
 
@@ -234,9 +231,10 @@ impl Distributor {
         if !self.peers.contains_key(&pipe) {
             return Ok(None);
         }
-        if self.subscriptions.count_of(pipe) >= self.rules.max_topics
-            || self.subscriptions.bytes_of(pipe) + topic.len() > self.rules.max_topic_bytes
-        {
+        let at_limit = self.subscriptions.count_of(pipe) >= self.rules.max_topics
+            || self.subscriptions.bytes_of(pipe) + topic.len() > self.rules.max_topic_bytes;
+        // To ask again for what it has is not to have more.
+        if at_limit && !self.subscriptions.holds(topic, pipe) {
             return Err(TooMany);
         }
         let added = self.subscriptions.add(topic, pipe);
@@ -251,6 +249,12 @@ impl Distributor {
         let removed = self.subscriptions.remove(topic, pipe);
         self.recount(pipe);
         Some(removed)
+    }
+
+    /// Takes all that a peer subscribes to back, telling each topic, and whether nobody else has it.
+    pub(crate) fn forget_topics(&mut self, pipe: PipeId, mut gone: impl FnMut(&[u8], bool)) {
+        self.subscriptions.remove_all(pipe, &mut gone);
+        self.recount(pipe);
     }
 
     fn recount(&mut self, pipe: PipeId) {

@@ -177,7 +177,7 @@ impl Core {
         let publishes = self.pattern.publishes();
         let writer = self.outbound.update(|out, wakes| {
             if !publishes {
-                return out.writers.detach(id, |_, _| {});
+                return out.writers.detach(id);
             }
             self.inbound
                 .update_within(wakes, |inb, _| publishing::forget(out, inb, id))
@@ -399,10 +399,11 @@ impl Core {
             };
             for topic in topics {
                 let there = if subscribe {
-                    if self.options.manual_last_value {
+                    let there = matches!(distributor.subscribe(pipe, topic), Ok(Some(_)));
+                    if there && self.options.manual_last_value {
                         distributor.next_only_to(pipe);
                     }
-                    matches!(distributor.subscribe(pipe, topic), Ok(Some(_)))
+                    there
                 } else {
                     distributor.unsubscribe(pipe, topic).is_some()
                 };
@@ -727,6 +728,14 @@ impl Port for Core {
     }
 
     fn peer_joined(&self, id: PipeId, hello: Hello) -> Result<Welcome, Refused> {
+        if self.pattern.publishes() {
+            // One that comes back says anew what it wants, which may be less, or is another.
+            self.outbound.update(|out, wakes| {
+                self.inbound.update_within(wakes, |inb, _| {
+                    publishing::forget_topics(out, inb, id);
+                });
+            });
+        }
         let welcome = self.name(id, &hello)?;
         self.control.update_for_all(|control, _| {
             Self::remember_peer(control, id, welcome.peer.clone());
