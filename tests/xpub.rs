@@ -28,7 +28,7 @@ use zocket::{
 struct Scene {
     publisher: XPub,
     peers: Vec<XSub>,
-    home: Home,
+    _home: Home,
 }
 
 impl Scene {
@@ -54,7 +54,7 @@ impl Scene {
         Self {
             publisher,
             peers,
-            home,
+            _home: home,
         }
     }
 

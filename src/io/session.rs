@@ -303,7 +303,7 @@ impl Session {
         }
         self.transmit.begin(hello.version);
         if let Some(lane) = &ends.inbound {
-            lane.deposit(Load::NONE, &mut wakes, |runs| {
+            lane.deposit(Load::NONE, 0, &mut wakes, |runs| {
                 runs.records.push_back(Record::Peer(peer));
             });
         }
@@ -337,11 +337,6 @@ impl Session {
     fn is_flushed(&self) -> bool {
         let outbound = self.ends.as_ref().and_then(|ends| ends.outbound.as_deref());
         self.transmit.is_done(outbound)
-    }
-
-    /// Whether nothing that was queued for the peer is left unwritten.
-    pub(super) fn has_written_all(&self) -> bool {
-        self.is_flushed()
     }
 
     /// Closes the stream. The pipe, and the batch in hand, are for the caller to keep or to end.

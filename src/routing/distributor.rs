@@ -90,7 +90,7 @@ impl Distributor {
         if let [only] = *self.found {
             if let Some(peer) = self.peers.get_mut(&only) {
                 peer.write(&mut sent, wakes, |writer, wakes| {
-                    writer.write(message, wakes)
+                    writer.write(message, wakes).map(|_| ())
                 });
             }
             return Some(sent);
@@ -188,13 +188,28 @@ impl Distributor {
         self.peers.get(&pipe).map(|peer| &peer.writer)
     }
 
-    /// Takes a pipe out, and all that it subscribes to.
+    /// Takes a pipe out. What it subscribed to matters no more; [`forget_some`](Self::forget_some)
+    /// gives the memory back.
     pub(crate) fn detach(&mut self, pipe: PipeId) -> Option<Writer> {
-        self.forget_topics(pipe, |_, _| {});
         let peer = self.peers.remove(&pipe)?;
+        self.subscribers -= usize::from(peer.counted);
         // The message that was for it alone is for all again.
         self.only_to.take_if(|only| *only == pipe);
         Some(peer.writer)
+    }
+
+    /// Forgets some topics of a pipe (that was taken out, or begins anew), telling each, and whether nobody else has
+    /// it; whether any are left.
+    pub(crate) fn forget_some(
+        &mut self,
+        pipe: PipeId,
+        most: usize,
+        gone: impl FnMut(&[u8], bool),
+    ) -> bool {
+        let more = self.subscriptions.remove_some(pipe, most, gone);
+        // It may be there still, and begin anew.
+        self.recount(pipe);
+        more
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -249,12 +264,6 @@ impl Distributor {
         let removed = self.subscriptions.remove(topic, pipe);
         self.recount(pipe);
         Some(removed)
-    }
-
-    /// Takes all that a peer subscribes to back, telling each topic, and whether nobody else has it.
-    pub(crate) fn forget_topics(&mut self, pipe: PipeId, mut gone: impl FnMut(&[u8], bool)) {
-        self.subscriptions.remove_all(pipe, &mut gone);
-        self.recount(pipe);
     }
 
     fn recount(&mut self, pipe: PipeId) {
