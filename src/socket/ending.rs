@@ -100,7 +100,9 @@ impl Core {
         });
         let mut unsent = Unsent::default();
         for entry in withdrawn {
-            if let Way::InprocPipe { name, pipe, writer } = &entry.way
+            if let Way::InprocPipe {
+                name, pipe, writer, ..
+            } = &entry.way
                 && self.context.registry().withdraw(name, self.id, *pipe)
             {
                 unsent.add(
