@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::pipe::{Lane, Load, Record, Runs};
 use crate::signal::Wakes;
 use crate::transport::Stream;
-use crate::zmtp::{self, Connection, Event, Item, PeerHello};
+use crate::zmtp::{self, Connection, Event, ITEMS_KEPT, Item, PeerHello};
 
 /// How much is read in one go before others have their turn.
 const BUDGET: usize = 256 << 10;
@@ -128,7 +128,7 @@ impl Receive {
         lane: Option<&Arc<Lane<Runs>>>,
         wakes: &mut Wakes,
     ) -> Option<PeerHello> {
-        let mut load = Load::NONE;
+        let (mut load, mut aside) = (Load::NONE, 0);
         let mut ready = None;
         while let Some(event) = connection.poll_event() {
             match event {
@@ -138,6 +138,9 @@ impl Receive {
                 }
                 Event::Item(item) => {
                     load += load_of(&item);
+                    if let Item::Subscription { topic, .. } = &item {
+                        aside += size_of::<Record>() + topic.len();
+                    }
                     self.staged.push(item);
                 }
                 // Signs of life: the connection has answered for itself.
@@ -149,7 +152,7 @@ impl Receive {
                 Some(lane) => {
                     let mut emptied = None;
                     let staged = &mut self.staged;
-                    lane.deposit(load, wakes, |runs| {
+                    lane.deposit(load, aside, wakes, |runs| {
                         runs.records.extend(staged.drain(..).map(Record::Item));
                         emptied = runs.emptied.pop();
                     });
@@ -164,6 +167,9 @@ impl Receive {
             }
             // Nobody takes them any more: the socket is closed.
             self.staged.clear();
+            if self.staged.capacity() > ITEMS_KEPT {
+                self.staged.shrink_to(ITEMS_KEPT);
+            }
         }
         ready
     }

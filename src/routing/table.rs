@@ -135,7 +135,7 @@ impl Table {
         id: &[u8],
         message: &mut Option<Message>,
         wakes: &mut Wakes,
-    ) -> Option<Result<(), Refusal>> {
+    ) -> Option<Result<usize, Refusal>> {
         let pipe = *self.ids.get(id)?;
         self.send_to_pipe(pipe, message, wakes)
     }
@@ -147,7 +147,7 @@ impl Table {
         pipe: PipeId,
         message: &mut Option<Message>,
         wakes: &mut Wakes,
-    ) -> Option<Result<(), Refusal>> {
+    ) -> Option<Result<usize, Refusal>> {
         let entry = self.writers.get(&pipe)?;
         let outcome = entry.writer.write(message, wakes);
         if outcome == Err(Refusal::Ended) {

@@ -12,8 +12,8 @@ use crate::frame::Frame;
 use crate::message::Message;
 use crate::options::{Options, Verbosity};
 use crate::peer_info::PeerInfo;
-use crate::pipe::{Load, PipeId, Reading};
-use crate::routing::{Added, ByPipe, Removed, Subscriptions, TooMany};
+use crate::pipe::{Load, PipeId, Reader, Reading};
+use crate::routing::{Added, ByPipe, FairQueue, Removed, Subscriptions, TooMany};
 use crate::signal::{News, Wakes};
 use crate::socket_type::SocketType;
 
@@ -64,6 +64,9 @@ pub(super) struct Told {
 
 /// How many things of one subscriber are taken before others have their turn at the locks.
 const BATCH: usize = 128;
+
+/// How many topics of a peer that has gone are forgotten before others have their turn.
+const FORGET_BATCH: usize = 2048;
 
 /// Fewer events than this are never looked through for those that cancel each other.
 const COMPACT_MIN: usize = 4096;
@@ -208,21 +211,31 @@ pub(super) fn digest(
             return Digest::Done;
         }
         let reading = readers.recv_upstream(pipe, &mut message, wakes);
-        let peer = || readers.get(pipe).and_then(|reader| reader.peer().cloned());
         let outcome = match reading {
             Reading::Empty | Reading::Ended => return Digest::Done,
-            Reading::Change(change) => {
-                upstreams.take(out, pipe, peer(), change.topic, change.subscribe)
+            Reading::Change => {
+                let Some(change) = readers.get_mut(pipe).and_then(Reader::take_change) else {
+                    continue;
+                };
+                upstreams.take(
+                    out,
+                    pipe,
+                    peer_of(readers, pipe),
+                    change.topic,
+                    change.subscribe,
+                )
             }
-            Reading::Message => {
+            Reading::Message(_) => {
+                let message = std::mem::take(&mut message);
                 let (subscriptions, rest) = split(&message, upstreams.rules.only_first);
                 let mut outcome = Ok(());
                 if !subscriptions.is_empty() && rest.is_none() {
                     discarded.subscriptions += 1;
                 }
                 for (subscribe, topic) in subscriptions {
-                    outcome =
-                        outcome.and_then(|()| upstreams.take(out, pipe, peer(), topic, subscribe));
+                    outcome = outcome.and_then(|()| {
+                        upstreams.take(out, pipe, peer_of(readers, pipe), topic, subscribe)
+                    });
                 }
                 match rest {
                     Some(rest) if upstreams.rules.tells => {
@@ -232,11 +245,12 @@ pub(super) fn digest(
                     Some(_) => discarded.unexpected += 1,
                     None => {}
                 }
+                wakes.drop_later(message);
                 outcome
             }
         };
         if outcome.is_err() {
-            let who = peer();
+            let who = peer_of(readers, pipe);
             wakes.later(move || {
                 log::warn!(
                     "{}: more subscriptions than one peer may have",
@@ -250,7 +264,6 @@ pub(super) fn digest(
             readers.discard(pipe, wakes);
             return Digest::Done;
         }
-        wakes.drop_later(std::mem::take(&mut message));
     }
     Digest::More
 }
@@ -317,39 +330,36 @@ impl Upstreams {
     }
 }
 
-/// A peer has gone: takes it and its subscriptions out, and tells of those that are gone with it.
-pub(super) fn forget(
-    out: &mut Outbound,
-    inb: &mut Inbound,
-    pipe: PipeId,
-) -> Option<crate::pipe::Writer> {
-    let Inbound {
-        readers,
-        intake: Intake::Upstreams(upstreams),
-        ..
-    } = inb
+fn peer_of(readers: &FairQueue, pipe: PipeId) -> Option<PeerInfo> {
+    readers.get(pipe)?.peer().cloned()
+}
+
+/// A peer has gone: forgets some of its subscriptions, and tells of those that are gone with it;
+/// whether there are more.
+pub(super) fn forget_some(out: &mut Outbound, inb: &mut Inbound, pipe: PipeId) -> Digest {
+    let (Writers::Distributor(distributor), Intake::Upstreams(upstreams)) =
+        (&mut out.writers, &mut inb.intake)
     else {
-        return out.writers.detach(pipe, |_, _| {});
+        return Digest::Done;
     };
-    let peer = readers.get(pipe).and_then(|reader| reader.peer().cloned());
-    let mut gone = Vec::new();
     let manual = upstreams.rules.manual;
-    let writer = out.writers.detach(pipe, |topic, last| {
-        if !manual {
-            gone.push((Frame::copy_from_slice(topic), last));
-        }
-    });
-    if manual {
+    let mut gone = Vec::new();
+    let mut note = |topic: &[u8], last| gone.push((Frame::copy_from_slice(topic), last));
+    let more = if manual {
         // What the application made of them is its own affair.
-        upstreams.requested.remove_all(pipe, |topic, _| {
-            gone.push((Frame::copy_from_slice(topic), true));
-        });
-    }
+        let more = distributor.forget_some(pipe, FORGET_BATCH, |_, _| {});
+        upstreams
+            .requested
+            .remove_some(pipe, FORGET_BATCH, |topic, _| note(topic, true))
+            || more
+    } else {
+        distributor.forget_some(pipe, FORGET_BATCH, note)
+    };
     for (topic, last) in gone {
         upstreams.on_gone(
             Told {
                 pipe,
-                peer: peer.clone(),
+                peer: peer_of(&inb.readers, pipe),
                 topic,
                 subscribe: false,
                 first: false,
@@ -357,7 +367,7 @@ pub(super) fn forget(
             last,
         );
     }
-    writer
+    if more { Digest::More } else { Digest::Done }
 }
 
 /// Subscriptions in a message, and what is left of it: ZMTP 3.0's form, a frame that begins with 1
