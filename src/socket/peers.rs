@@ -43,10 +43,10 @@ impl Core {
             owner: self.clone(),
             token: id,
         };
-        self.ledger.lock().open(Lanes {
+        let lanes = Lanes {
             outbound: outlet.clone(),
             inbound: inlet.as_ref().map(Inlet::intake),
-        });
+        };
         // A REQ listens before it asks: a pipe that it could ask through and not hear from would be
         // taken for one whose peer is gone.
         let listens_first = matches!(self.pattern.socket_type(), SocketType::Req);
@@ -75,11 +75,13 @@ impl Core {
             match self.name(id, hello) {
                 Ok(welcome) => peer = Some(welcome.peer),
                 Err(refused) => {
-                    self.release_writer(id);
+                    // Over inproc the same lanes may be taken later: they do not end with this.
+                    drop(self.take_writer(id));
                     return Err(refused);
                 }
             }
         }
+        self.ledger.lock().open(lanes);
         self.attach_inlet(id, inlet, peer.as_ref())?;
         Ok(peer)
     }
