@@ -158,6 +158,10 @@ fn the_second_with_an_id_is_refused_and_the_first_goes_on() {
         assert_eq!(router.peers().len(), 1);
         // It goes on trying, and has the id when that is free. (What it sent on a connection that
         // was refused is lost with that.)
+        if transport != Transport::Inproc {
+            let taken = format!("another peer has the routing id {:?}", id("same"));
+            records::await_line(&["WARN", &here.to_string(), &taken]);
+        }
         drop(first);
         until("the second is heard", || {
             second.try_send("me now").unwrap();
@@ -203,6 +207,36 @@ fn with_handover_the_second_with_an_id_takes_it_over() {
         until_alone(|count, timeout| first.wait_for_peers(count, timeout));
         assert!(first.try_recv().is_err());
         assert_eq!(router.peers().len(), 1, "{transport:?}");
+    }
+}
+
+#[test]
+fn the_endpoint_of_a_peer_whose_id_was_taken_over_is_connected_to_again() {
+    let home = Home::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let router = home.of(Router::builder().handover(true)).build().unwrap();
+    let here = router.bind(home.endpoint(Transport::Tcp)).unwrap();
+    router
+        .connect(format!("tcp://{}", listener.local_addr().unwrap()))
+        .unwrap();
+    let mut raw = Raw::Tcp(listener.accept().unwrap().0);
+    for round in 0..30 {
+        join_as(&mut raw, b"same");
+        raw.say(&frame(0, b"hello"));
+        expect_from(&router, &id("same"), "hello");
+        let mut other = Raw::connect(&here);
+        join_as(&mut other, b"same");
+        // So that it is busy with the connection that is to end.
+        for _ in 0..round {
+            raw.say(&frame(0, b"busy"));
+        }
+        other.say(&frame(0, b"me"));
+        while router.recv_from_timeout(PATIENCE).unwrap().1 != "me" {}
+        router.send_to(&id("same"), "you").unwrap();
+        assert_eq!(other.listen(5), b"\0\x03you");
+        assert!(raw.is_closed_within(PATIENCE));
+        drop(other);
+        raw = Raw::Tcp(listener.accept().unwrap().0);
     }
 }
 

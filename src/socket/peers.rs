@@ -345,9 +345,10 @@ impl Core {
             "{self:?}: {} takes over the routing id of another peer, whose connection ends",
             newcomer.address
         );
+        // A session that found its pipe ended would take that for the end of the endpoint, which is to
+        // be connected to again.
         let mut wakes = Wakes::new();
-        writer.ask(News::HangUp, &mut wakes);
-        writer.end(&mut wakes);
+        writer.forsake(News::HangUp, &mut wakes);
         wakes.fire();
         self.part_inproc(writer.pipe(), false);
     }
