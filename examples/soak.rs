@@ -427,16 +427,18 @@ impl Cell<'_> {
                 _ => {}
             }
         }
-        // The end is orderly for all.
         if self.hub.is_none() {
             self.bring_hub()?;
         }
-        self.settle()?;
+        if self.manners == Manners::Orderly {
+            self.settle()?;
+        }
         while !self.spokes.is_empty() {
             self.leave(Some(0))?;
         }
         self.leave(None)?;
-        self.fold_departed(true)
+        self.fold_departed(true)?;
+        self.is_not_quiet().map_or(Ok(()), Err)
     }
 
     fn note(&mut self, what: String) {
@@ -450,7 +452,11 @@ impl Cell<'_> {
 
     /// Makes a socket, with options drawn at random.
     fn make(&mut self, side: Side) -> Result<Peer, Fault> {
-        let kind = self.group.kind(side, &mut self.rng);
+        let mut kind = self.group.kind(side, &mut self.rng);
+        if self.group == Group::DealerRouter && side == self.hub_side && kind == SocketType::Req {
+            // A ROUTER that had a DEALER there might send it what is no reply.
+            kind = SocketType::Dealer;
+        }
         let rude = self.manners == Manners::Rude;
         let hwm = |rng: &mut Random| match rng.below(6) {
             0 => 1,
@@ -750,6 +756,7 @@ impl Cell<'_> {
 
     /// Everyone pauses, until all that was sent has been received.
     fn settle(&mut self) -> Result<(), Fault> {
+        let mut slow = String::new();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let mut progress = true;
@@ -764,8 +771,10 @@ impl Cell<'_> {
             }
             self.fold_departed(false)?;
             let Some(why) = self.is_not_joined().or_else(|| self.is_not_quiet()) else {
+                if deadline - Instant::now() < PATIENCE - Duration::from_secs(1) { eprintln!("{:?} {:?} SLOW {:?} {}", self.group, self.manners, PATIENCE - (deadline - Instant::now()), slow); }
                 return self.check_all();
             };
+            slow = why.clone();
             if Instant::now() > deadline {
                 return Err(why);
             }
