@@ -5,7 +5,7 @@
 //! cargo run --release --example soak -- [seconds] [seed]
 //! ```
 //!
-//! About fifty sockets at a time, in small cells of one pattern each:
+//! Fifty sockets and more at a time, in small cells of one pattern each:
 //!
 //! ```text
 //!            ┌── spoke              the hub binds one to three endpoints, each spoke connects to
@@ -470,10 +470,6 @@ impl Cell<'_> {
             .reconnect_interval(Duration::from_millis(5))
             .reconnect_interval_max(Duration::from_millis(20))
             .linger(Duration::from_millis(self.rng.below(2) * 20));
-        if self.rng.one_in(2) {
-            // So that queues fill up soon.
-            builder = builder.send_buffer(4096).recv_buffer(4096);
-        }
         if kind != SocketType::Pull {
             builder = builder.send_hwm(hwm(&mut self.rng));
         }
@@ -756,7 +752,6 @@ impl Cell<'_> {
 
     /// Everyone pauses, until all that was sent has been received.
     fn settle(&mut self) -> Result<(), Fault> {
-        let mut slow = String::new();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let mut progress = true;
@@ -771,10 +766,8 @@ impl Cell<'_> {
             }
             self.fold_departed(false)?;
             let Some(why) = self.is_not_joined().or_else(|| self.is_not_quiet()) else {
-                if deadline - Instant::now() < PATIENCE - Duration::from_secs(1) { eprintln!("{:?} {:?} SLOW {:?} {}", self.group, self.manners, PATIENCE - (deadline - Instant::now()), slow); }
                 return self.check_all();
             };
-            slow = why.clone();
             if Instant::now() > deadline {
                 return Err(why);
             }
