@@ -438,10 +438,11 @@ impl Core {
             };
             for topic in topics {
                 let there = if subscribe {
-                    if self.options.manual_last_value {
+                    let there = matches!(distributor.subscribe(pipe, topic), Ok(Some(_)));
+                    if there && self.options.manual_last_value {
                         distributor.next_only_to(pipe);
                     }
-                    matches!(distributor.subscribe(pipe, topic), Ok(Some(_)))
+                    there
                 } else {
                     distributor.unsubscribe(pipe, topic).is_some()
                 };
@@ -815,6 +816,10 @@ impl Port for Core {
     }
 
     fn peer_joined(&self, id: PipeId, hello: Hello) -> Result<Welcome, Refused> {
+        if self.pattern.publishes() {
+            // One that comes back says anew what it wants, which may be less, or is another.
+            self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id));
+        }
         let welcome = self.name(id, &hello)?;
         self.control.update_for_all(|control, _| {
             Self::remember_peer(control, id, welcome.peer.clone());
