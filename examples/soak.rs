@@ -547,7 +547,7 @@ impl Cell<'_> {
             let some = 1 + self.rng.below((1 << TRANSPORTS.len()) - 1);
             for (bit, &transport) in TRANSPORTS.iter().enumerate() {
                 if some & (1 << bit) != 0 {
-                    let endpoint = bind(&hub, &self.fresh_endpoint(transport))?;
+                    let endpoint = bind(&hub, self.fresh_endpoint(transport))?;
                     self.endpoints.push((transport, endpoint));
                 }
             }
