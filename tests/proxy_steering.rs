@@ -8,16 +8,16 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{ALL, Home, PATIENCE, QUIET, Transport, next_of, until};
+use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, next_of, until};
 use zocket::{
-    Builder, Dealer, Endpoint, Proxy, ProxyHandle, Pub, Pull, Push, Router, Socket, SocketKind,
-    SocketType, Sub, XPub,
+    Builder, Dealer, Endpoint, Error, Proxy, ProxyHandle, Pub, Pull, Push, Router, Socket,
+    SocketKind, SocketType, Sub, XPub,
 };
 
 /// A builder as the home's own are.
@@ -509,6 +509,56 @@ fn a_waker_that_the_proxy_fires_may_steer_it() {
     assert_eq!(steers.proxy.statistics().frontend.received, 1);
     steers.proxy.resume();
     support::expect_numbers(&line.sink, 1..10);
+}
+
+/// Runs one proxy and stops another, wherever it is woken.
+struct RunsAndStops {
+    proxies: Mutex<Option<(Proxy, ProxyHandle)>>,
+    outcome: Mutex<Option<(Result<(), Error>, u64)>>,
+}
+
+impl Wake for RunsAndStops {
+    fn wake(self: Arc<Self>) {
+        let taken = self.proxies.lock().unwrap().take();
+        if let Some((to_run, to_stop)) = taken {
+            let ran = to_run.run();
+            let counted = to_stop.stop().unwrap();
+            *self.outcome.lock().unwrap() = Some((ran, counted.backend.sent));
+        }
+    }
+}
+
+#[test]
+fn on_an_io_thread_nobody_waits_for_a_proxy() {
+    for &transport in WIRE {
+        let home = Home::new();
+        let line = pipeline(&home, transport);
+        let proxy = line.proxy();
+        line.source.send("counted").unwrap();
+        assert_eq!(next_of(&line.sink), "counted");
+        let (a, _) = bound(&home, transport, SocketType::Pull);
+        let (b, _) = bound(&home, transport, SocketType::Push);
+        let wake = Arc::new(RunsAndStops {
+            proxies: Mutex::new(Some((Proxy::new(a.clone(), b), proxy))),
+            outcome: Mutex::new(None),
+        });
+        let waker = Waker::from(wake.clone());
+        let mut receiving = Box::pin(a.recv_async());
+        let pending = receiving.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(pending.is_pending());
+        let peer = home.push().build().unwrap();
+        peer.connect(a.last_endpoint().unwrap()).unwrap();
+        peer.send("wake up").unwrap();
+        until("the waker has run", || {
+            wake.outcome.lock().unwrap().is_some()
+        });
+        let (ran, sent) = wake.outcome.lock().unwrap().take().unwrap();
+        assert!(matches!(ran, Err(Error::WrongState)), "{ran:?}");
+        assert_eq!(sent, 1);
+        until("the stopped one lets go", || {
+            Arc::strong_count(&line.inbound) == 1
+        });
+    }
 }
 
 #[test]
