@@ -167,6 +167,17 @@ impl Writer {
         on_lane!(&self.outlet, lane => lane.end_writing(wakes));
     }
 
+    /// Says that nobody will ever take what is queued, where nobody has the other end; how much
+    /// that is.
+    pub(crate) fn abandon(&self, wakes: &mut Wakes) -> Load {
+        on_lane!(&self.outlet, lane => lane.end_taking(Load::NONE, wakes))
+    }
+
+    /// Leaves the pipe as if it had never been this socket's.
+    pub(crate) fn disown(&self) {
+        on_lane!(&self.outlet, lane => lane.disown());
+    }
+
     pub(crate) fn set_owner(&self, owner: Target, wakes: &mut Wakes) {
         on_lane!(&self.outlet, lane => lane.set_writer(owner, wakes));
     }

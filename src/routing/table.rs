@@ -77,6 +77,11 @@ impl Table {
         true
     }
 
+    /// Whether somebody has this id.
+    pub(crate) fn knows(&self, id: &RoutingId) -> bool {
+        self.ids.contains_key(id)
+    }
+
     /// The name that was given to a pipe here.
     pub(crate) fn given_name(&self, pipe: PipeId) -> Option<&RoutingId> {
         let entry = self.writers.get(&pipe)?;

@@ -31,7 +31,8 @@ impl Core {
     }
 
     /// Puts both ends of a pipe into the halves: the outbound one first, so that whoever reads a
-    /// message from the peer can already answer. A pipe whose peer is known is named in between.
+    /// message from the peer can already answer; but at a REQ, which looks for the reply as soon as
+    /// it has asked, the inbound one. A pipe whose peer is known is named in between.
     fn attach(
         self: &Arc<Self>,
         id: PipeId,
@@ -39,52 +40,50 @@ impl Core {
         inlet: Option<Inlet>,
         hello: Option<&Hello>,
     ) -> Result<Option<PeerInfo>, Refused> {
-        let owner = || Target {
-            owner: self.clone(),
-            token: id,
-        };
-        self.ledger.lock().open(Lanes {
+        let lanes = Lanes {
             outbound: outlet.clone(),
             inbound: inlet.as_ref().map(Inlet::intake),
-        });
-        // A REQ listens before it asks: a pipe that it could ask through and not hear from would be
-        // taken for one whose peer is gone.
-        let listens_first = matches!(self.pattern.socket_type(), SocketType::Req);
-        let mut inlet = inlet;
-        if listens_first {
-            self.attach_inlet(id, inlet.take(), None)?;
-        }
-        let attached = self.outbound.update(|half, wakes| {
+        };
+        self.ledger.lock().open(id, lanes);
+        let (first, last) = if self.pattern.socket_type() == SocketType::Req {
+            (inlet, None)
+        } else {
+            (None, inlet)
+        };
+        let attached = self
+            .attach_reader(id, first, None)
+            .and_then(|()| self.attach_writer(id, outlet))
+            .and_then(|()| hello.map(|hello| self.name(id, hello)).transpose());
+        let peer = match attached {
+            Ok(welcome) => welcome.map(|welcome| welcome.peer),
+            Err(refused) => {
+                // Nothing was sent to it yet. Its lanes are left as they are: it may come again.
+                if let Some(writer) = self.take_writer(id) {
+                    writer.disown();
+                }
+                drop(self.inbound.update(|half, _| half.detach(id)));
+                self.ledger.lock().strike(id);
+                return Err(refused);
+            }
+        };
+        self.attach_reader(id, last, peer.as_ref())?;
+        Ok(peer)
+    }
+
+    fn attach_writer(self: &Arc<Self>, id: PipeId, outlet: Option<Outlet>) -> Result<(), Refused> {
+        self.outbound.update(|half, wakes| {
             half.has_place(self.pattern.has_one_peer())?;
             let Some(outlet) = outlet else {
                 return Ok(());
             };
             let writer = Writer::new(id, outlet);
-            writer.set_owner(owner(), wakes);
+            writer.set_owner(self.pipe_end(id), wakes);
             half.writers.attach(writer);
             Ok(())
-        });
-        if let Err(refused) = attached {
-            if listens_first {
-                self.release_reader(id);
-            }
-            return Err(refused);
-        }
-        let mut peer = None;
-        if let Some(hello) = hello {
-            match self.name(id, hello) {
-                Ok(welcome) => peer = Some(welcome.peer),
-                Err(refused) => {
-                    self.release_writer(id);
-                    return Err(refused);
-                }
-            }
-        }
-        self.attach_inlet(id, inlet, peer.as_ref())?;
-        Ok(peer)
+        })
     }
 
-    fn attach_inlet(
+    fn attach_reader(
         self: &Arc<Self>,
         id: PipeId,
         inlet: Option<Inlet>,
@@ -101,14 +100,18 @@ impl Core {
             if let Some(peer) = peer {
                 reader.set_peer(peer.clone());
             }
-            let owner = Target {
-                owner: self.clone(),
-                token: id,
-            };
-            reader.set_owner(owner, wakes);
+            reader.set_owner(self.pipe_end(id), wakes);
             half.readers.attach(id, reader);
             Ok(())
         })
+    }
+
+    /// This socket, as the owner of an end of a pipe.
+    fn pipe_end(self: &Arc<Self>, id: PipeId) -> Target {
+        Target {
+            owner: self.clone(),
+            token: id,
+        }
     }
 
     /// Makes the ends of a pipe to a session.
@@ -186,6 +189,22 @@ impl Core {
         self.outbound.update(|half, _| match &mut half.writers {
             Writers::Table(table) => table.name(pipe, id),
             _ => true,
+        })
+    }
+
+    /// Whether a peer is known by this id.
+    pub(super) fn knows(&self, id: &RoutingId) -> bool {
+        self.outbound.peek(|half| match &half.writers {
+            Writers::Table(table) => table.knows(id),
+            _ => false,
+        })
+    }
+
+    /// The name that a pipe was given here, whatever its peer calls itself.
+    fn given_name(&self, pipe: PipeId) -> Option<RoutingId> {
+        self.outbound.peek(|half| match &half.writers {
+            Writers::Table(table) => table.given_name(pipe).cloned(),
+            _ => None,
         })
     }
 
@@ -419,10 +438,11 @@ impl Core {
             };
             for topic in topics {
                 let there = if subscribe {
-                    if self.options.manual_last_value {
+                    let there = matches!(distributor.subscribe(pipe, topic), Ok(Some(_)));
+                    if there && self.options.manual_last_value {
                         distributor.next_only_to(pipe);
                     }
-                    matches!(distributor.subscribe(pipe, topic), Ok(Some(_)))
+                    there
                 } else {
                     distributor.unsubscribe(pipe, topic).is_some()
                 };
@@ -468,7 +488,7 @@ impl Core {
         // A peer that had connected to us does the same at its side.
         self.part_inproc(id, !connected);
         if connected {
-            me.reconnect_inproc(id);
+            me.reconnect_inproc(id, None);
         }
     }
 
@@ -485,11 +505,15 @@ impl Core {
         self.renew(id);
     }
 
-    /// Connects again to the name that an inproc pipe was for.
-    fn reconnect_inproc(self: &Arc<Self>, old: PipeId) {
+    /// Connects again to the name that an inproc pipe was for; `given` is how its peer is called
+    /// here.
+    fn reconnect_inproc(self: &Arc<Self>, old: PipeId, given: Option<RoutingId>) {
         let Ok((pipe, ends, new_writer)) = self.open_inproc() else {
             return;
         };
+        if let Some(given) = given {
+            self.name_pipe(pipe, &given);
+        }
         let name = self.control.update(|control, _| {
             let entry = control
                 .endpoints
@@ -504,12 +528,22 @@ impl Core {
                 return None;
             };
             *known = pipe;
-            *writer = new_writer;
-            Some(name.clone())
+            Some((name.clone(), std::mem::replace(writer, new_writer)))
         });
-        let Some(name) = name else {
+        let Some((name, forsaken)) = name else {
             return self.release_pipe(pipe);
         };
+        // Nobody may have been there to take the old one: nobody must find it any more.
+        if self.context.registry().withdraw(&name, self.id, old)
+            && let Some(forsaken) = forsaken
+        {
+            let mut wakes = Wakes::new();
+            self.dropped(
+                forsaken.abandon(&mut wakes),
+                &format_args!("inproc://{name}"),
+            );
+            wakes.fire();
+        }
         let connecter = crate::inproc::Connecter {
             port: self.clone(),
             pipe,
@@ -625,14 +659,24 @@ impl Port for Core {
     }
 
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
-        self.open_wire_pipe(session)
+        let given = self.control.peek(|control| {
+            control.endpoints.iter().find_map(|entry| match &entry.way {
+                Way::Connecter { token, name, .. } if *token == session.token => name.clone(),
+                _ => None,
+            })
+        });
+        let ends = self.open_wire_pipe(session)?;
+        if let Some(name) = given
+            && !self.name_pipe(ends.id, &name)
+        {
+            self.release_pipe(ends.id);
+            return Err(Refused::IdTaken(name));
+        }
+        Ok(ends)
     }
 
     fn renew_wire(self: Arc<Self>, old: PipeId, session: Target) -> Result<WireEnds, Refused> {
-        let given = self.outbound.peek(|half| match &half.writers {
-            Writers::Table(table) => table.given_name(old).cloned(),
-            _ => None,
-        });
+        let given = self.given_name(old);
         self.release_pipe(old);
         let ends = self.open_wire_pipe(session)?;
         if let Some(name) = given {
@@ -764,13 +808,18 @@ impl Port for Core {
             && wanted
             && let Some(me) = self.me.upgrade()
         {
+            let given = self.given_name(id);
             // What it brought stays readable; nothing goes into it any more.
             me.release_writer(id);
-            me.reconnect_inproc(id);
+            me.reconnect_inproc(id, given);
         }
     }
 
     fn peer_joined(&self, id: PipeId, hello: Hello) -> Result<Welcome, Refused> {
+        if self.pattern.publishes() {
+            // One that comes back says anew what it wants, which may be less, or is another.
+            self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id));
+        }
         let welcome = self.name(id, &hello)?;
         self.control.update_for_all(|control, _| {
             Self::remember_peer(control, id, welcome.peer.clone());
