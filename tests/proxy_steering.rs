@@ -20,6 +20,9 @@ use zocket::{
     SocketKind, SocketType, Sub, XPub,
 };
 
+/// After which one looks whether there is still something to wait for.
+const MOMENT: Duration = Duration::from_millis(5);
+
 /// A builder as the home's own are.
 fn set_up<T: SocketKind>(home: &Home, builder: Builder<T>) -> Builder<T> {
     builder
@@ -122,7 +125,7 @@ fn nothing_is_taken_after_pause_has_returned() {
             let source = scope.spawn(|| {
                 let mut sent: usize = 0;
                 while !over.load(Ordering::Relaxed) {
-                    if line.source.send_timeout(sent.to_string(), QUIET).is_ok() {
+                    if line.source.send_timeout(sent.to_string(), MOMENT).is_ok() {
                         sent += 1;
                     }
                 }
@@ -153,7 +156,7 @@ fn nothing_is_taken_after_pause_has_returned() {
             over.store(true, Ordering::Relaxed);
             // The source may be waiting for room.
             while !source.is_finished() {
-                if line.sink.recv_timeout(QUIET).is_ok() {
+                if line.sink.recv_timeout(MOMENT).is_ok() {
                     received += 1;
                 }
             }
@@ -191,7 +194,7 @@ fn a_paused_proxy_takes_nothing_and_goes_on_where_it_was() {
 #[test]
 fn stopping_under_load_loses_nothing() {
     for &transport in ALL {
-        for round in 1..=20 {
+        for round in 1..=8 {
             let home = Home::new();
             let line = pipeline(&home, transport);
             let mut handles = vec![line.proxy()];
@@ -200,7 +203,7 @@ fn stopping_under_load_loses_nothing() {
                 let source = scope.spawn(|| {
                     let mut sent = 0;
                     while !over.load(Ordering::Relaxed) {
-                        if line.source.send_timeout(sent.to_string(), QUIET).is_ok() {
+                        if line.source.send_timeout(sent.to_string(), MOMENT).is_ok() {
                             sent += 1;
                         }
                     }
@@ -233,7 +236,7 @@ fn stopping_under_load_loses_nothing() {
                 // What had not been taken is where it was: nothing is missing between.
                 let mut rest = Vec::new();
                 while !source.is_finished() {
-                    rest.extend(line.inbound.recv_timeout(QUIET));
+                    rest.extend(line.inbound.recv_timeout(MOMENT));
                 }
                 let sent: u64 = source.join().unwrap();
                 let through = line.inbound.stats().returned.messages - rest.len() as u64;
