@@ -90,7 +90,7 @@
 //!   written, queued or dropped; what arrived is returned, queued or discarded.
 //!
 //! Who may use whom: vocabulary ← zmtp ← pipe ← {mailbox, command, routing} ← {transport, inproc}
-//! ← io ← context ← socket; no cycles. `zmtp` knows no socket, lock or clock; `pipe` does not know
+//! ← io ← context ← socket ← proxy; no cycles. `zmtp` knows no socket, lock or clock; `pipe` does not know
 //! who is on the other side; `io` knows no socket and no routing; the transports know no protocol.
 //!
 //! **Locks.** A half of a socket and a lane of a pipe have a lock each, held for an append, a cut or

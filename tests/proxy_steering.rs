@@ -8,17 +8,20 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{ALL, Home, PATIENCE, QUIET, Transport, next_of, until};
+use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, next_of, until};
 use zocket::{
-    Builder, Dealer, Endpoint, Proxy, ProxyHandle, Pub, Pull, Push, Router, Socket, SocketKind,
-    SocketType, Sub, XPub,
+    Builder, Dealer, Endpoint, Error, Proxy, ProxyHandle, Pub, Pull, Push, Router, Socket,
+    SocketKind, SocketType, Sub, XPub,
 };
+
+/// After which one looks whether there is still something to wait for.
+const MOMENT: Duration = Duration::from_millis(5);
 
 /// A builder as the home's own are.
 fn set_up<T: SocketKind>(home: &Home, builder: Builder<T>) -> Builder<T> {
@@ -122,7 +125,7 @@ fn nothing_is_taken_after_pause_has_returned() {
             let source = scope.spawn(|| {
                 let mut sent: usize = 0;
                 while !over.load(Ordering::Relaxed) {
-                    if line.source.send_timeout(sent.to_string(), QUIET).is_ok() {
+                    if line.source.send_timeout(sent.to_string(), MOMENT).is_ok() {
                         sent += 1;
                     }
                 }
@@ -153,7 +156,7 @@ fn nothing_is_taken_after_pause_has_returned() {
             over.store(true, Ordering::Relaxed);
             // The source may be waiting for room.
             while !source.is_finished() {
-                if line.sink.recv_timeout(QUIET).is_ok() {
+                if line.sink.recv_timeout(MOMENT).is_ok() {
                     received += 1;
                 }
             }
@@ -191,7 +194,7 @@ fn a_paused_proxy_takes_nothing_and_goes_on_where_it_was() {
 #[test]
 fn stopping_under_load_loses_nothing() {
     for &transport in ALL {
-        for round in 1..=20 {
+        for round in 1..=8 {
             let home = Home::new();
             let line = pipeline(&home, transport);
             let mut handles = vec![line.proxy()];
@@ -200,7 +203,7 @@ fn stopping_under_load_loses_nothing() {
                 let source = scope.spawn(|| {
                     let mut sent = 0;
                     while !over.load(Ordering::Relaxed) {
-                        if line.source.send_timeout(sent.to_string(), QUIET).is_ok() {
+                        if line.source.send_timeout(sent.to_string(), MOMENT).is_ok() {
                             sent += 1;
                         }
                     }
@@ -233,7 +236,7 @@ fn stopping_under_load_loses_nothing() {
                 // What had not been taken is where it was: nothing is missing between.
                 let mut rest = Vec::new();
                 while !source.is_finished() {
-                    rest.extend(line.inbound.recv_timeout(QUIET));
+                    rest.extend(line.inbound.recv_timeout(MOMENT));
                 }
                 let sent: u64 = source.join().unwrap();
                 let through = line.inbound.stats().returned.messages - rest.len() as u64;
@@ -509,6 +512,56 @@ fn a_waker_that_the_proxy_fires_may_steer_it() {
     assert_eq!(steers.proxy.statistics().frontend.received, 1);
     steers.proxy.resume();
     support::expect_numbers(&line.sink, 1..10);
+}
+
+/// Runs one proxy and stops another, wherever it is woken.
+struct RunsAndStops {
+    proxies: Mutex<Option<(Proxy, ProxyHandle)>>,
+    outcome: Mutex<Option<(Result<(), Error>, u64)>>,
+}
+
+impl Wake for RunsAndStops {
+    fn wake(self: Arc<Self>) {
+        let taken = self.proxies.lock().unwrap().take();
+        if let Some((to_run, to_stop)) = taken {
+            let ran = to_run.run();
+            let counted = to_stop.stop().unwrap();
+            *self.outcome.lock().unwrap() = Some((ran, counted.backend.sent));
+        }
+    }
+}
+
+#[test]
+fn on_an_io_thread_nobody_waits_for_a_proxy() {
+    for &transport in WIRE {
+        let home = Home::new();
+        let line = pipeline(&home, transport);
+        let proxy = line.proxy();
+        line.source.send("counted").unwrap();
+        assert_eq!(next_of(&line.sink), "counted");
+        let (a, _) = bound(&home, transport, SocketType::Pull);
+        let (b, _) = bound(&home, transport, SocketType::Push);
+        let wake = Arc::new(RunsAndStops {
+            proxies: Mutex::new(Some((Proxy::new(a.clone(), b), proxy))),
+            outcome: Mutex::new(None),
+        });
+        let waker = Waker::from(wake.clone());
+        let mut receiving = Box::pin(a.recv_async());
+        let pending = receiving.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(pending.is_pending());
+        let peer = home.push().build().unwrap();
+        peer.connect(a.last_endpoint().unwrap()).unwrap();
+        peer.send("wake up").unwrap();
+        until("the waker has run", || {
+            wake.outcome.lock().unwrap().is_some()
+        });
+        let (ran, sent) = wake.outcome.lock().unwrap().take().unwrap();
+        assert!(matches!(ran, Err(Error::WrongState)), "{ran:?}");
+        assert_eq!(sent, 1);
+        until("the stopped one lets go", || {
+            Arc::strong_count(&line.inbound) == 1
+        });
+    }
 }
 
 #[test]

@@ -127,19 +127,27 @@ impl Proxy {
     /// That end is `Ok`. Blocks until then, so it is refused (`WrongState`) on an I/O thread, in a
     /// waker say.
     ///
+    /// ```
+    /// use std::thread;
+    /// use zocket::{Context, Dealer, Proxy, Router};
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let context = Context::new();
+    /// let clients = Router::builder().context(&context).build()?;
+    /// let workers = Dealer::builder().context(&context).build()?;
+    /// let proxy = thread::spawn(|| Proxy::new(clients, workers).run());
+    ///
+    /// // … and when everything has been done:
+    /// context.shutdown();
+    /// assert!(proxy.join().is_ok_and(|ended| ended.is_ok()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Build`]: nothing could ever pass between the two (PUB and PUSH, REP and PULL, …),
     /// or the third is no type that can capture.
-    ///
-    /// ```
-    /// use zocket::{Proxy, Pull, Pub};
-    ///
-    /// // A PUB receives nothing, and a PULL sends nothing, but the other way they can.
-    /// let proxy = Proxy::new(Pull::new(), Pub::new());
-    /// # drop(proxy);
-    /// assert!(Proxy::new(Pull::new(), Pull::new()).run().is_err());
-    /// ```
     pub fn run(self) -> Result<(), Error> {
         self.check()?;
         if crate::io::on_io_thread() {
@@ -286,7 +294,7 @@ impl ProxyHandle {
     ///
     /// # Errors
     ///
-    /// None yet; the end of a socket or a context is no error.
+    /// There are none so far: that a socket or its context has ended is not one.
     ///
     /// # Panics
     ///

@@ -20,24 +20,26 @@ impl Core {
         cx: &Context<'_>,
         ticket: &mut Option<Ticket>,
     ) -> Poll<Result<(), SendFailure>> {
-        match self.type_of() {
-            SocketType::Rep if !self.owes_reply() => match self.check_open() {
+        let may_send = match self.type_of() {
+            SocketType::Rep => self.owes_reply(),
+            // To wait for room would be to be woken for it again and again.
+            SocketType::Req => self.options.relaxed || !self.awaits_reply(),
+            _ => true,
+        };
+        if !may_send {
+            return match self.check_open() {
                 Ok(()) => Poll::Pending,
                 Err(ended) => Poll::Ready(Err(ended.into())),
-            },
-            SocketType::Req => self.outbound.poll(cx, ticket, |half, _| {
-                let asked = self.inbound.peek(
-                    |inb| matches!(&inb.intake, Intake::Exchange(exchange) if exchange.asked().is_some()),
-                );
-                if asked && !self.options.relaxed && half.ended.is_none() {
-                    return None;
-                }
-                half.look_for_room()
-            }),
-            _ => self
-                .outbound
-                .poll(cx, ticket, |half, _| half.look_for_room()),
+            };
         }
+        self.outbound
+            .poll(cx, ticket, |half, _| half.look_for_room())
+    }
+
+    fn awaits_reply(&self) -> bool {
+        self.inbound.peek(
+            |inb| matches!(&inb.intake, Intake::Exchange(exchange) if exchange.asked().is_some()),
+        )
     }
 
     /// Ready once the socket is closed or its context shut down.
@@ -62,5 +64,80 @@ impl Outbound {
             Writers::Balance(writers) => writers.look_for_room().then_some(Ok(())),
             Writers::Table(_) | Writers::Distributor(_) | Writers::Upstream(_) => Some(Ok(())),
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll, Wake, Waker};
+
+    use crate::error::SendFailure;
+    use crate::{Context as Home, Socket, SocketType};
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn joined(a: SocketType, b: SocketType) -> (Socket, Socket) {
+        let home = Home::builder().io_threads(0).build().unwrap();
+        let [a, b] = [a, b].map(|socket_type| {
+            let socket = Socket::builder(socket_type).context(&home).build().unwrap();
+            let _ = socket.bind("inproc://here").is_ok() || socket.connect("inproc://here").is_ok();
+            socket
+        });
+        (a, b)
+    }
+
+    #[test]
+    fn who_waits_for_room_is_woken_when_there_is_some_and_not_before() {
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(count.clone());
+        let cx = Context::from_waker(&waker);
+        let woken = || count.0.swap(0, Ordering::SeqCst);
+        let (push, pull) = joined(SocketType::Push, SocketType::Pull);
+        let mut ticket = None;
+        assert!(push.core().poll_room(&cx, &mut ticket).is_ready());
+        while push.try_send("").is_ok() {}
+        assert!(push.core().poll_room(&cx, &mut ticket).is_pending());
+        assert_eq!((ticket.is_some(), woken()), (true, 0));
+        while pull.try_recv().is_ok() {}
+        assert_eq!(woken(), 1);
+        assert_eq!(push.core().poll_room(&cx, &mut ticket), Poll::Ready(Ok(())));
+        assert!(ticket.is_none());
+
+        while push.try_send("").is_ok() {}
+        assert!(push.core().poll_room(&cx, &mut ticket).is_pending());
+        push.close().unwrap();
+        assert_eq!(woken(), 1);
+        let closed = Poll::Ready(Err(SendFailure::Closed));
+        assert_eq!(push.core().poll_room(&cx, &mut ticket), closed);
+    }
+
+    #[test]
+    fn whose_turn_it_is_not_is_not_woken_for_room() {
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(count.clone());
+        let cx = Context::from_waker(&waker);
+        let (req, rep) = joined(SocketType::Req, SocketType::Rep);
+        let mut tickets = [None, None];
+        let [at_req, at_rep] = &mut tickets;
+        assert!(rep.core().poll_room(&cx, at_rep).is_pending());
+        assert!(req.core().poll_room(&cx, at_req).is_ready());
+        req.send("request").unwrap();
+        assert!(req.core().poll_room(&cx, at_req).is_pending());
+        assert_eq!(rep.try_recv().unwrap(), "request");
+        assert!(rep.core().poll_room(&cx, at_rep).is_ready());
+        rep.send("reply").unwrap();
+        assert!(rep.core().poll_room(&cx, at_rep).is_pending());
+        assert_eq!(req.try_recv().unwrap(), "reply");
+        assert!(req.core().poll_room(&cx, at_req).is_ready());
+        assert_eq!(count.0.load(Ordering::SeqCst), 0);
     }
 }
