@@ -10,8 +10,6 @@ mod peer;
 mod support;
 mod topics;
 
-use std::time::Duration;
-
 use peer::Raw;
 use support::{Home, PATIENCE, QUIET, Transport, WIRE};
 use topics::{
@@ -432,20 +430,15 @@ fn a_command_with_more_ends_the_connection_and_nothing_else() {
         let mut bad = Raw::join(&here, "SUB");
         bad.say(&vector("xpub_subscribe_with_more"));
         assert!(bad.is_closed_within(PATIENCE));
-        for name in ["xpub_subscribe_with_more"] {
-            let mut late = Raw::join(&here, "SUB");
-            late.say(&[subscribe("late"), vector(name), subscribe("never")].concat());
-            assert_eq!(
-                told(&publisher),
-                "+late",
-                "what came before the fault is good"
-            );
-            assert!(late.is_closed_within(PATIENCE));
-            assert_eq!(told(&publisher), "-late");
-        }
+        let mut late = Raw::join(&here, "SUB");
+        let with_more = vector("xpub_subscribe_with_more");
+        late.say(&[subscribe("late"), with_more, subscribe("never")].concat());
+        assert_eq!(told(&publisher), "+late", "what came before it is good");
+        assert!(late.is_closed_within(PATIENCE));
+        assert_eq!(told(&publisher), "-late");
         told_nothing(&publisher);
         publisher.send("good news").unwrap();
         assert_eq!(good.listen(11), frame(0, b"good news"));
-        assert!(!good.is_closed_within(Duration::from_millis(1)) && QUIET > Duration::ZERO);
+        assert!(!good.is_closed_within(QUIET));
     }
 }
