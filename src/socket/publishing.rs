@@ -110,6 +110,12 @@ impl Upstreams {
         self.queue.is_empty()
     }
 
+    /// Takes everything out.
+    pub(super) fn take_all(&mut self) -> VecDeque<Event> {
+        self.held.clear();
+        std::mem::take(&mut self.queue)
+    }
+
     /// Messages that wait.
     pub(super) fn queued(&self) -> Load {
         let mut load = Load::NONE;
@@ -267,7 +273,7 @@ pub(super) fn digest(
                 reader.ask(News::HangUp, wakes);
             }
             // Nothing more of what it wants is looked at.
-            readers.discard(pipe, wakes);
+            discarded.unread += readers.discard(pipe, wakes).messages as u64;
             return Digest::Done;
         }
     }
