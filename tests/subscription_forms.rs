@@ -217,6 +217,33 @@ fn topics_of_all_lengths_are_understood_in_both_forms() {
     }
 }
 
+#[test]
+fn a_topic_may_have_a_mebibyte_and_no_more() {
+    const MOST: usize = 1 << 20;
+    for &transport in WIRE {
+        let home = Home::new();
+        let publisher = xpub(&home).build().unwrap();
+        let here = publisher.bind(home.endpoint(transport)).unwrap();
+        let mut raw = Raw::join(&here, "SUB");
+        raw.say(&subscribe(topic(MOST)));
+        match publisher.recv_timeout(PATIENCE).unwrap() {
+            Upstream::Subscribe(told) => assert_eq!(told.len(), MOST),
+            other => panic!("{other:?}"),
+        }
+        raw.say(&cancel(topic(MOST)));
+        match publisher.recv_timeout(PATIENCE).unwrap() {
+            Upstream::Unsubscribe(told) => assert_eq!(told.len(), MOST),
+            other => panic!("{other:?}"),
+        }
+        raw.say(&subscribe("short"));
+        assert_eq!(told(&publisher), "+short");
+        // Its length is enough to end it.
+        raw.say(&subscribe(topic(MOST + 1))[..20]);
+        assert!(raw.is_closed_within(PATIENCE));
+        assert_eq!(told(&publisher), "-short");
+    }
+}
+
 /// A SUB or XSUB that is bound, and a scripted publisher that has joined it.
 fn with_raw_publisher(
     home: &Home,
