@@ -10,6 +10,8 @@ mod support;
 mod topics;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use peer::Raw;
@@ -313,7 +315,7 @@ fn waiting_for_subscribers_counts_peers_that_want_something() {
 fn whoever_waits_for_subscribers_is_told_of_the_end() {
     let home = Home::new();
     let publisher = publisher(&home).build().unwrap();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let waiting = scope.spawn(|| publisher.wait_for_subscribers(1, PATIENCE));
         publisher.wait_for_subscribers(1, QUIET).unwrap_err();
         publisher.close().unwrap();
@@ -483,7 +485,7 @@ fn many_messages_arrive_in_order_while_subscriptions_change() {
         let (publisher, subscriber) = joined(&home, transport);
         subscriber.subscribe("n").unwrap();
         settle(&publisher, &subscriber);
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             scope.spawn(|| {
                 for number in 0..MANY {
                     publisher.send(format!("n{number}")).unwrap();
@@ -506,5 +508,60 @@ fn many_messages_arrive_in_order_while_subscriptions_change() {
             stats.written.messages + stats.send_queue.messages + stats.dropped.total(),
             "{stats:?}"
         );
+    }
+}
+
+#[test]
+fn the_accounts_balance_while_subscribers_come_and_go() {
+    const ROUNDS: usize = 30;
+    for &transport in ALL {
+        let home = Home::new();
+        let publisher = publisher(&home).send_hwm(20).build().unwrap();
+        let here = publisher.bind(home.endpoint(transport)).unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let sending = [(); 2].map(|()| {
+                scope.spawn(|| {
+                    let mut number = 0;
+                    while !done.load(Ordering::Relaxed) {
+                        publisher.send(format!("n{number}")).unwrap();
+                        number += 1;
+                    }
+                })
+            });
+            let coming = [(); 3].map(|()| {
+                scope.spawn(|| {
+                    for round in 0..ROUNDS {
+                        let subscriber = subscriber(&home).recv_hwm(20).build().unwrap();
+                        subscriber.connect(&here).unwrap();
+                        subscriber.subscribe("n").unwrap();
+                        for _ in 0..10 {
+                            let message = subscriber.recv_timeout(PATIENCE).unwrap();
+                            assert!(message.first().starts_with(b"n"));
+                        }
+                        subscriber.unsubscribe("n").unwrap();
+                        if round % 2 == 0 {
+                            subscriber.close().unwrap();
+                            let stats = subscriber.stats();
+                            let known = stats.returned.messages + stats.recv_queue.messages;
+                            assert_eq!(stats.arrived.messages, known + stats.discarded.total());
+                        }
+                    }
+                })
+            });
+            for thread in coming {
+                thread.join().unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+            for thread in sending {
+                thread.join().unwrap();
+            }
+        });
+        publisher.until_subscribers(0);
+        until("all is accounted for", || {
+            let stats = publisher.stats();
+            stats.send_queue.messages == 0
+                && stats.accepted.messages == stats.written.messages + stats.dropped.total()
+        });
     }
 }

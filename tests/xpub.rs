@@ -11,13 +11,14 @@ mod support;
 mod topics;
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use peer::Raw;
 use support::{ALL, Home, PATIENCE, Transport, WIRE, until};
 use topics::{
-    Publishes, as_text, cancel, expect, expect_nothing, frame, in_message, publisher, settle,
-    subscribe, subscriber, told, told_nothing, xpub, xsub,
+    Publishes, as_text, block_on, cancel, expect, expect_nothing, frame, in_message, publisher,
+    settle, subscribe, subscriber, told, told_nothing, xpub, xsub,
 };
 use zocket::{
     BuildError, Builder, Message, RecvError, Socket, SocketType, SubscribeError, Subscription,
@@ -473,7 +474,7 @@ fn with_nodrop_nothing_is_lost_to_a_subscriber_that_does_not_read() {
         settle(&publisher, &good);
         publisher.try_send("other").unwrap();
         expect(&good, "other");
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             scope.spawn(|| publisher.send_timeout(text(sent), PATIENCE).unwrap());
             for number in 0..=sent {
                 expect(&slow, &text(number));
@@ -500,7 +501,7 @@ fn a_subscriber_that_goes_no_longer_holds_up_a_nodrop_send() {
             .send_timeout(large.as_slice(), Duration::from_millis(200))
             .is_ok()
         {}
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             let sending = scope.spawn(|| publisher.send_timeout("waits", PATIENCE));
             slow.close().unwrap();
             sending.join().unwrap().unwrap();
@@ -623,51 +624,48 @@ const MODES: [fn(Builder<XPub>) -> Builder<XPub>; 4] = [
 #[test]
 fn events_that_nobody_reads_stay_few_while_topics_come_and_go() {
     for (mode, set_up) in MODES.into_iter().enumerate() {
-        for &transport in WIRE {
-            let home = Home::new();
-            let publisher = set_up(xpub(&home)).build().unwrap();
-            let here = publisher.bind(home.endpoint(transport)).unwrap();
-            let mut raw = Raw::join(&here, "SUB");
-            raw.say(&subscribe("stays"));
-            for thousand in 0..100 {
-                let said: Vec<Vec<u8>> = (0..1000)
-                    .map(|number| format!("comes {thousand} {number}"))
-                    .map(|topic| [subscribe(&topic), cancel(&topic)].concat())
-                    .collect();
-                raw.say(&said.concat());
-            }
-            raw.say(&subscribe("last"));
-            ping(&mut raw);
-            let (count, held) = drain(&publisher);
-            assert!(count <= 10_000, "mode {mode}: {count} events");
-            assert_eq!(held, ["last", "stays"], "mode {mode}");
+        let home = Home::new();
+        let publisher = set_up(xpub(&home)).build().unwrap();
+        let transport = WIRE[mode % WIRE.len()];
+        let here = publisher.bind(home.endpoint(transport)).unwrap();
+        let mut raw = Raw::join(&here, "SUB");
+        raw.say(&subscribe("stays"));
+        for thousand in 0..100 {
+            let said: Vec<Vec<u8>> = (0..1000)
+                .map(|number| format!("comes {thousand} {number}"))
+                .map(|topic| [subscribe(&topic), cancel(&topic)].concat())
+                .collect();
+            raw.say(&said.concat());
         }
+        raw.say(&subscribe("last"));
+        ping(&mut raw);
+        let (count, held) = drain(&publisher);
+        assert!(count <= 10_000, "mode {mode}: {count} events");
+        assert_eq!(held, ["last", "stays"], "mode {mode}");
     }
 }
 
 #[test]
 fn a_subscriber_whose_topics_come_and_go_is_known_by_those_that_stay() {
-    for set_up in &MODES[..3] {
-        for &transport in ALL {
-            let home = Home::new();
-            let publisher = set_up(xpub(&home)).build().unwrap();
-            let subscriber = subscriber(&home).build().unwrap();
-            subscriber
-                .connect(publisher.bind(home.endpoint(transport)).unwrap())
-                .unwrap();
-            publisher.wait_for_peers(1, PATIENCE).unwrap();
-            subscriber.subscribe("stays").unwrap();
-            for number in 0..100_000 {
-                subscriber.subscribe(format!("comes {number}")).unwrap();
-                subscriber.unsubscribe(format!("comes {number}")).unwrap();
-            }
-            settle(&publisher, &subscriber);
-            publisher.send("stays").unwrap();
-            expect(&subscriber, "stays");
-            let (count, held) = drain(&publisher);
-            assert!(count <= 10_000, "{transport:?}: {count} events");
-            assert!(held.contains(&"stays".to_owned()), "{held:?}");
+    for &transport in ALL {
+        let home = Home::new();
+        let publisher = xpub(&home).build().unwrap();
+        let subscriber = subscriber(&home).build().unwrap();
+        subscriber
+            .connect(publisher.bind(home.endpoint(transport)).unwrap())
+            .unwrap();
+        publisher.wait_for_peers(1, PATIENCE).unwrap();
+        subscriber.subscribe("stays").unwrap();
+        for number in 0..100_000 {
+            subscriber.subscribe(format!("comes {number}")).unwrap();
+            subscriber.unsubscribe(format!("comes {number}")).unwrap();
         }
+        settle(&publisher, &subscriber);
+        publisher.send("stays").unwrap();
+        expect(&subscriber, "stays");
+        let (count, held) = drain(&publisher);
+        assert!(count <= 10_000, "{transport:?}: {count} events");
+        assert!(held.contains(&"stays".to_owned()), "{held:?}");
     }
 }
 
@@ -923,6 +921,65 @@ fn a_raw_manual_xpub_subscribes_for_the_peer_it_heard_last() {
         publisher.send("both").unwrap();
         assert_eq!(two.recv_timeout(PATIENCE).unwrap(), "both");
         assert_eq!(one.try_recv(), Err(TryRecvError::Empty));
+    }
+}
+
+// ---- tasks
+
+#[test]
+fn a_task_is_woken_by_what_a_subscriber_says() {
+    for &transport in ALL {
+        let home = Home::new();
+        let publisher = xpub(&home).build().unwrap();
+        let peer = xsub(&home).build().unwrap();
+        peer.connect(publisher.bind(home.endpoint(transport)).unwrap())
+            .unwrap();
+        thread::scope(|scope| {
+            let heard = scope
+                .spawn(|| [(); 2].map(|()| as_text(&block_on(publisher.recv_async()).unwrap())));
+            assert!(publisher.try_recv().is_err());
+            peer.wait_for_peers(1, PATIENCE).unwrap();
+            block_on(peer.send_async("\x01A")).unwrap();
+            block_on(peer.send_async("text")).unwrap();
+            assert_eq!(heard.join().unwrap(), ["+A", "=text"]);
+            block_on(publisher.send_async("A!")).unwrap();
+            assert_eq!(block_on(peer.recv_async()).unwrap(), "A!");
+        });
+    }
+}
+
+#[test]
+fn a_task_that_may_drop_nothing_is_woken_when_there_is_room() {
+    for &transport in ALL {
+        let home = Home::new();
+        let publisher = xpub(&home).nodrop(true).send_hwm(2).build().unwrap();
+        let here = publisher.bind(home.endpoint(transport)).unwrap();
+        let [a, b] = ["a", "b"].map(|topic| {
+            let subscriber = subscriber(&home).recv_hwm(2).build().unwrap();
+            subscriber.subscribe(topic).unwrap();
+            subscriber.connect(&here).unwrap();
+            subscriber
+        });
+        publisher.wait_for_subscribers(2, PATIENCE).unwrap();
+        const MANY: usize = 300;
+        let text = |name: &str, number: usize| format!("{name}{number} {}", "x".repeat(50_000));
+        thread::scope(|scope| {
+            for (name, subscriber) in [("a", &a), ("b", &b)] {
+                let publisher = &publisher;
+                scope.spawn(move || {
+                    for number in 0..MANY {
+                        block_on(publisher.send_async(text(name, number))).unwrap();
+                    }
+                });
+                scope.spawn(move || {
+                    for number in 0..MANY {
+                        let message = block_on(subscriber.recv_async()).unwrap();
+                        assert_eq!(message, text(name, number));
+                    }
+                });
+            }
+        });
+        assert_eq!(publisher.stats().dropped.total(), 0);
     }
 }
 

@@ -6,8 +6,12 @@
     reason = "a test that cannot go on ends"
 )]
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use zocket::{
     Builder, Message, Pub, RecvError, Socket, SocketKind, SocketType, Sub, Upstream, WaitError,
@@ -183,4 +187,27 @@ pub(crate) fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
     };
     frame.extend_from_slice(body);
     frame
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Polls when it is woken, and fails if that does not bring it to an end in time.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        assert!(!left.is_zero(), "not ready in {PATIENCE:?}");
+        thread::park_timeout(left);
+    }
 }
