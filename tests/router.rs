@@ -398,7 +398,11 @@ fn who_announces_a_name_that_was_given_here_is_refused() {
             .unwrap();
         named.send_timeout("here", PATIENCE).unwrap();
         expect_from(&router, &id("name"), "here");
-        let late = dealer(&home, &here, "name");
+        let late = home
+            .of(Dealer::builder().routing_id("name").linger(QUIET))
+            .build()
+            .unwrap();
+        late.connect(&here).unwrap();
         late.send("me too").unwrap();
         assert!(router.recv_from_timeout(QUIET).is_err());
         router.send_to(&id("name"), "still you").unwrap();
