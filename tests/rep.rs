@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::mpsc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use peer::{MORE, Raw, frame, long_header};
@@ -395,6 +395,36 @@ fn a_request_tells_who_asked() {
         assert!(format!("{request:?}").contains("who am I?"));
         request.reply("you").unwrap();
         assert_eq!(req.recv_timeout(PATIENCE).unwrap(), "you");
+    }
+}
+
+#[test]
+fn a_task_waits_for_a_request() {
+    for &transport in ALL {
+        let home = Home::new();
+        let (rep, here) = bound(&home, transport);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut receiving = pin!(rep.recv_async());
+        assert!(receiving.as_mut().poll(&mut cx).is_pending());
+        let dealer = dealer(&home, &here);
+        dealer.send(["", "question"]).unwrap();
+        let mut got = None;
+        until("it arrives", || match receiving.as_mut().poll(&mut cx) {
+            Poll::Ready(request) => {
+                got = request.ok();
+                true
+            }
+            Poll::Pending => false,
+        });
+        let request = got.unwrap();
+        assert_eq!(*request, "question");
+        request.reply("answer").unwrap();
+        expect(&dealer, ["", "answer"]);
+        dealer.send(["", "another"]).unwrap();
+        for request in rep.iter().take(1) {
+            request.reply("iterated").unwrap();
+        }
+        expect(&dealer, ["", "iterated"]);
     }
 }
 

@@ -9,7 +9,10 @@ mod peer;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::net::TcpListener;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use peer::{COMMAND, MORE, Raw, frame, greeting, records};
@@ -395,7 +398,11 @@ fn who_announces_a_name_that_was_given_here_is_refused() {
             .unwrap();
         named.send_timeout("here", PATIENCE).unwrap();
         expect_from(&router, &id("name"), "here");
-        let late = dealer(&home, &here, "name");
+        let late = home
+            .of(Dealer::builder().routing_id("name").linger(QUIET))
+            .build()
+            .unwrap();
+        late.connect(&here).unwrap();
         late.send("me too").unwrap();
         assert!(router.recv_from_timeout(QUIET).is_err());
         router.send_to(&id("name"), "still you").unwrap();
@@ -732,6 +739,51 @@ fn many_that_are_connected_to_and_answer_once() {
             let error = router.send_to(&name, "gone").unwrap_err();
             assert_eq!(error.reason, SendFailure::Unroutable);
         }
+    }
+}
+
+#[test]
+fn tasks_wait_for_a_message_and_for_room() {
+    for &transport in ALL {
+        let home = Home::new();
+        let router = home
+            .of(Router::builder().mandatory(true).send_hwm(1))
+            .build()
+            .unwrap();
+        let there = home.vacant(transport);
+        router.connect_routing_id(there.as_str(), &id("x")).unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        {
+            let mut first = pin!(router.send_to_async(&id("x"), "first"));
+            assert!(matches!(first.as_mut().poll(&mut cx), Poll::Ready(Ok(()))));
+        }
+        // One that is dropped while it waits has sent nothing.
+        {
+            let mut dropped = pin!(router.send_to_async(&id("x"), "dropped"));
+            assert!(dropped.as_mut().poll(&mut cx).is_pending());
+        }
+        let mut second = pin!(router.send_to_async(&id("x"), "second"));
+        assert!(second.as_mut().poll(&mut cx).is_pending());
+        let mut receiving = pin!(router.recv_from_async());
+        assert!(receiving.as_mut().poll(&mut cx).is_pending());
+        let dealer = home.of(Dealer::builder().recv_hwm(1)).build().unwrap();
+        dealer.bind(there.as_str()).unwrap();
+        expect(&dealer, "first");
+        until("there is room", || {
+            matches!(second.as_mut().poll(&mut cx), Poll::Ready(Ok(())))
+        });
+        expect(&dealer, "second");
+        assert!(dealer.try_recv().is_err());
+        dealer.send_timeout("hello", PATIENCE).unwrap();
+        let mut got = None;
+        until("it arrives", || match receiving.as_mut().poll(&mut cx) {
+            Poll::Ready(received) => {
+                got = Some(received);
+                true
+            }
+            Poll::Pending => false,
+        });
+        assert_eq!(got, Some(Ok((id("x"), "hello".into()))));
     }
 }
 
