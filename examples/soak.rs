@@ -284,6 +284,8 @@ struct Peer {
     /// by itself when the other side comes back.
     home: Option<Endpoint>,
     parted: bool,
+    /// Nobody is bound there for the moment.
+    away: bool,
     /// Sent with success, and received.
     sent: u64,
     received: u64,
@@ -308,6 +310,11 @@ impl Peer {
             self.kind,
             SocketType::Pub | SocketType::XPub | SocketType::XSub
         )
+    }
+
+    fn is_inproc(&self) -> bool {
+        let home = self.home.as_ref().map(Endpoint::to_string);
+        home.is_some_and(|home| home.starts_with("inproc:"))
     }
 
     /// What its stats do not account for, if anything.
@@ -386,6 +393,7 @@ struct Happened {
     joined: u64,
     left: u64,
     moved: u64,
+    rebound: u64,
     returned: u64,
 }
 
@@ -423,6 +431,7 @@ impl Cell<'_> {
                 }
                 5 | 6 if self.hub.is_none() => self.bring_hub()?,
                 5 if self.rng.one_in(2) => self.leave(None)?,
+                7 if self.hub.is_some() && self.rng.one_in(3) => self.rebind()?,
                 7 if self.hub.is_some() && !self.spokes.is_empty() => self.change_home()?,
                 _ => {}
             }
@@ -469,7 +478,8 @@ impl Cell<'_> {
             .context(self.context)
             .reconnect_interval(Duration::from_millis(5))
             .reconnect_interval_max(Duration::from_millis(20))
-            .linger(Duration::from_millis(self.rng.below(2) * 20));
+            .linger(Duration::from_millis(self.rng.below(2) * 20))
+            .immediate(self.rng.one_in(6));
         if kind != SocketType::Pull {
             builder = builder.send_hwm(hwm(&mut self.rng));
         }
@@ -516,6 +526,7 @@ impl Cell<'_> {
             slow: self.rng.one_in(3),
             home: None,
             parted: false,
+            away: false,
             sent: 0,
             received: 0,
             under_way: false,
@@ -641,6 +652,39 @@ impl Cell<'_> {
         Ok(())
     }
 
+    /// The hub gives its endpoints up, which ends the connections accepted there (but not the pipes
+    /// of inproc), and binds them again.
+    fn rebind(&mut self) -> Result<(), Fault> {
+        let orderly = self.manners == Manners::Orderly;
+        if orderly {
+            self.settle()?;
+        }
+        let Some(hub) = &self.hub else {
+            return Ok(());
+        };
+        for (_, endpoint) in &self.endpoints {
+            let done = hub.socket.unbind(endpoint);
+            done.map_err(|error| format!("{}: {error}", hub.name))?;
+        }
+        for spoke in &mut self.spokes {
+            spoke.away = !spoke.is_inproc();
+        }
+        if orderly {
+            self.await_peers()?;
+        }
+        if let Some(hub) = &self.hub {
+            for (_, endpoint) in &self.endpoints {
+                bind(hub, endpoint)?;
+            }
+        }
+        for spoke in &mut self.spokes {
+            spoke.away = false;
+        }
+        self.note("the hub binds again".to_owned());
+        self.happened.rebound += 1;
+        Ok(())
+    }
+
     /// A spoke leaves, or the hub.
     fn leave(&mut self, which: Option<usize>) -> Result<(), Fault> {
         let orderly = self.manners == Manners::Orderly;
@@ -658,8 +702,7 @@ impl Cell<'_> {
         };
         if which.is_none() {
             for spoke in &mut self.spokes {
-                let home = spoke.home.as_ref().map(Endpoint::to_string);
-                spoke.parted |= home.is_some_and(|home| home.starts_with("inproc:"));
+                spoke.parted |= spoke.is_inproc();
             }
         }
         let closed = peer.socket.close();
@@ -739,7 +782,7 @@ impl Cell<'_> {
 
     fn is_not_joined(&self) -> Option<String> {
         let here = u64::from(self.hub.is_some());
-        let at_home = |spoke: &Peer| u64::from(spoke.home.is_some());
+        let at_home = |spoke: &Peer| u64::from(spoke.home.is_some() && !spoke.away);
         let spokes: u64 = self.spokes.iter().map(at_home).sum();
         let hub = self.hub.iter().map(|hub| (hub, spokes * here));
         let spokes = self.spokes.iter();
@@ -1146,6 +1189,7 @@ impl Report {
         self.happened.joined += other.happened.joined;
         self.happened.left += other.happened.left;
         self.happened.moved += other.happened.moved;
+        self.happened.rebound += other.happened.rebound;
         self.happened.returned += other.happened.returned;
     }
 }
@@ -1153,13 +1197,14 @@ impl Report {
 fn print_tables(tables: &BTreeMap<(Group, Manners), Report>) {
     for ((group, manners), Report { totals, happened }) in tables {
         println!(
-            "\n{} ({}): {} sockets; {} joined, {} moved, {} hubs, {} left",
+            "\n{} ({}): {} sockets; {} joined, {} moved, {} hubs, {} bound again, {} left",
             group.name(),
             format!("{manners:?}").to_lowercase(),
             totals.sockets,
             happened.joined,
             happened.moved,
             happened.returned,
+            happened.rebound,
             happened.left,
         );
         println!(
