@@ -36,6 +36,17 @@ impl Error {
     pub fn is_again(self) -> bool {
         self.0 == libc::EAGAIN
     }
+
+    /// Whether a mandatory ROUTER has no such peer.
+    pub fn is_unroutable(self) -> bool {
+        self.0 == libc::EHOSTUNREACH
+    }
+
+    /// Whether it is the other one's turn: a REQ sends and receives by turns, so does a REP.
+    pub fn is_wrong_state(self) -> bool {
+        const EFSM: c_int = 156_384_712 + 51;
+        self.0 == EFSM
+    }
 }
 
 impl fmt::Display for Error {
@@ -109,18 +120,34 @@ impl Drop for ContextHandle {
     }
 }
 
-/// The patterns that are met here.
+/// The stable socket types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// One peer, both ways.
     Pair = 0,
+    /// Sends to every peer that subscribed.
+    Pub = 1,
+    /// Receives what it subscribed to.
+    Sub = 2,
+    /// Asks one peer after the other, and waits for each reply.
+    Req = 3,
+    /// Replies to each request.
+    Rep = 4,
+    /// Sends to the peers in turn, receives from every peer in turn.
+    Dealer = 5,
+    /// Names the peer in front of each message, both ways.
+    Router = 6,
     /// Receives from every peer in turn.
     Pull = 7,
     /// Sends to the peers in turn.
     Push = 8,
+    /// A [`Kind::Pub`] that receives the subscriptions.
+    XPub = 9,
+    /// A [`Kind::Sub`] that sends its subscriptions as messages.
+    XSub = 10,
 }
 
-/// The options that are met here, each an `int`.
+/// The options that are met here whose value is an `int`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opt {
     /// Kernel send buffer, bytes.
@@ -139,8 +166,45 @@ pub enum Opt {
     ReceiveTimeout = 27,
     /// How long `send` waits, ms; -1 = for ever.
     SendTimeout = 28,
+    /// 1 = a ROUTER refuses what it has no peer for (without: dropped).
+    RouterMandatory = 33,
     /// 1 = queue only for completed connections.
     Immediate = 39,
+    /// 1 = an XPUB is told of every subscription, not only of the first to a topic.
+    XPubVerbose = 40,
+    /// 1 = an empty message is the first thing that each new peer gets.
+    ProbeRouter = 51,
+    /// 1 = a REQ numbers its requests, and takes the reply with the same number only.
+    ReqCorrelate = 52,
+    /// 1 = a REQ may send again before it got its reply.
+    ReqRelaxed = 53,
+    /// 1 = each queue keeps the last message only.
+    Conflate = 54,
+    /// 1 = a peer takes an id over from the one that has it.
+    RouterHandover = 56,
+    /// 1 = a full subscriber is waited for (without: its copy is dropped).
+    XPubNoDrop = 69,
+    /// 1 = subscriptions take effect only when this end sets them.
+    XPubManual = 71,
+    /// 1 = what was not subscribed to is what passes.
+    InvertMatching = 74,
+    /// 1 = as [`Opt::XPubVerbose`], and for every cancellation too.
+    XPubVerboser = 78,
+}
+
+/// The options that are met here whose value is a string of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BytesOpt {
+    /// The id that a ROUTER at the other end is to know this socket by.
+    RoutingId = 5,
+    /// Adds a prefix to the subscriptions of a SUB (or of an XPUB's last subscriber, if manual).
+    Subscribe = 6,
+    /// Takes one such prefix back.
+    Unsubscribe = 7,
+    /// The id of the next peer that a ROUTER connects to.
+    ConnectRoutingId = 61,
+    /// What an XPUB sends to each new subscriber.
+    XPubWelcomeMessage = 72,
 }
 
 /// A socket. Closed when dropped; what it has not sent goes on being sent (see [`Opt::Linger`]).
@@ -170,6 +234,20 @@ impl Socket {
         check(unsafe { ffi::zmq_connect(self.handle.as_ptr(), endpoint.as_ptr()) })
     }
 
+    /// Gives up an endpoint that was bound, by the name that [`bind`](Self::bind) returned.
+    pub fn unbind(&self, endpoint: &str) -> Result<()> {
+        let endpoint = c_string(endpoint)?;
+        // SAFETY: the socket is alive, the string ends with a NUL.
+        check(unsafe { ffi::zmq_unbind(self.handle.as_ptr(), endpoint.as_ptr()) })
+    }
+
+    /// Lets go of an endpoint that was connected to.
+    pub fn disconnect(&self, endpoint: &str) -> Result<()> {
+        let endpoint = c_string(endpoint)?;
+        // SAFETY: the socket is alive, the string ends with a NUL.
+        check(unsafe { ffi::zmq_disconnect(self.handle.as_ptr(), endpoint.as_ptr()) })
+    }
+
     /// The endpoint of the last bind or connect.
     pub fn last_endpoint(&self) -> Result<String> {
         const LAST_ENDPOINT: c_int = 32;
@@ -188,7 +266,21 @@ impl Socket {
         Ok(text.to_string_lossy().into_owned())
     }
 
-    /// Sets an option.
+    /// Sets an option whose value is a string of bytes.
+    pub fn set_bytes(&self, option: BytesOpt, value: &[u8]) -> Result<()> {
+        // SAFETY: the socket is alive, the option takes bytes and copies as many as it is told
+        // there are.
+        check(unsafe {
+            ffi::zmq_setsockopt(
+                self.handle.as_ptr(),
+                option as c_int,
+                value.as_ptr().cast(),
+                value.len(),
+            )
+        })
+    }
+
+    /// Sets an option whose value is an `int`.
     pub fn set(&self, option: Opt, value: c_int) -> Result<()> {
         // SAFETY: the socket is alive, the option takes an int and is given one.
         check(unsafe {
@@ -451,6 +543,8 @@ mod ffi {
         pub(super) fn zmq_close(socket: *mut c_void) -> c_int;
         pub(super) fn zmq_bind(socket: *mut c_void, endpoint: *const c_char) -> c_int;
         pub(super) fn zmq_connect(socket: *mut c_void, endpoint: *const c_char) -> c_int;
+        pub(super) fn zmq_unbind(socket: *mut c_void, endpoint: *const c_char) -> c_int;
+        pub(super) fn zmq_disconnect(socket: *mut c_void, endpoint: *const c_char) -> c_int;
         pub(super) fn zmq_socket_monitor(
             socket: *mut c_void,
             endpoint: *const c_char,
@@ -485,5 +579,101 @@ mod ffi {
             flags: c_int,
         ) -> c_int;
         pub(super) fn zmq_msg_close(message: *mut Message) -> c_int;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [Kind; 11] = [
+        Kind::Pair,
+        Kind::Pub,
+        Kind::Sub,
+        Kind::Req,
+        Kind::Rep,
+        Kind::Dealer,
+        Kind::Router,
+        Kind::Pull,
+        Kind::Push,
+        Kind::XPub,
+        Kind::XSub,
+    ];
+
+    #[test]
+    fn every_kind_is_made() {
+        let context = Context::new();
+        for kind in KINDS {
+            assert!(context.socket(kind).is_ok(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn every_option_is_taken_by_the_kinds_it_is_for() {
+        let context = Context::new();
+        for (kind, options) in [
+            (
+                Kind::Router,
+                &[
+                    Opt::RouterMandatory,
+                    Opt::RouterHandover,
+                    Opt::ProbeRouter,
+                    Opt::Immediate,
+                ] as &[_],
+            ),
+            (
+                Kind::XPub,
+                &[
+                    Opt::XPubVerbose,
+                    Opt::XPubVerboser,
+                    Opt::XPubNoDrop,
+                    Opt::XPubManual,
+                    Opt::InvertMatching,
+                ],
+            ),
+            (Kind::Req, &[Opt::ReqCorrelate, Opt::ReqRelaxed]),
+            (Kind::Pub, &[Opt::Conflate, Opt::InvertMatching]),
+        ] {
+            let socket = context.socket(kind).unwrap();
+            for &option in options {
+                socket.set(option, 1).unwrap();
+            }
+        }
+        for (kind, options) in [
+            (
+                Kind::Router,
+                &[BytesOpt::RoutingId, BytesOpt::ConnectRoutingId] as &[_],
+            ),
+            (Kind::XPub, &[BytesOpt::XPubWelcomeMessage]),
+            (Kind::Sub, &[BytesOpt::Subscribe, BytesOpt::Unsubscribe]),
+        ] {
+            let socket = context.socket(kind).unwrap();
+            for &option in options {
+                socket.set_bytes(option, b"a").unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_refused_says_why() {
+        let context = Context::new();
+        let req = context.socket(Kind::Req).unwrap();
+        assert!(req.recv().unwrap_err().is_wrong_state());
+        let router = context.socket(Kind::Router).unwrap();
+        router.set(Opt::RouterMandatory, 1).unwrap();
+        assert!(router.send(&["nobody", ""]).unwrap_err().is_unroutable());
+    }
+
+    #[test]
+    fn endpoints_are_given_up() {
+        let context = Context::new();
+        let pull = context.socket(Kind::Pull).unwrap();
+        let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+        let push = context.socket(Kind::Push).unwrap();
+        push.connect(&endpoint).unwrap();
+        push.disconnect(&endpoint).unwrap();
+        assert!(push.disconnect(&endpoint).is_err());
+        pull.unbind(&endpoint).unwrap();
+        assert!(pull.unbind(&endpoint).is_err());
     }
 }
