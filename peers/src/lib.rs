@@ -6,12 +6,16 @@
 //!     ├── numbered  messages that tell what is lost, doubled, torn
 //!     ├── scratch   endpoints nobody else has   ├── zocket       one side
 //!     ├── join      either of the two binds     │
+//!     ├── meeting   every way in which they can │
+//!     ├── end       either of the two, one face │
 //!     └── helper    a libzmq in a process       └── libzmq       the other side
 //!                   that may be killed                           (the only `unsafe`)
 //! ```
 
+pub mod end;
 pub mod helper;
 pub mod join;
 pub mod libzmq;
+pub mod meeting;
 pub mod numbered;
 pub mod scratch;

@@ -42,6 +42,12 @@ impl Error {
         self.0 == libc::EHOSTUNREACH
     }
 
+    /// Whether the context was shut down.
+    pub fn is_terminated(self) -> bool {
+        const ETERM: c_int = 156_384_712 + 53;
+        self.0 == ETERM
+    }
+
     /// Whether it is the other one's turn: a REQ sends and receives by turns, so does a REP.
     pub fn is_wrong_state(self) -> bool {
         const EFSM: c_int = 156_384_712 + 51;
@@ -103,6 +109,26 @@ impl Context {
             context: self.clone(),
         })
     }
+
+    /// Ends every call that waits in a socket of this context, and fails those to come.
+    pub fn shut_down(&self) -> Result<()> {
+        // SAFETY: the context is alive, and may be shut down more than once.
+        check(unsafe { ffi::zmq_ctx_shutdown(self.0.0.as_ptr()) })
+    }
+}
+
+/// Hands every message of either socket to the other, until their context is shut down.
+pub fn proxy(frontend: Socket, backend: Socket) -> Error {
+    // SAFETY: both sockets are alive and nobody else's; no capture is allowed.
+    unsafe {
+        ffi::zmq_proxy(
+            frontend.handle.as_ptr(),
+            backend.handle.as_ptr(),
+            ptr::null_mut(),
+        )
+    };
+    // It never ends well.
+    Error::last()
 }
 
 impl Default for Context {
@@ -539,6 +565,12 @@ mod ffi {
         pub(super) fn zmq_strerror(number: c_int) -> *const c_char;
         pub(super) fn zmq_ctx_new() -> *mut c_void;
         pub(super) fn zmq_ctx_term(context: *mut c_void) -> c_int;
+        pub(super) fn zmq_ctx_shutdown(context: *mut c_void) -> c_int;
+        pub(super) fn zmq_proxy(
+            frontend: *mut c_void,
+            backend: *mut c_void,
+            capture: *mut c_void,
+        ) -> c_int;
         pub(super) fn zmq_socket(context: *mut c_void, kind: c_int) -> *mut c_void;
         pub(super) fn zmq_close(socket: *mut c_void) -> c_int;
         pub(super) fn zmq_bind(socket: *mut c_void, endpoint: *const c_char) -> c_int;
@@ -662,6 +694,24 @@ mod tests {
         let router = context.socket(Kind::Router).unwrap();
         router.set(Opt::RouterMandatory, 1).unwrap();
         assert!(router.send(&["nobody", ""]).unwrap_err().is_unroutable());
+    }
+
+    #[test]
+    fn a_proxy_ends_with_its_context() {
+        let context = Context::new();
+        let [front, back] = [Kind::Pull, Kind::Push].map(|kind| context.socket(kind).unwrap());
+        let entry = front.bind("tcp://127.0.0.1:*").unwrap();
+        let exit = back.bind("tcp://127.0.0.1:*").unwrap();
+        let middle = std::thread::spawn(move || proxy(front, back));
+        let outside = Context::new();
+        let push = outside.socket(Kind::Push).unwrap();
+        push.connect(&entry).unwrap();
+        let pull = outside.socket(Kind::Pull).unwrap();
+        pull.connect(&exit).unwrap();
+        push.send(&["through"]).unwrap();
+        assert_eq!(&*pull.recv().unwrap()[0], b"through");
+        context.shut_down().unwrap();
+        assert!(middle.join().unwrap().is_terminated());
     }
 
     #[test]
