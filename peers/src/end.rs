@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::join::Joins;
 use crate::libzmq::{self, BytesOpt, Kind, Opt};
@@ -151,9 +151,9 @@ impl fmt::Debug for End {
     }
 }
 
-/// Returns when the publisher knows of every subscription that the subscriber has made or taken
-/// back until now: it subscribes to something new, and what it subscribes to arrives in the end.
-/// Nothing else may be under way between the two.
+/// Returns when the publisher knows of every subscription that the subscriber has made until now:
+/// it subscribes to something new, and what it subscribes to arrives in the end. Nothing else may
+/// be under way between the two, nor may anything cover the new subscription.
 ///
 /// # Panics
 ///
@@ -174,6 +174,30 @@ pub fn settle(publisher: &End, subscriber: &End) {
     assert!(heard, "{subscriber:?} is not heard by {publisher:?}");
     publisher.say(&[&topic[..], b"end"]);
     while subscriber.hear().len() == 1 {}
+}
+
+/// Returns when the publisher knows that the subscriber has taken its subscription to `topic`
+/// back: it no longer arrives, while `passing` does. Nothing else may be under way between the two.
+///
+/// # Panics
+///
+/// When it goes on arriving for [`PATIENCE`].
+pub fn await_end_of(topic: &[u8], passing: &[u8], publisher: &End, subscriber: &End) {
+    let begin = Instant::now();
+    loop {
+        publisher.say(&[topic]);
+        publisher.say(&[passing]);
+        let heard = subscriber.hear();
+        if heard == [passing] {
+            break;
+        }
+        assert_eq!(heard, [topic], "nothing else is under way");
+        assert_eq!(subscriber.hear(), [passing]);
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "{publisher:?} goes on with {topic:?}"
+        );
+    }
 }
 
 /// A libzmq socket in a context of its own, which loses what it has not sent when it is closed

@@ -9,6 +9,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// The version of the libzmq that is linked in, such as `4.3.5`.
@@ -381,16 +382,20 @@ impl Socket {
         }
     }
 
-    /// Events of this socket's connections from now on.
-    pub fn monitor(&self) -> Result<Monitor> {
-        let name = format!("inproc://monitor-{:p}", self.handle);
+    /// Events of this socket's connections from now on, until the [`Monitor`] is dropped.
+    pub fn monitor(&self) -> Result<Monitor<'_>> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("inproc://monitor-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let c_name = c_string(&name)?;
         let events = c_int::from(Event::HANDSHAKEN | Event::DISCONNECTED);
         // SAFETY: the socket is alive, the string ends with a NUL.
         check(unsafe { ffi::zmq_socket_monitor(self.handle.as_ptr(), c_name.as_ptr(), events) })?;
         let events = self.context.socket(Kind::Pair)?;
         events.connect(&name)?;
-        Ok(Monitor { events })
+        Ok(Monitor {
+            events,
+            monitored: self,
+        })
     }
 }
 
@@ -403,8 +408,9 @@ impl Drop for Socket {
 
 /// Tells when connections of a socket come and go.
 #[derive(Debug)]
-pub struct Monitor {
+pub struct Monitor<'a> {
     events: Socket,
+    monitored: &'a Socket,
 }
 
 /// What a [`Monitor`] tells.
@@ -421,7 +427,7 @@ impl Event {
     const HANDSHAKEN: u16 = 0x1000;
 }
 
-impl Monitor {
+impl Monitor<'_> {
     /// The next event; `None` when the time is over.
     pub fn next(&self, timeout: Duration) -> Result<Option<Event>> {
         if !self.events.poll_readable(timeout)? {
@@ -434,6 +440,14 @@ impl Monitor {
             Event::DISCONNECTED => Ok(Some(Event::Disconnected)),
             other => unreachable!("event {other:#x} was not asked for"),
         }
+    }
+}
+
+impl Drop for Monitor<'_> {
+    fn drop(&mut self) {
+        // An event that nobody takes would hold up the I/O thread.
+        // SAFETY: the socket is alive; no name is how monitoring is ended.
+        unsafe { ffi::zmq_socket_monitor(self.monitored.handle.as_ptr(), ptr::null(), 0) };
     }
 }
 

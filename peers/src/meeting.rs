@@ -1,9 +1,11 @@
 //! Every way in which a zocket socket and a libzmq socket can meet: over each transport, either
 //! of them binding, either of them in either part.
 
-use crate::end::{End, Face};
+use std::time::Duration;
+
+use crate::end::{End, Face, PATIENCE};
 use crate::join::{Binder, Joins, join};
-use crate::libzmq::{self, Kind};
+use crate::libzmq::{self, Event, Kind};
 use crate::scratch::{Scratch, Transport};
 
 /// How the two are linked.
@@ -16,7 +18,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// Joins the two at an endpoint of their own, and returns when they have shaken hands.
+    /// Joins the two at an endpoint of their own, and returns when each of them knows that the
+    /// other is there.
     ///
     /// # Panics
     ///
@@ -24,7 +27,17 @@ impl Link {
     #[must_use = "the endpoint goes with it"]
     pub fn join(self, zocket: &(impl Joins + ?Sized), libzmq: &libzmq::Socket) -> Joint {
         let scratch = Scratch::new();
+        let events = libzmq.monitor().expect("libzmq tells what happens");
         let endpoint = join(&scratch, self.transport, self.binder, zocket, libzmq);
+        while events
+            .next(PATIENCE)
+            .expect("libzmq tells")
+            .expect("they shake hands")
+            != Event::Handshaken
+        {}
+        // A libzmq socket takes a new peer in, and tells it what it subscribes to, only while it
+        // is used.
+        libzmq.poll_readable(Duration::ZERO).expect("libzmq looks");
         Joint {
             endpoint,
             _scratch: scratch,
@@ -89,7 +102,7 @@ impl Meeting {
         }
     }
 
-    /// Joins the two, and returns when they have shaken hands.
+    /// Joins the two, and returns when each of them knows that the other is there.
     ///
     /// # Panics
     ///

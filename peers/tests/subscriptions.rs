@@ -3,7 +3,7 @@
 
 use std::{panic, thread};
 
-use peers::end::{End, Parts, preceded, settle};
+use peers::end::{End, Parts, await_end_of, preceded, settle};
 use peers::in_every_meeting;
 use peers::libzmq::Kind;
 use peers::meeting::Meeting;
@@ -131,9 +131,9 @@ fn all_lengths(meeting: &Meeting) {
             if let Some((_, shorter)) = topic.split_last() {
                 is_held_up(&publisher, &subscriber, &topic, &[shorter]);
             }
-            subscriber.unsubscribe(&topic);
             subscriber.subscribe(b"other");
-            settle(&publisher, &subscriber);
+            subscriber.unsubscribe(&topic);
+            await_end_of(&topic, b"other", &publisher, &subscriber);
             is_held_up(&publisher, &subscriber, b"other", &[&topic]);
             subscriber.unsubscribe(b"other");
         }
