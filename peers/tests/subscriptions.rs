@@ -132,6 +132,7 @@ fn all_lengths(meeting: &Meeting) {
                 is_held_up(&publisher, &subscriber, &topic, &[shorter]);
             }
             subscriber.subscribe(b"other");
+            settle(&publisher, &subscriber);
             subscriber.unsubscribe(&topic);
             await_end_of(&topic, b"other", &publisher, &subscriber);
             is_held_up(&publisher, &subscriber, b"other", &[&topic]);
