@@ -8,7 +8,9 @@ use std::sync::{Arc, Weak};
 
 use crate::error::Unsent;
 use crate::options::Options;
+use crate::peer_info::PeerInfo;
 use crate::pipe::{Lane, Load, PipeId, Runs, Values};
+use crate::routing_id::RoutingId;
 use crate::signal::{Post, Target};
 use crate::socket_type::SocketType;
 use crate::zmtp::Wire;
@@ -48,13 +50,33 @@ pub(crate) struct InprocPeer {
     pub(crate) pipe: PipeId,
 }
 
+/// Who a peer says it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Hello {
+    pub(crate) socket_type: SocketType,
+    pub(crate) routing_id: Option<RoutingId>,
+    /// Where it is.
+    pub(crate) address: String,
+}
+
+/// What a socket says to a peer that has come.
+#[derive(Debug)]
+pub(crate) struct Welcome {
+    /// Goes in front of everything that is received from this peer.
+    pub(crate) peer: PeerInfo,
+    /// What is queued is not for this peer, but for one that was here before it.
+    pub(crate) is_another: bool,
+}
+
 /// Why a socket does not take one more peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
     #[error("the socket is closed")]
     Closed,
     #[error("a PAIR has one peer, and there is one already")]
     HasItsPeer,
+    #[error("another peer has the routing id {0:?}")]
+    IdTaken(RoutingId),
 }
 
 /// How a socket is reached by those below it.
@@ -74,8 +96,25 @@ pub(crate) trait Port: Post {
     /// Makes a pipe to a tcp or ipc peer; `session` is told when it has something to do.
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused>;
 
+    /// Makes a pipe in the place of one that is of no use any more.
+    fn renew_wire(self: Arc<Self>, old: PipeId, session: Target) -> Result<WireEnds, Refused>;
+
+    /// Whether pipes are made at `connect` and outlive their connections.
+    fn keeps_pipes(&self) -> bool;
+
+    /// Who this socket is to its inproc peers.
+    fn hello(&self, address: String) -> Hello;
+
+    /// A connecting inproc socket gets to know who is bound, before anything of it can be read.
+    fn meet(&self, id: PipeId, hello: Hello) -> Result<(), Refused>;
+
     /// Takes the bound side's ends of an inproc pipe; gives the pipe's name here.
-    fn open_values(self: Arc<Self>, ends: ValueEnds, peer: InprocPeer) -> Result<PipeId, Refused>;
+    fn open_values(
+        self: Arc<Self>,
+        ends: ValueEnds,
+        peer: InprocPeer,
+        hello: Hello,
+    ) -> Result<PipeId, Refused>;
 
     /// The inproc peer of a pipe is known now; `false` if the pipe was given up meanwhile.
     fn values_paired(&self, id: PipeId, peer: InprocPeer) -> bool;
@@ -86,14 +125,14 @@ pub(crate) trait Port: Post {
     /// Whether a pipe that waits for its inproc peer is still wanted.
     fn wants_values(&self, id: PipeId) -> bool;
 
-    /// The inproc peer of a pipe has left.
-    fn values_parted(&self, id: PipeId);
+    /// The inproc peer of a pipe has left; if only to begin `anew`, the pipe is to be made again.
+    fn values_parted(&self, id: PipeId, anew: bool);
 
-    /// A peer completed its handshake.
-    fn peer_joined(&self);
+    /// A peer completed its handshake. Said before anything of it can be read.
+    fn peer_joined(&self, id: PipeId, hello: Hello) -> Result<Welcome, Refused>;
 
-    /// A peer that had joined is gone.
-    fn peer_left(&self);
+    /// A peer that had joined is gone; `written` if nothing that was queued for it is left.
+    fn peer_left(&self, id: PipeId, written: bool);
 
     /// Messages queued for a peer that is gone for good were dropped.
     fn dropped(&self, load: Load, peer: &dyn fmt::Display);

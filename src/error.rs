@@ -11,6 +11,7 @@ use thiserror::Error as ThisError;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::message::Message;
 use crate::routing_id::RoutingIdError;
+use crate::socket_type::SocketType;
 
 /// Any error of this crate.
 ///
@@ -34,6 +35,15 @@ pub enum Error {
     /// The context is shut down.
     #[error("the context is shut down")]
     Terminated,
+    /// The pattern does not allow the call now: a REQ sends and receives in turn, say.
+    #[error("the pattern does not allow this now")]
+    WrongState,
+    /// No peer has the routing id.
+    #[error("no peer has this routing id")]
+    Unroutable,
+    /// The peer that was asked is gone, and with it the reply.
+    #[error("the peer that was asked is gone")]
+    PeerLost,
     /// A text is not an endpoint.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
@@ -96,6 +106,9 @@ pub enum ConnectError {
     /// The text is not an endpoint, or not one that can be connected to.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Another peer of this ROUTER has the routing id.
+    #[error("cannot connect to {0}: another peer has this routing id")]
+    RoutingIdTaken(Endpoint),
     /// The socket bound to this inproc name does not take this one as its peer.
     #[error("cannot connect to {endpoint}: {reason}")]
     Incompatible {
@@ -161,6 +174,13 @@ pub enum SendFailure {
     /// The context is shut down.
     #[error("the context is shut down")]
     Terminated,
+    /// A REQ has a request under way; a REP in raw form owes nobody a reply.
+    #[error("the pattern does not allow sending now")]
+    WrongState,
+    /// No peer of a ROUTER has this routing id, and it is to say so
+    /// ([`mandatory`](crate::Builder::mandatory)).
+    #[error("no peer has this routing id")]
+    Unroutable,
 }
 
 impl SendError {
@@ -192,13 +212,34 @@ pub enum TrySendError {
     /// The context is shut down.
     #[error("the context is shut down")]
     Terminated(Message),
+    /// A REQ has a request under way; a REP in raw form owes nobody a reply.
+    #[error("the pattern does not allow sending now")]
+    WrongState(Message),
+    /// No peer of a ROUTER has this routing id, and it is to say so
+    /// ([`mandatory`](crate::Builder::mandatory)).
+    #[error("no peer has this routing id")]
+    Unroutable(Message),
 }
 
 impl TrySendError {
+    pub(crate) fn new(message: Message, reason: SendFailure) -> Self {
+        match reason {
+            SendFailure::Timeout => Self::Full(message),
+            SendFailure::Closed => Self::Closed(message),
+            SendFailure::Terminated => Self::Terminated(message),
+            SendFailure::WrongState => Self::WrongState(message),
+            SendFailure::Unroutable => Self::Unroutable(message),
+        }
+    }
+
     /// The message that was not sent.
     pub fn into_message(self) -> Message {
         match self {
-            Self::Full(message) | Self::Closed(message) | Self::Terminated(message) => message,
+            Self::Full(message)
+            | Self::Closed(message)
+            | Self::Terminated(message)
+            | Self::WrongState(message)
+            | Self::Unroutable(message) => message,
         }
     }
 
@@ -221,6 +262,12 @@ pub enum RecvError {
     /// The context is shut down.
     #[error("the context is shut down")]
     Terminated,
+    /// A REQ has no request under way; a REP in raw form owes somebody a reply.
+    #[error("the pattern does not allow receiving now")]
+    WrongState,
+    /// The peer that a REQ has asked is gone, and with it the reply. The next request may be sent.
+    #[error("the peer that was asked is gone")]
+    PeerLost,
 }
 
 /// Why nothing could be received at once.
@@ -236,6 +283,55 @@ pub enum TryRecvError {
     /// The context is shut down.
     #[error("the context is shut down")]
     Terminated,
+    /// A REQ has no request under way; a REP in raw form owes somebody a reply.
+    #[error("the pattern does not allow receiving now")]
+    WrongState,
+    /// The peer that a REQ has asked is gone, and with it the reply. The next request may be sent.
+    #[error("the peer that was asked is gone")]
+    PeerLost,
+}
+
+impl From<RecvError> for TryRecvError {
+    /// That the time ran out becomes that there is nothing.
+    fn from(error: RecvError) -> Self {
+        match error {
+            RecvError::Timeout => Self::Empty,
+            RecvError::Closed => Self::Closed,
+            RecvError::Terminated => Self::Terminated,
+            RecvError::WrongState => Self::WrongState,
+            RecvError::PeerLost => Self::PeerLost,
+        }
+    }
+}
+
+/// Why a request has no reply.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The request was not sent; it is handed back.
+    #[error("the request was not sent: {0}")]
+    NotSent(#[source] SendError),
+    /// The request was sent, or queued, and no reply came.
+    #[error("no reply: {0}")]
+    NoReply(#[source] RecvError),
+}
+
+impl RequestError {
+    /// Whether the time allowed ran out.
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::NotSent(error) => error.is_timeout(),
+            Self::NoReply(error) => *error == RecvError::Timeout,
+        }
+    }
+
+    /// The request, if it was not sent.
+    pub fn into_message(self) -> Option<Message> {
+        match self {
+            Self::NotSent(error) => Some(error.into_message()),
+            Self::NoReply(_) => None,
+        }
+    }
 }
 
 /// Why waiting for peers ended without them.
@@ -248,6 +344,21 @@ pub enum WaitError {
         /// How many were.
         ready: usize,
     },
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+}
+
+/// Why a subscription was not made or taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// A [`Socket`](crate::Socket) is of a type that subscribes to nothing.
+    #[error("a {0} does not subscribe")]
+    NotASubscriber(SocketType),
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
@@ -357,6 +468,17 @@ impl From<SendError> for Error {
             SendFailure::Timeout => Self::Timeout,
             SendFailure::Closed => Self::Closed,
             SendFailure::Terminated => Self::Terminated,
+            SendFailure::WrongState => Self::WrongState,
+            SendFailure::Unroutable => Self::Unroutable,
+        }
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::NotSent(error) => error.into(),
+            RequestError::NoReply(error) => error.into(),
         }
     }
 }
@@ -367,6 +489,8 @@ impl From<TrySendError> for Error {
             TrySendError::Full(message) => Self::Full(message),
             TrySendError::Closed(_) => Self::Closed,
             TrySendError::Terminated(_) => Self::Terminated,
+            TrySendError::WrongState(_) => Self::WrongState,
+            TrySendError::Unroutable(_) => Self::Unroutable,
         }
     }
 }
@@ -377,6 +501,8 @@ impl From<RecvError> for Error {
             RecvError::Timeout => Self::Timeout,
             RecvError::Closed => Self::Closed,
             RecvError::Terminated => Self::Terminated,
+            RecvError::WrongState => Self::WrongState,
+            RecvError::PeerLost => Self::PeerLost,
         }
     }
 }
@@ -387,6 +513,18 @@ impl From<TryRecvError> for Error {
             TryRecvError::Empty => Self::Empty,
             TryRecvError::Closed => Self::Closed,
             TryRecvError::Terminated => Self::Terminated,
+            TryRecvError::WrongState => Self::WrongState,
+            TryRecvError::PeerLost => Self::PeerLost,
+        }
+    }
+}
+
+impl From<SubscribeError> for Error {
+    fn from(error: SubscribeError) -> Self {
+        match error {
+            SubscribeError::NotASubscriber(_) => Self::WrongState,
+            SubscribeError::Closed => Self::Closed,
+            SubscribeError::Terminated => Self::Terminated,
         }
     }
 }

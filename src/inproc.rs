@@ -118,23 +118,31 @@ impl Registry {
         let mut wakes = Wakes::new();
         let (theirs, ours) = (bound.options(), port.options());
         if let Some(lane) = &ends.inbound {
-            lane.set_limits(Limits::joined(ours.send_hwm, theirs.recv_hwm), &mut wakes);
+            let limits = Limits::joined(Limits::sending(ours), Limits::receiving(theirs));
+            lane.set_limits(limits, &mut wakes);
         }
         if let Some(lane) = &ends.outbound {
-            lane.set_limits(Limits::joined(theirs.send_hwm, ours.recv_hwm), &mut wakes);
+            let limits = Limits::joined(Limits::sending(theirs), Limits::receiving(ours));
+            lane.set_limits(limits, &mut wakes);
         }
         wakes.fire();
         if !self.withdraw(name, port.id(), *pipe) {
             return;
         }
-        match bound.clone().open_values(ends.clone(), there) {
+        let address = || format!("inproc://{name}");
+        let opened = port.meet(*pipe, bound.hello(address())).and_then(|()| {
+            bound
+                .clone()
+                .open_values(ends.clone(), there, port.hello(address()))
+        });
+        match opened {
             Ok(joined) => {
                 let here = InprocPeer {
                     port: Arc::downgrade(bound),
                     pipe: joined,
                 };
                 if !port.values_paired(*pipe, here) {
-                    bound.values_parted(joined);
+                    bound.values_parted(joined, false);
                     let mut wakes = Wakes::new();
                     if let Some(lane) = &ends.outbound {
                         lane.close_intake(&mut wakes);
@@ -142,11 +150,12 @@ impl Registry {
                     wakes.fire();
                 } else if !bound.is_paired(joined) {
                     // It left before the other knew of it, and so could not be told.
-                    port.values_parted(*pipe);
+                    port.values_parted(*pipe, false);
                 }
             }
             Err(refused) => {
-                log::debug!("inproc://{name}: a connecting socket waits on: {refused}");
+                port.values_parted(*pipe, false);
+                log::warn!("inproc://{name}: a connecting socket waits on: {refused}");
                 let mut names = self.names.lock();
                 names
                     .entry(name.into())

@@ -90,11 +90,13 @@ mod io;
 mod mailbox;
 mod message;
 mod options;
+mod peer_info;
 mod pipe;
 mod routing;
 mod routing_id;
 mod signal;
 mod socket_type;
+mod stats;
 mod sync;
 mod transport;
 mod waiting;
@@ -108,14 +110,20 @@ pub mod fuzzing;
 pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use error::{
-    BindError, BuildError, ConnectError, Error, RecvError, SendError, SendFailure, TryRecvError,
-    TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
+    BindError, BuildError, ConnectError, Error, RecvError, RequestError, SendError, SendFailure,
+    SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
+pub use peer_info::PeerInfo;
 pub use routing_id::{RoutingId, RoutingIdError};
-pub use socket::{Builder, Iter, Pair, Pull, Push, Receives, Sends, SocketKind};
+pub use socket::{
+    Asks, Builder, Conflates, Dealer, Forwards, Identifies, Iter, Matches, Pair, Pub, Publishes,
+    Pull, Push, Receives, Rep, Req, Request, Router, Routes, Sends, Socket, SocketKind, Sub,
+    Subscription, TellsUpstream, ToldUpstream, Upstream, XPub, XSub,
+};
 pub use socket_type::{ParseSocketTypeError, SocketType};
+pub use stats::{Count, Discarded, Dropped, Stats};
 
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]

@@ -34,6 +34,11 @@ impl RoutingId {
         Self::try_from(id).ok()
     }
 
+    /// One that a ROUTER makes up: it begins with a zero byte, as no announced one does.
+    pub(crate) fn generated(id: [u8; 5]) -> Self {
+        Self(id.as_slice().into())
+    }
+
     /// The bytes of this id.
     #[inline]
     pub fn as_slice(&self) -> &[u8] {

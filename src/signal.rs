@@ -22,6 +22,10 @@ pub(crate) enum News {
     Writable,
     /// The other end is gone: nothing written from now on would arrive.
     Closed,
+    /// The peer has forfeited its connection: to be ended, and made again with the usual patience.
+    HangUp,
+    /// The connection is of no use as it stands: to be ended, and made again at once.
+    Renew,
 }
 
 /// An owner of pipe ends, to whom news of the other ends is posted.
@@ -139,6 +143,8 @@ pub(crate) struct Wakes {
 enum Wake {
     Signal(Signal),
     Post(Target, News),
+    /// Nobody is woken: something is done that runs foreign code.
+    Later(Box<dyn FnOnce() + Send>),
 }
 
 impl Wakes {
@@ -156,6 +162,16 @@ impl Wakes {
 
     pub(crate) fn post(&mut self, target: Target, news: News) {
         self.push(Wake::Post(target, news));
+    }
+
+    /// Drops something once no lock is held: freeing it may run foreign code.
+    pub(crate) fn drop_later(&mut self, garbage: impl Send + 'static) {
+        self.later(move || drop(garbage));
+    }
+
+    /// Does something once no lock is held: what runs foreign code, a log sink's too.
+    pub(crate) fn later(&mut self, what: impl FnOnce() + Send + 'static) {
+        self.push(Wake::Later(Box::new(what)));
     }
 
     fn push(&mut self, wake: Wake) {
@@ -182,6 +198,7 @@ impl Wakes {
             let fire = AssertUnwindSafe(|| match wake {
                 Wake::Signal(signal) => signal.fire(),
                 Wake::Post(target, news) => target.owner.post(target.token, news),
+                Wake::Later(what) => what(),
             });
             if let Err(panic) = catch_unwind(fire) {
                 panicked = Some(panic);

@@ -304,7 +304,9 @@ impl Connecter {
     fn lose_session(&mut self, kit: &mut Kit<'_>) {
         if let State::Talking(session) = std::mem::replace(&mut self.state, State::Waiting(None)) {
             let lived = session.lived(kit.now);
+            let written = session.has_written_all();
             let (ends, mut transmit) = session.dismantle(kit);
+            let pipe = ends.as_ref().map(|ends| ends.id);
             match ends.filter(|_| self.kept.is_none()) {
                 Some(ends) => {
                     let lost = end_pipe(&ends, &mut transmit);
@@ -321,8 +323,33 @@ impl Connecter {
             }
             if let Some(lived) = lived {
                 self.backoff.on_lost(lived);
-                self.port.peer_left();
+                if let Some(pipe) = pipe {
+                    self.port.peer_left(pipe, written);
+                }
             }
+        }
+    }
+
+    /// The socket has no use for the pipe as it stands: a new one takes its place, and a new
+    /// connection, at once or with the usual patience.
+    pub(super) fn hang_up(&mut self, at_once: bool, kit: &mut Kit<'_>) -> Fate {
+        if self.stopping {
+            return self.end(End::HungUp, kit);
+        }
+        let talks = matches!(self.state, State::Talking(_));
+        if talks {
+            self.lose_session(kit);
+        }
+        if let Some(old) = self.kept.take() {
+            let lost = end_pipe(&old, &mut self.transmit);
+            self.port.dropped(lost, &self.endpoint);
+            self.transmit = Transmit::default();
+            self.kept = self.port.clone().renew_wire(old.id, self.me.clone()).ok();
+        }
+        match (talks, at_once) {
+            (false, _) => Fate::Rests,
+            (true, true) => self.dial(kit),
+            (true, false) => self.retry(kit, &End::HungUp, End::HungUp.level()),
         }
     }
 
@@ -391,11 +418,12 @@ impl Connecter {
             State::Talking(session) => {
                 log::log!(end.level(), "{}: connection ended: {end}", self.endpoint);
                 let joined = session.is_established();
+                let written = session.has_written_all();
                 let (ends, transmit) = session.dismantle(kit);
                 self.transmit = transmit;
                 self.kept = ends.or(self.kept.take());
-                if joined {
-                    self.port.peer_left();
+                if joined && let Some(kept) = &self.kept {
+                    self.port.peer_left(kept.id, written);
                 }
             }
         }

@@ -52,6 +52,9 @@ pub(crate) enum Order {
         deadline: Option<Instant>,
         done: Arc<Latch>,
     },
+    /// End a connection that the socket has no use for as it stands. One that was connected to is
+    /// made again, `at_once` or with the usual patience, and with a new pipe.
+    HangUp { token: Token, at_once: bool },
     /// Let go of everything of a socket, and tell it when that is done.
     CloseSocket {
         port: Arc<dyn Port>,
@@ -351,6 +354,14 @@ impl Reactor {
             } => {
                 self.stop(token, deadline, now);
                 done.open();
+            }
+            Order::HangUp { token, at_once } => {
+                let fate = self.step(token, now, |slot, kit| match slot {
+                    Slot::Accepted(accepted) => accepted.end(End::HungUp, kit),
+                    Slot::Connecter(connecter) => connecter.hang_up(at_once, kit),
+                    Slot::Listener(_) => Fate::Rests,
+                });
+                self.settle(token, fate, now);
             }
             Order::CloseSocket { port, deadline } => self.close_socket(port, deadline, now),
         }

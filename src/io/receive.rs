@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::pipe::{Lane, Load, Runs};
+use crate::pipe::{Lane, Load, Record, Runs};
 use crate::signal::Wakes;
 use crate::transport::Stream;
 use crate::zmtp::{self, Connection, Event, Item, PeerHello};
@@ -150,7 +150,7 @@ impl Receive {
                     let mut emptied = None;
                     let staged = &mut self.staged;
                     lane.deposit(load, wakes, |runs| {
-                        runs.items.extend(staged.drain(..));
+                        runs.records.extend(staged.drain(..).map(Record::Item));
                         emptied = runs.emptied.pop();
                     });
                     if let Some(buffer) = emptied {
@@ -171,15 +171,6 @@ impl Receive {
 
 /// How much of the queue a run takes up.
 fn load_of(item: &Item) -> Load {
-    match item {
-        Item::Chunk(chunk) => Load {
-            messages: chunk.messages(),
-            bytes: chunk.bytes(),
-        },
-        Item::Message(message) => Load {
-            messages: 1,
-            bytes: message.byte_len(),
-        },
-        Item::Subscription { .. } => Load::NONE,
-    }
+    let (messages, bytes) = item.messages();
+    Load { messages, bytes }
 }

@@ -9,8 +9,8 @@ use super::reactor::Kit;
 use super::receive::{Broken, Got, Receive};
 use super::timers::Timer;
 use super::transmit::{Sent, Transmit};
-use crate::command::{Port, Refused, WireEnds};
-use crate::pipe::Load;
+use crate::command::{Hello, Port, Refused, Welcome, WireEnds};
+use crate::pipe::{Load, Record};
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
 use crate::zmtp::{self, Config, Connection, Eof, PeerHello};
@@ -72,6 +72,8 @@ pub(super) enum End {
     Handshake(Duration),
     /// The socket let go of it.
     Stopped,
+    /// The socket has no use for it as it stands.
+    HungUp,
     /// A step of it panicked: a bug in zocket, kept from spreading.
     Panicked,
 }
@@ -92,6 +94,7 @@ impl Session {
         let connection = Connection::new(Config {
             max_message_size: options.max_message_size,
             max_frames: options.max_frames,
+            routing_id: port.hello(String::new()).routing_id,
             ..Config::new(port.socket_type())
         });
         let limit = options
@@ -276,17 +279,44 @@ impl Session {
         kit: &mut Kit<'_>,
     ) -> Result<(), End> {
         kit.timers.cancel(self.handshake_limit.take());
-        if self.ends.is_none() {
-            self.ends = Some(port.clone().open_wire(me.clone()).map_err(End::Refused)?);
-        }
+        let ends = match &mut self.ends {
+            Some(ends) => ends,
+            none => none.insert(port.clone().open_wire(me.clone()).map_err(End::Refused)?),
+        };
+        let welcome = port.peer_joined(
+            ends.id,
+            Hello {
+                socket_type: hello.socket_type,
+                routing_id: hello.routing_id.clone(),
+                address: self.peer.clone(),
+            },
+        );
+        let Welcome { peer, is_another } = welcome.map_err(End::Refused)?;
         self.established = Some(kit.now);
+        let mut wakes = Wakes::new();
+        if is_another && let Some(lane) = &ends.outbound {
+            let lost = self.transmit.discard(lane, &mut wakes);
+            let (whom, port) = (self.peer.clone(), port.clone());
+            wakes.later(move || {
+                port.dropped(lost, &format_args!("the one that was there before {whom}"))
+            });
+        }
+        self.transmit.begin(hello.version);
+        if let Some(lane) = &ends.inbound {
+            lane.deposit(Load::NONE, &mut wakes, |runs| {
+                runs.records.push_back(Record::Peer(peer));
+            });
+        }
+        if port.options().probe_router {
+            self.connection.send_probe();
+        }
+        wakes.fire();
         log::debug!(
             "{}: ready with a {} that speaks ZMTP {:?}",
             self.peer,
             hello.socket_type,
             hello.version
         );
-        port.peer_joined();
         Ok(())
     }
 
@@ -307,6 +337,11 @@ impl Session {
     fn is_flushed(&self) -> bool {
         let outbound = self.ends.as_ref().and_then(|ends| ends.outbound.as_deref());
         self.transmit.is_done(outbound)
+    }
+
+    /// Whether nothing that was queued for the peer is left unwritten.
+    pub(super) fn has_written_all(&self) -> bool {
+        self.is_flushed()
     }
 
     /// Closes the stream. The pipe, and the batch in hand, are for the caller to keep or to end.
@@ -338,7 +373,9 @@ impl End {
     /// How loud the log record should be: an orderly end is no news, a peer that misbehaves is.
     pub(super) fn level(&self) -> log::Level {
         match self {
-            Self::Flushed | Self::PeerClosed(Eof::AtBorder) | Self::Stopped => log::Level::Debug,
+            Self::Flushed | Self::PeerClosed(Eof::AtBorder) | Self::Stopped | Self::HungUp => {
+                log::Level::Debug
+            }
             Self::PeerClosed(_) | Self::Io(_) => log::Level::Info,
             Self::Protocol(_) | Self::Refused(_) | Self::Handshake(_) => log::Level::Warn,
             Self::Panicked => log::Level::Error,
@@ -364,6 +401,7 @@ impl fmt::Display for End {
                 write!(f, "no handshake within {}", crate::error::millis(*limit))
             }
             Self::Stopped => f.write_str("the socket let go of it"),
+            Self::HungUp => f.write_str("the socket had no use for it any more"),
             Self::Panicked => f.write_str("an internal error (this is a bug in zocket)"),
         }
     }

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use crate::pipe::{Lane, Load};
 use crate::signal::Wakes;
 use crate::transport::Stream;
-use crate::zmtp::{Connection, Wire};
+use crate::zmtp::{Connection, SubscriptionForm, Version, Wire, encode_subscription};
 
 /// How much is written in one go before others have their turn: several times a socket's usual
 /// send buffer, so that only a reader that keeps up ever reaches it.
@@ -21,6 +21,10 @@ const KEPT: usize = 64 << 10;
 /// The sending half of a session; outlives it where the queue does.
 #[derive(Debug, Default)]
 pub(super) struct Transmit {
+    /// What the peer has yet to be told before the batch in hand.
+    control: Wire,
+    /// In what form it is told.
+    form: SubscriptionForm,
     /// The batch in hand: partly written, or empty.
     batch: Wire,
     /// Written whole, its credit not yet returned.
@@ -64,7 +68,7 @@ impl Transmit {
     ) -> io::Result<Sent> {
         let mut budget = BUDGET;
         loop {
-            if self.batch.at_frame_border() {
+            if self.batch.at_frame_border() && self.control.at_frame_border() {
                 while !connection.output().is_empty() {
                     match some(stream.write(connection.output()))? {
                         0 => {
@@ -78,7 +82,7 @@ impl Transmit {
             let Some(lane) = lane.filter(|_| connection.is_ready()) else {
                 return Ok(Sent::Idle);
             };
-            if !self.batch.is_empty() {
+            if !(self.control.is_empty() && self.batch.is_empty()) {
                 let n = self.write_some(stream)?;
                 if n == 0 || n >= budget {
                     self.return_credit(Some(lane), wakes);
@@ -91,6 +95,14 @@ impl Transmit {
             let taken = lane.take_unless_relieved(&mut self.batch, written, patient, wakes);
             if taken.ended {
                 return Ok(Sent::Ended);
+            }
+            for change in &taken.changes {
+                encode_subscription(
+                    change.subscribe,
+                    &change.topic,
+                    self.form,
+                    &mut self.control,
+                );
             }
             if !taken.got && patient && taken.relieved {
                 return Ok(Sent::Relieved);
@@ -107,6 +119,16 @@ impl Transmit {
     /// Writes once; 0 if the stream takes nothing now.
     fn write_some(&mut self, stream: &mut Stream) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); SLICES];
+        if !self.control.is_empty() {
+            // Rare, and no messages: not worth to be written together with the batch.
+            let filled = self.control.io_slices(&mut slices);
+            let n = some(stream.write_vectored(slices.get(..filled).unwrap_or_default()))?;
+            self.control.advance(n);
+            if self.control.is_empty() {
+                self.control.shrink(0);
+            }
+            return Ok(n);
+        }
         let filled = self.batch.io_slices(&mut slices);
         let n = some(stream.write_vectored(slices.get(..filled).unwrap_or_default()))?;
         if n > 0 {
@@ -128,6 +150,17 @@ impl Transmit {
         }
     }
 
+    /// A peer of this version of ZMTP is there.
+    pub(super) fn begin(&mut self, version: Version) {
+        self.form = SubscriptionForm::of(version);
+    }
+
+    /// Drops what is queued: it is for somebody who does not come back. Returns how much that was.
+    pub(super) fn discard(&mut self, lane: &Lane<Wire>, wakes: &mut Wakes) -> Load {
+        self.batch.clear();
+        lane.discard(std::mem::take(&mut self.written), wakes)
+    }
+
     /// Whether any message went out on this connection, if only in part.
     pub(super) fn has_written(&self) -> bool {
         self.has_written
@@ -142,11 +175,14 @@ impl Transmit {
     /// kernel whole.
     pub(super) fn rewind(&mut self) {
         self.batch.rewind();
+        // The next one is told everything.
+        self.control.clear();
     }
 
     /// Gives the pipe up for good; returns what was never handed to the kernel whole.
     pub(super) fn abandon(&mut self, lane: &Lane<Wire>, wakes: &mut Wakes) -> Load {
         self.batch.clear();
+        self.control.clear();
         lane.end_taking(std::mem::take(&mut self.written), wakes)
     }
 

@@ -69,11 +69,21 @@ impl Handle {
 }
 
 impl Post for Handle {
-    // A session looks for itself what there is to do: the news is only that there is something.
+    // A session looks for itself what there is to do: most news is only that there is something.
     #[inline]
-    fn post(&self, token: Token, _: News) {
-        let wake = self.mailbox.post(token);
-        self.wake_if(wake);
+    fn post(&self, token: Token, news: News) {
+        match news {
+            News::HangUp | News::Renew => {
+                self.order(Order::HangUp {
+                    token,
+                    at_once: news == News::Renew,
+                });
+            }
+            _ => {
+                let wake = self.mailbox.post(token);
+                self.wake_if(wake);
+            }
+        }
     }
 }
 

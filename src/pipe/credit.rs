@@ -2,6 +2,8 @@
 
 use std::ops::{AddAssign, SubAssign};
 
+use crate::options::Options;
+
 /// A number of messages together with the payload bytes in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {
@@ -28,6 +30,14 @@ impl AddAssign for Load {
     }
 }
 
+impl AddAssign for Tally {
+    fn add_assign(&mut self, more: Self) {
+        self.queued += more.queued;
+        self.worked_off += more.worked_off;
+        self.lost += more.lost;
+    }
+}
+
 impl SubAssign for Load {
     // Saturating: a miscount must cost accuracy, never a panic on an I/O thread.
     #[inline]
@@ -42,17 +52,47 @@ impl SubAssign for Load {
 pub(crate) struct Limits {
     /// In messages; 0 is unlimited, as in libzmq.
     pub(crate) messages: usize,
+    /// Only the newest message is kept, and the limit does not matter.
+    pub(crate) conflate: bool,
+}
+
+/// What became of everything that was ever let into a lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) queued: Load,
+    /// Written to the kernel, or taken by the other socket.
+    pub(crate) worked_off: Load,
+    pub(crate) lost: Load,
 }
 
 impl Limits {
+    /// Of what waits to be sent to one peer.
+    pub(crate) fn sending(options: &Options) -> Self {
+        Self {
+            messages: options.send_hwm,
+            conflate: options.conflate,
+        }
+    }
+
+    /// Of what waits to be received from one peer.
+    pub(crate) fn receiving(options: &Options) -> Self {
+        Self {
+            messages: options.recv_hwm,
+            conflate: options.conflate,
+        }
+    }
+
     /// The limit of an inproc pipe: what both sides grant together, unlimited if either is.
-    pub(crate) fn joined(sender: usize, receiver: usize) -> Self {
-        let messages = if sender == 0 || receiver == 0 {
+    pub(crate) fn joined(sender: Self, receiver: Self) -> Self {
+        let messages = if sender.messages == 0 || receiver.messages == 0 {
             0
         } else {
-            sender.saturating_add(receiver)
+            sender.messages.saturating_add(receiver.messages)
         };
-        Self { messages }
+        Self {
+            messages,
+            conflate: sender.conflate || receiver.conflate,
+        }
     }
 }
 
@@ -60,6 +100,8 @@ impl Limits {
 #[derive(Debug)]
 pub(super) struct Credit {
     queued: Load,
+    worked_off: Load,
+    lost: Load,
     limits: Limits,
 }
 
@@ -67,6 +109,8 @@ impl Credit {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             queued: Load::NONE,
+            worked_off: Load::NONE,
+            lost: Load::NONE,
             limits,
         }
     }
@@ -74,7 +118,14 @@ impl Credit {
     /// Whether one more message would be over the limit.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.limits.messages != 0 && self.queued.messages >= self.limits.messages
+        self.limits.messages != 0
+            && self.queued.messages >= self.limits.messages
+            && !self.limits.conflate
+    }
+
+    #[inline]
+    pub(super) fn conflates(&self) -> bool {
+        self.limits.conflate
     }
 
     /// Whether enough has been worked off to wake a writer that found the lane full: half, so
@@ -91,6 +142,28 @@ impl Credit {
     #[inline]
     pub(super) fn give_back(&mut self, load: Load) {
         self.queued -= load;
+        self.worked_off += load;
+    }
+
+    /// So much will never be worked off.
+    pub(super) fn lose(&mut self, load: Load) {
+        self.queued -= load;
+        self.lost += load;
+    }
+
+    /// Nothing of what is queued will ever be worked off; how much that is.
+    pub(super) fn lose_all(&mut self) -> Load {
+        let lost = self.queued;
+        self.lose(lost);
+        lost
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        Tally {
+            queued: self.queued,
+            worked_off: self.worked_off,
+            lost: self.lost,
+        }
     }
 
     pub(super) fn queued(&self) -> Load {
@@ -105,6 +178,7 @@ impl Credit {
     pub(super) fn step(&self) -> usize {
         match self.limits.messages {
             0 => usize::MAX,
+            _ if self.limits.conflate => usize::MAX,
             limit => limit.div_ceil(2),
         }
     }
@@ -114,6 +188,13 @@ impl Credit {
 mod tests {
     use super::*;
 
+    fn limit(messages: usize) -> Limits {
+        Limits {
+            messages,
+            conflate: false,
+        }
+    }
+
     const ONE: Load = Load {
         messages: 1,
         bytes: 5,
@@ -121,7 +202,7 @@ mod tests {
 
     #[test]
     fn full_at_exactly_the_limit_and_relieved_at_half() {
-        let mut credit = Credit::new(Limits { messages: 4 });
+        let mut credit = Credit::new(limit(4));
         for _ in 0..4 {
             assert!(!credit.is_full());
             credit.add(ONE);
@@ -142,7 +223,7 @@ mod tests {
 
     #[test]
     fn zero_is_unlimited() {
-        let mut credit = Credit::new(Limits { messages: 0 });
+        let mut credit = Credit::new(limit(0));
         credit.add(Load {
             messages: 1 << 40,
             bytes: 0,
@@ -152,24 +233,24 @@ mod tests {
 
     #[test]
     fn a_step_never_leaves_a_full_writer_unrelieved() {
-        for limit in 1..100 {
-            let mut credit = Credit::new(Limits { messages: limit });
+        for most in 1..100 {
+            let mut credit = Credit::new(limit(most));
             credit.add(Load {
-                messages: limit,
+                messages: most,
                 bytes: 0,
             });
             credit.give_back(Load {
                 messages: credit.step(),
                 bytes: 0,
             });
-            assert!(credit.is_relieved(), "limit {limit}");
+            assert!(credit.is_relieved(), "limit {most}");
         }
     }
 
     #[test]
     fn joined_limits_add_up_or_are_unlimited() {
-        assert_eq!(Limits::joined(1000, 1000).messages, 2000);
-        assert_eq!(Limits::joined(0, 1).messages, 0);
-        assert_eq!(Limits::joined(1, 0).messages, 0);
+        assert_eq!(Limits::joined(limit(1000), limit(1000)).messages, 2000);
+        assert_eq!(Limits::joined(limit(0), limit(1)).messages, 0);
+        assert_eq!(Limits::joined(limit(1), limit(0)).messages, 0);
     }
 }

@@ -2,14 +2,20 @@
 
 use std::fmt;
 
-use super::credit::{Credit, Limits, Load};
+use super::changes::{Change, Changes};
+use super::credit::{Credit, Limits, Load, Tally};
 use crate::signal::{News, Target, Wakes};
 use crate::sync::{Mutex, MutexGuard};
 
 /// What travels through a lane.
-pub(crate) trait Batch: Default {
+pub(crate) trait Batch: Default + Send + 'static {
     /// Whether there is nothing in it to take.
     fn is_empty(&self) -> bool;
+
+    /// Takes the messages out, to be dropped: newer ones replace them. What is no message stays.
+    fn take_messages(&mut self) -> Self {
+        std::mem::take(self)
+    }
 }
 
 /// The one-way border between a writer and a taker.
@@ -21,6 +27,10 @@ pub(crate) trait Batch: Default {
 /// the append that then owes it a wake-up. `writer_waits` is set when the writer finds the lane
 /// full, and cleared by the take that then owes it one, at half the limit. As each flag is set
 /// under the same lock as the look that failed, no wake-up is lost, and one change wakes once.
+///
+/// Beside the batch there is a *control lane* for what must not be lost to a full queue: changes to
+/// a set of subscriptions. It is outside of the limits, goes out before the batch that is taken with
+/// it, and is open only while there is a peer who has been told the whole set.
 pub(crate) struct Lane<B> {
     state: Mutex<State<B>>,
 }
@@ -36,6 +46,12 @@ struct State<B> {
     writer_ended: bool,
     /// No more will be let in.
     taker_ended: bool,
+    /// What the peer has yet to be told of the subscriptions.
+    changes: Changes,
+    /// Whether a peer is there who is told.
+    listens: bool,
+    /// With *conflate*: what of the credit is for the one message in `open`.
+    newest: Load,
     /// Whom to tell that there is something to take.
     taker: Option<Target>,
     /// Whom to tell that there is room.
@@ -54,6 +70,8 @@ pub(crate) enum Refusal {
 /// What came of a take.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
+    /// What goes before the batch.
+    pub(crate) changes: Vec<Change>,
     /// Whether a batch was swapped out; if not, the taker is idle now and will be told (but see
     /// [`Lane::take_unless_relieved`]).
     pub(crate) got: bool,
@@ -76,6 +94,9 @@ impl<B: Batch> Lane<B> {
                 writer_waits: false,
                 writer_ended: false,
                 taker_ended: false,
+                changes: Changes::new(),
+                listens: false,
+                newest: Load::NONE,
                 taker: None,
                 writer: None,
             }),
@@ -125,6 +146,32 @@ impl<B: Batch> Lane<B> {
         Ok(Admission { state })
     }
 
+    /// Tells the peer of a change to the subscriptions, if there is one who knows the others.
+    pub(crate) fn tell(&self, change: Change, wakes: &mut Wakes) {
+        let mut state = self.state.lock();
+        if state.listens && !state.taker_ended {
+            state.changes.push(change);
+            state.stir_taker(wakes);
+        }
+    }
+
+    /// A new peer is there, who is told the whole set; whatever was to be told before is not.
+    pub(crate) fn tell_all(&self, changes: Vec<Change>, wakes: &mut Wakes) {
+        let mut state = self.state.lock();
+        state.listens = true;
+        state.changes.replace(changes);
+        if !state.changes.is_empty() {
+            state.stir_taker(wakes);
+        }
+    }
+
+    /// The peer is gone; the next one will be told the whole set.
+    pub(crate) fn tell_nobody(&self) {
+        let mut state = self.state.lock();
+        state.listens = false;
+        state.changes.clear();
+    }
+
     /// Lets in what has arrived already, whatever the limit; `true` if the lane is full now, and
     /// the writer will be told when there is room. `None`: the taker is gone.
     pub(crate) fn deposit(
@@ -137,6 +184,7 @@ impl<B: Batch> Lane<B> {
         if state.taker_ended {
             return None;
         }
+        state.conflate(load, wakes);
         put(&mut state.open);
         state.appended(load, wakes);
         let full = state.credit.is_full();
@@ -198,13 +246,15 @@ impl<B: Batch> Lane<B> {
             state.relieve(wakes);
         }
         let relieved = waited && !state.writer_waits;
-        let got = !state.open.is_empty();
+        let got = !state.open.is_empty() || !state.changes.is_empty();
         if got {
             std::mem::swap(&mut state.open, emptied);
+            state.newest = Load::NONE;
         } else if !(patient && relieved) {
             state.taker_idle = true;
         }
         Taken {
+            changes: state.changes.take(),
             got,
             relieved,
             step: state.credit.step(),
@@ -227,9 +277,9 @@ impl<B: Batch> Lane<B> {
         let mut state = self.state.lock();
         state.taker_ended = true;
         state.taker = None;
+        state.changes.clear();
         state.credit.give_back(worked_off);
-        let lost = state.credit.queued();
-        state.credit.give_back(lost);
+        let lost = state.credit.lose_all();
         let dropped = std::mem::take(&mut state.open);
         if let Some(writer) = state.writer.take() {
             wakes.post(writer, News::Closed);
@@ -237,6 +287,34 @@ impl<B: Batch> Lane<B> {
         drop(state);
         drop(dropped);
         lost
+    }
+
+    /// Drops all that is queued, what the taker has in hand included: it is for nobody any more.
+    /// Returns how much that was.
+    pub(crate) fn discard(&self, worked_off: Load, wakes: &mut Wakes) -> Load {
+        let mut state = self.state.lock();
+        state.credit.give_back(worked_off);
+        let lost = state.credit.lose_all();
+        state.newest = Load::NONE;
+        let dropped = state.open.take_messages();
+        state.relieve(wakes);
+        drop(state);
+        drop(dropped);
+        lost
+    }
+
+    /// Asks whoever serves the far end as the taker for something.
+    pub(crate) fn ask_taker(&self, news: News, wakes: &mut Wakes) {
+        if let Some(taker) = &self.state.lock().taker {
+            wakes.post(taker.clone(), news);
+        }
+    }
+
+    /// Asks whoever serves the far end as the writer for something.
+    pub(crate) fn ask_writer(&self, news: News, wakes: &mut Wakes) {
+        if let Some(writer) = &self.state.lock().writer {
+            wakes.post(writer.clone(), news);
+        }
     }
 
     /// Lets nothing more in; what is there can still be taken, and then the lane has ended.
@@ -263,12 +341,41 @@ impl<B: Batch> Lane<B> {
     pub(crate) fn queued(&self) -> Load {
         self.state.lock().credit.queued()
     }
+
+    /// What became of everything that was ever let in.
+    pub(crate) fn tally(&self) -> Tally {
+        self.state.lock().credit.tally()
+    }
+
+    /// Whether its tally will not change any more.
+    pub(crate) fn is_over(&self) -> bool {
+        let state = self.state.lock();
+        (state.writer_ended || state.taker_ended) && state.credit.queued().is_none()
+    }
+}
+
+impl<B: Batch> State<B> {
+    /// With *conflate*, what is there makes place for what comes.
+    #[inline]
+    fn conflate(&mut self, load: Load, wakes: &mut Wakes) {
+        if self.credit.conflates() && !load.is_none() {
+            let replaced = std::mem::replace(&mut self.newest, load);
+            if !replaced.is_none() {
+                self.credit.lose(replaced);
+                wakes.drop_later(self.open.take_messages());
+            }
+        }
+    }
 }
 
 impl<B> State<B> {
     #[inline]
     fn appended(&mut self, load: Load, wakes: &mut Wakes) {
         self.credit.add(load);
+        self.stir_taker(wakes);
+    }
+
+    fn stir_taker(&mut self, wakes: &mut Wakes) {
         if self.taker_idle {
             self.taker_idle = false;
             self.wake_taker(wakes);
@@ -302,12 +409,14 @@ pub(crate) struct Admission<'a, B> {
     state: MutexGuard<'a, State<B>>,
 }
 
-impl<B> Admission<'_, B> {
+impl<B: Batch> Admission<'_, B> {
     /// Appends what makes up the message, and owes the taker a wake-up if it is idle.
     #[inline]
     pub(crate) fn append(mut self, bytes: usize, wakes: &mut Wakes, put: impl FnOnce(&mut B)) {
+        let load = Load { messages: 1, bytes };
+        self.state.conflate(load, wakes);
         put(&mut self.state.open);
-        self.state.appended(Load { messages: 1, bytes }, wakes);
+        self.state.appended(load, wakes);
     }
 }
 

@@ -28,7 +28,10 @@ fn target(parker: &Arc<Parker>) -> Target {
 type TestLane = Lane<std::collections::VecDeque<crate::message::Message>>;
 
 fn lane(limit: usize) -> Arc<TestLane> {
-    Arc::new(Lane::new(Limits { messages: limit }))
+    Arc::new(Lane::new(Limits {
+        messages: limit,
+        conflate: false,
+    }))
 }
 
 fn write(lane: &TestLane, text: &'static str) -> Result<(), Refusal> {

@@ -21,6 +21,7 @@
 //! Who owns which field, and when somebody is woken, is written at [`Lane`]. A lane does not know
 //! who is on either side: it posts an opaque token to a [`Target`](crate::signal::Target).
 
+mod changes;
 mod credit;
 mod lane;
 mod reader;
@@ -30,11 +31,12 @@ mod writer;
 #[cfg(all(test, loom))]
 mod loom;
 
-pub(crate) use credit::{Limits, Load};
+pub(crate) use changes::Change;
+pub(crate) use credit::{Limits, Load, Tally};
 pub(crate) use lane::{Lane, Refusal};
-pub(crate) use reader::{Inlet, Reader, Reading};
-pub(crate) use run::{Runs, Values};
-pub(crate) use writer::{Outlet, Writer};
+pub(crate) use reader::{Inlet, Intake, Reader, Reading};
+pub(crate) use run::{Record, Runs, Values};
+pub(crate) use writer::{Copies, Outlet, Writer};
 
 /// The name of a pipe within its socket.
 pub(crate) type PipeId = u64;

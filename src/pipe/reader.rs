@@ -1,12 +1,15 @@
 //! The end of a pipe that a socket's inbound half reads from.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::Load;
-use super::lane::Lane;
-use super::run::{Runs, Values};
+use super::changes::Change;
+use super::lane::{Batch as _, Lane};
+use super::run::{Record, Runs, Values};
+use super::{Load, Tally};
 use crate::message::Message;
-use crate::signal::{Target, Wakes};
+use crate::peer_info::PeerInfo;
+use crate::signal::{News, Target, Wakes};
 use crate::zmtp::Item;
 
 /// Emptied buffers kept on their way back to the session; more are freed.
@@ -27,12 +30,46 @@ impl Inlet {
     pub(crate) fn values(lane: Arc<Lane<Values>>) -> Self {
         Self::Values(lane, Values::default())
     }
+
+    pub(crate) fn intake(&self) -> Intake {
+        match self {
+            Self::Runs(lane, _) => Intake::Runs(lane.clone()),
+            Self::Values(lane, _) => Intake::Values(lane.clone()),
+        }
+    }
+}
+
+/// The lane behind a reader, for its tally alone.
+#[derive(Clone, Debug)]
+pub(crate) enum Intake {
+    Runs(Arc<Lane<Runs>>),
+    Values(Arc<Lane<Values>>),
+}
+
+impl Intake {
+    pub(crate) fn tally(&self) -> Tally {
+        match self {
+            Self::Runs(lane) => lane.tally(),
+            Self::Values(lane) => lane.tally(),
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        match self {
+            Self::Runs(lane) => lane.is_over(),
+            Self::Values(lane) => lane.is_over(),
+        }
+    }
 }
 
 /// Reads whole messages out of a pipe.
 #[derive(Debug)]
 pub(crate) struct Reader {
     inlet: Inlet,
+    /// Whom what is read now is from, as far as that is known.
+    peer: Option<PeerInfo>,
+    /// Changes to the peer's subscriptions that came with what was taken last.
+    changes: VecDeque<Change>,
     /// Read since credit was last returned.
     read: Load,
     /// How many messages may be read before credit must be returned.
@@ -40,10 +77,12 @@ pub(crate) struct Reader {
 }
 
 /// What a look into a pipe gave.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
     /// One message.
     Message,
+    /// A change to what the peer subscribes to (only for who asks for these).
+    Change(Change),
     /// Nothing now; the owner will be told.
     Empty,
     /// Nothing, for ever.
@@ -54,9 +93,26 @@ impl Reader {
     pub(crate) fn new(inlet: Inlet) -> Self {
         Self {
             inlet,
+            peer: None,
+            changes: VecDeque::new(),
             read: Load::NONE,
             step: 0,
         }
+    }
+
+    /// Whom the message read last is from.
+    pub(crate) fn peer(&self) -> Option<&PeerInfo> {
+        self.peer.as_ref()
+    }
+
+    /// Says whom everything is from, over inproc, where nothing else does.
+    pub(crate) fn set_peer(&mut self, peer: PeerInfo) {
+        self.peer = Some(peer);
+    }
+
+    /// What was read and not yet given back: the lane takes it for queued.
+    pub(crate) fn unreturned(&self) -> Load {
+        self.read
     }
 
     /// Puts the next message into `out`. Takes the lane's lock only when all that was taken before
@@ -65,7 +121,7 @@ impl Reader {
     pub(crate) fn read(&mut self, out: &mut Message, wakes: &mut Wakes) -> Reading {
         loop {
             let found = match &mut self.inlet {
-                Inlet::Runs(_, front) => cut(front, out),
+                Inlet::Runs(_, front) => cut(front, out, &mut self.peer),
                 Inlet::Values(_, front) => match front.pop_front() {
                     Some(message) => {
                         *out = message;
@@ -75,26 +131,121 @@ impl Reader {
                 },
             };
             if found {
-                self.read.messages += 1;
-                self.read.bytes += out.byte_len();
-                if self.read.messages >= self.step {
-                    self.give_back(wakes);
-                }
+                self.count(out, wakes);
                 return Reading::Message;
             }
-            let read = std::mem::take(&mut self.read);
-            let taken = match &mut self.inlet {
-                Inlet::Runs(lane, front) => lane.take(front, read, wakes),
-                Inlet::Values(lane, front) => lane.take(front, read, wakes),
-            };
-            self.step = taken.step;
-            if taken.ended {
-                return Reading::Ended;
-            }
-            if !taken.got {
-                return Reading::Empty;
+            if let Some(end) = self.take(wakes) {
+                return end;
             }
         }
+    }
+
+    /// Gives the next thing of a subscriber: a message, in `out`, or a change of its subscriptions.
+    pub(crate) fn read_upstream(&mut self, out: &mut Message, wakes: &mut Wakes) -> Reading {
+        loop {
+            if let Some(change) = self.changes.pop_front() {
+                return Reading::Change(change);
+            }
+            if let Inlet::Runs(_, front) = &mut self.inlet
+                && let Some(Record::Item(Item::Subscription { .. })) = front.records.front()
+                && let Some(Record::Item(Item::Subscription { subscribe, topic })) =
+                    front.records.pop_front()
+            {
+                return Reading::Change(Change {
+                    topic,
+                    subscribe,
+                    first: false,
+                });
+            }
+            let found = match &mut self.inlet {
+                Inlet::Runs(_, front) => cut_next(front, out, &mut self.peer),
+                Inlet::Values(_, front) => match front.pop_front() {
+                    Some(message) => {
+                        *out = message;
+                        Next::Message
+                    }
+                    None => Next::Nothing,
+                },
+            };
+            match found {
+                Next::Message => {
+                    self.count(out, wakes);
+                    return Reading::Message;
+                }
+                Next::Other => {}
+                Next::Nothing => {
+                    if let Some(end) = self.take(wakes) {
+                        return end;
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, message: &Message, wakes: &mut Wakes) {
+        self.read.messages += 1;
+        self.read.bytes += message.byte_len();
+        if self.read.messages >= self.step {
+            self.give_back(wakes);
+        }
+    }
+
+    /// Takes the next batch out of the lane; if there is none, that is what the look gives.
+    #[inline]
+    fn take(&mut self, wakes: &mut Wakes) -> Option<Reading> {
+        let read = std::mem::take(&mut self.read);
+        let taken = match &mut self.inlet {
+            Inlet::Runs(lane, front) => lane.take(front, read, wakes),
+            Inlet::Values(lane, front) => lane.take(front, read, wakes),
+        };
+        self.step = taken.step;
+        if taken.ended {
+            return Some(Reading::Ended);
+        }
+        if !taken.got {
+            return Some(Reading::Empty);
+        }
+        if !taken.changes.is_empty() {
+            self.changes.extend(taken.changes);
+        }
+        None
+    }
+
+    /// Discards what has arrived until now; how many messages that were.
+    pub(crate) fn discard(&mut self, wakes: &mut Wakes) -> Load {
+        let mut discarded = Load::NONE;
+        // What is in hand, and what is in the lane: no more, however fast the peer goes on.
+        for _ in 0..2 {
+            let load = match &mut self.inlet {
+                Inlet::Runs(_, front) => {
+                    let load = front.load();
+                    let gone = front.take_messages();
+                    if let Some(Record::Peer(peer)) = front.records.drain(..).last() {
+                        self.peer = Some(peer);
+                    }
+                    wakes.drop_later(gone);
+                    load
+                }
+                Inlet::Values(_, front) => {
+                    let mut load = Load::NONE;
+                    for message in front.iter() {
+                        load += Load {
+                            messages: 1,
+                            bytes: message.byte_len(),
+                        };
+                    }
+                    wakes.drop_later(std::mem::take(front));
+                    load
+                }
+            };
+            self.read += load;
+            discarded += load;
+            if self.take(wakes).is_some() {
+                break;
+            }
+        }
+        discarded
     }
 
     /// Returns credit for what was read while more is still in hand.
@@ -109,6 +260,7 @@ impl Reader {
     /// Says that nothing more will be read; returns what was there unread.
     pub(crate) fn end(&mut self, wakes: &mut Wakes) -> Load {
         let read = std::mem::take(&mut self.read);
+        self.changes.clear();
         match &mut self.inlet {
             Inlet::Runs(lane, front) => {
                 *front = Runs::default();
@@ -124,8 +276,16 @@ impl Reader {
     /// Whether there is nothing to read, and nothing will come.
     pub(crate) fn has_ended(&self) -> bool {
         match &self.inlet {
-            Inlet::Runs(lane, front) => front.items.is_empty() && lane.has_ended(),
+            Inlet::Runs(lane, front) => front.records.is_empty() && lane.has_ended(),
             Inlet::Values(lane, front) => front.is_empty() && lane.has_ended(),
+        }
+    }
+
+    /// Asks whoever keeps the connection for something; nobody does over inproc.
+    pub(crate) fn ask(&self, news: News, wakes: &mut Wakes) {
+        match &self.inlet {
+            Inlet::Runs(lane, _) => lane.ask_writer(news, wakes),
+            Inlet::Values(..) => {}
         }
     }
 
@@ -147,32 +307,51 @@ impl Reader {
 
 /// Cuts the next message out of the front run; a run that is used up leaves its buffer behind.
 #[inline]
-fn cut(runs: &mut Runs, out: &mut Message) -> bool {
+fn cut(runs: &mut Runs, out: &mut Message, peer: &mut Option<PeerInfo>) -> bool {
+    if let Some(Record::Item(Item::Chunk(chunk))) = runs.records.front_mut()
+        && chunk.cut_into(out)
+    {
+        return true;
+    }
     loop {
-        match runs.items.front_mut() {
-            Some(Item::Chunk(chunk)) => {
-                if chunk.cut_into(out) {
-                    return true;
-                }
-            }
-            Some(_) => {}
-            None => return false,
-        }
-        match runs.items.pop_front() {
-            Some(Item::Message(message)) => {
-                *out = message;
-                return true;
-            }
-            Some(Item::Chunk(chunk)) => {
-                if runs.emptied.len() < EMPTIED_MAX
-                    && let Some(buffer) = chunk.into_buffer()
-                {
-                    runs.emptied.push(buffer);
-                }
-            }
-            // Only publishers are sent these.
-            Some(Item::Subscription { .. }) => {}
-            None => return false,
+        match cut_next(runs, out, peer) {
+            Next::Message => return true,
+            Next::Nothing => return false,
+            Next::Other => {}
         }
     }
+}
+
+/// What became of the record at the front.
+enum Next {
+    Message,
+    /// It was no message, and is done with.
+    Other,
+    Nothing,
+}
+
+fn cut_next(runs: &mut Runs, out: &mut Message, peer: &mut Option<PeerInfo>) -> Next {
+    if let Some(Record::Item(Item::Chunk(chunk))) = runs.records.front_mut()
+        && chunk.cut_into(out)
+    {
+        return Next::Message;
+    }
+    match runs.records.pop_front() {
+        Some(Record::Item(Item::Message(message))) => {
+            *out = message;
+            return Next::Message;
+        }
+        Some(Record::Item(Item::Chunk(chunk))) => {
+            if runs.emptied.len() < EMPTIED_MAX
+                && let Some(buffer) = chunk.into_buffer()
+            {
+                runs.emptied.push(buffer);
+            }
+        }
+        Some(Record::Peer(info)) => *peer = Some(info),
+        // Only publishers are sent these, and they ask for them.
+        Some(Record::Item(Item::Subscription { .. })) => {}
+        None => return Next::Nothing,
+    }
+    Next::Other
 }

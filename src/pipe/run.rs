@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
+use super::Load;
 use super::lane::Batch;
 use crate::message::Message;
+use crate::peer_info::PeerInfo;
 use crate::zmtp::{Item, Wire};
 
 impl Batch for Wire {
@@ -12,18 +14,51 @@ impl Batch for Wire {
     }
 }
 
+/// One entry of a run.
+#[derive(Debug)]
+pub(crate) enum Record {
+    /// What comes next is from this peer: the first record of each incarnation of a connection.
+    Peer(PeerInfo),
+    Item(Item),
+}
+
 /// Received bytes in wire order, checked and counted but not yet cut into messages; and on the way
 /// back, the emptied buffers of earlier runs.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
-    pub(crate) items: VecDeque<Item>,
+    pub(crate) records: VecDeque<Record>,
     /// Buffers for the session to read into again.
     pub(crate) emptied: Vec<Vec<u8>>,
 }
 
+impl Runs {
+    /// How many messages there are.
+    pub(crate) fn load(&self) -> Load {
+        let mut load = Load::NONE;
+        for record in &self.records {
+            if let Record::Item(item) = record {
+                let (messages, bytes) = item.messages();
+                load += Load { messages, bytes };
+            }
+        }
+        load
+    }
+}
+
 impl Batch for Runs {
     fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.records.is_empty()
+    }
+
+    fn take_messages(&mut self) -> Self {
+        let (messages, rest) = std::mem::take(&mut self.records)
+            .into_iter()
+            .partition(|record| matches!(record, Record::Item(Item::Chunk(_) | Item::Message(_))));
+        self.records = rest;
+        Self {
+            records: messages,
+            emptied: Vec::new(),
+        }
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Load;
+use super::changes::Change;
 use super::lane::{Lane, Refusal};
 use super::run::Values;
+use super::{Load, PipeId, Tally};
 use crate::message::Message;
-use crate::signal::{Target, Wakes};
+use crate::signal::{News, Target, Wakes};
 use crate::zmtp::{Wire, encode};
 
 /// The lane behind a writer: to a session, or straight to another socket.
@@ -16,15 +17,57 @@ pub(crate) enum Outlet {
     Values(Arc<Lane<Values>>),
 }
 
+macro_rules! on_lane {
+    ($outlet:expr, $lane:ident => $call:expr) => {
+        match $outlet {
+            Outlet::Wire($lane) => $call,
+            Outlet::Values($lane) => $call,
+        }
+    };
+}
+
+impl Outlet {
+    pub(crate) fn tally(&self) -> Tally {
+        on_lane!(self, lane => lane.tally())
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        on_lane!(self, lane => lane.is_over())
+    }
+}
+
 /// Writes whole messages into a pipe.
 #[derive(Debug)]
 pub(crate) struct Writer {
+    pipe: PipeId,
     outlet: Outlet,
 }
 
+/// A message that goes to several peers: encoded once, for the first who needs it so.
+#[derive(Debug, Default)]
+pub(crate) struct Copies {
+    wire: Wire,
+}
+
+impl Copies {
+    /// Forgets the message, for the next one.
+    pub(crate) fn clear(&mut self) {
+        self.wire.clear();
+        self.wire.shrink(KEPT);
+    }
+}
+
+/// Memory of the encoded form that is kept for the next message.
+const KEPT: usize = 64 << 10;
+
 impl Writer {
-    pub(crate) fn new(outlet: Outlet) -> Self {
-        Self { outlet }
+    pub(crate) fn new(pipe: PipeId, outlet: Outlet) -> Self {
+        Self { pipe, outlet }
+    }
+
+    /// The pipe that this is an end of.
+    pub(crate) fn pipe(&self) -> PipeId {
+        self.pipe
     }
 
     /// Queues the message, or says why not.
@@ -33,7 +76,7 @@ impl Writer {
     /// foreign code, for which no lock may be held.
     #[inline]
     pub(crate) fn write(
-        &mut self,
+        &self,
         message: &mut Option<Message>,
         wakes: &mut Wakes,
     ) -> Result<(), Refusal> {
@@ -52,24 +95,69 @@ impl Writer {
         Ok(())
     }
 
-    pub(crate) fn end(&self, wakes: &mut Wakes) {
+    /// Queues one more copy of a message that goes to several peers.
+    pub(crate) fn write_copy(
+        &self,
+        message: &Message,
+        bytes: usize,
+        copies: &mut Copies,
+        wakes: &mut Wakes,
+    ) -> Result<(), Refusal> {
         match &self.outlet {
-            Outlet::Wire(lane) => lane.end_writing(wakes),
-            Outlet::Values(lane) => lane.end_writing(wakes),
+            Outlet::Wire(lane) => {
+                let room = lane.admit()?;
+                if copies.wire.is_empty() {
+                    encode(message, &mut copies.wire);
+                }
+                room.append(bytes, wakes, |wire| wire.append_copy(&copies.wire));
+            }
+            Outlet::Values(lane) => {
+                let copy = message.clone();
+                lane.admit()?
+                    .append(bytes, wakes, |values| values.push_back(copy));
+            }
         }
+        Ok(())
+    }
+
+    /// Whether a message would be refused for want of room; if so the owner will be told when there
+    /// is some.
+    pub(crate) fn is_full(&self) -> bool {
+        on_lane!(&self.outlet, lane => lane.is_full())
+    }
+
+    /// Tells the peer of a change to the subscriptions.
+    pub(crate) fn tell(&self, change: Change, wakes: &mut Wakes) {
+        on_lane!(&self.outlet, lane => lane.tell(change, wakes));
+    }
+
+    /// Tells a peer that is new all there is.
+    pub(crate) fn tell_all(&self, changes: Vec<Change>, wakes: &mut Wakes) {
+        on_lane!(&self.outlet, lane => lane.tell_all(changes, wakes));
+    }
+
+    /// The peer is gone: the next will be told all.
+    pub(crate) fn tell_nobody(&self) {
+        on_lane!(&self.outlet, lane => lane.tell_nobody());
+    }
+
+    /// Asks whoever keeps the connection for something; nobody does over inproc.
+    pub(crate) fn ask(&self, news: News, wakes: &mut Wakes) {
+        match &self.outlet {
+            Outlet::Wire(lane) => lane.ask_taker(news, wakes),
+            Outlet::Values(_) => {}
+        }
+    }
+
+    pub(crate) fn end(&self, wakes: &mut Wakes) {
+        on_lane!(&self.outlet, lane => lane.end_writing(wakes));
     }
 
     pub(crate) fn set_owner(&self, owner: Target, wakes: &mut Wakes) {
-        match &self.outlet {
-            Outlet::Wire(lane) => lane.set_writer(owner, wakes),
-            Outlet::Values(lane) => lane.set_writer(owner, wakes),
-        }
+        on_lane!(&self.outlet, lane => lane.set_writer(owner, wakes));
     }
 
     pub(crate) fn queued(&self) -> Load {
-        match &self.outlet {
-            Outlet::Wire(lane) => lane.queued(),
-            Outlet::Values(lane) => lane.queued(),
-        }
+        on_lane!(&self.outlet, lane => lane.queued())
     }
 }

@@ -18,7 +18,7 @@ use crate::pipe::PipeId;
 #[derive(Debug)]
 pub(crate) struct Active<T> {
     entries: Vec<(PipeId, T)>,
-    places: HashMap<PipeId, usize, BuildHasherDefault<IdHasher>>,
+    places: ByPipe<usize>,
     active: usize,
     current: usize,
 }
@@ -69,6 +69,25 @@ impl<T> Active<T> {
         }
     }
 
+    /// The name of the entry whose turn it is.
+    #[inline]
+    pub(crate) fn current_id(&self) -> Option<PipeId> {
+        self.entries.get(self.current).map(|(id, _)| *id)
+    }
+
+    /// Takes an entry out of the active ones, wherever it stands.
+    pub(crate) fn deactivate(&mut self, id: PipeId) {
+        if let Some(&place) = self.places.get(&id)
+            && place < self.active
+        {
+            self.active -= 1;
+            self.swap_places(place, self.active);
+            if self.current >= self.active {
+                self.current = 0;
+            }
+        }
+    }
+
     /// Takes the entry whose turn it is out of the active ones; the turn is that of the last active
     /// one, which takes its place (as in libzmq).
     pub(crate) fn deactivate_current(&mut self) {
@@ -110,6 +129,23 @@ impl<T> Active<T> {
         self.entries.get(place).map(|(_, entry)| entry)
     }
 
+    pub(crate) fn get_mut(&mut self, id: PipeId) -> Option<&mut T> {
+        let place = *self.places.get(&id)?;
+        self.entries.get_mut(place).map(|(_, entry)| entry)
+    }
+
+    /// Whether an entry is there and active.
+    pub(crate) fn is_active(&self, id: PipeId) -> bool {
+        self.places
+            .get(&id)
+            .is_some_and(|&place| place < self.active)
+    }
+
+    /// Every entry, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().map(|(_, entry)| entry)
+    }
+
     pub(crate) fn has_active(&self) -> bool {
         self.active > 0
     }
@@ -145,7 +181,10 @@ impl<T> Active<T> {
 
 /// Spreads pipe ids, which count up and which no peer can choose, over a table.
 #[derive(Default)]
-struct IdHasher(u64);
+pub(crate) struct IdHasher(u64);
+
+/// A table by pipe id.
+pub(crate) type ByPipe<T> = HashMap<PipeId, T, BuildHasherDefault<IdHasher>>;
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {

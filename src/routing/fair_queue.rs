@@ -2,7 +2,7 @@
 
 use super::Active;
 use crate::message::Message;
-use crate::pipe::{PipeId, Reader, Reading};
+use crate::pipe::{Load, PipeId, Reader, Reading};
 use crate::signal::Wakes;
 
 /// The inbound policy of every socket that receives.
@@ -24,19 +24,93 @@ impl FairQueue {
     /// Puts the next message into `out`, if any pipe has one.
     #[inline]
     pub(crate) fn recv(&mut self, out: &mut Message, wakes: &mut Wakes) -> bool {
-        while let Some(reader) = self.readers.current() {
+        self.recv_with(out, wakes, |_, _| ()).is_some()
+    }
+
+    /// The same, with a look at the pipe that it came through.
+    #[inline]
+    pub(crate) fn recv_with<R>(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+        look: impl FnOnce(PipeId, &Reader) -> R,
+    ) -> Option<R> {
+        while let Some(id) = self.readers.current_id()
+            && let Some(reader) = self.readers.current()
+        {
             match reader.read(out, wakes) {
                 Reading::Message => {
+                    let seen = look(id, reader);
                     self.readers.advance();
-                    return true;
+                    return Some(seen);
                 }
-                Reading::Empty => self.readers.deactivate_current(),
+                Reading::Empty | Reading::Change(_) => self.readers.deactivate_current(),
                 Reading::Ended => {
                     self.readers.remove_current();
                 }
             }
         }
-        false
+        None
+    }
+
+    /// The newest message of the next pipe that has one; what was passed over for it.
+    pub(crate) fn recv_newest(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<Load> {
+        let mut passed = Load::NONE;
+        let pipe = self.recv_with(out, wakes, |id, _| id)?;
+        let mut newer = Message::new();
+        while self.recv_from(pipe, &mut newer, wakes) == Reading::Message {
+            passed += Load {
+                messages: 1,
+                bytes: out.byte_len(),
+            };
+            std::mem::swap(out, &mut newer);
+        }
+        Some(passed)
+    }
+
+    /// Reads from one pipe only.
+    pub(crate) fn recv_from(
+        &mut self,
+        id: PipeId,
+        out: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Reading {
+        let Some(reader) = self.readers.get_mut(id) else {
+            return Reading::Ended;
+        };
+        let reading = reader.read(out, wakes);
+        match reading {
+            Reading::Empty => self.readers.deactivate(id),
+            Reading::Ended => drop(self.readers.remove(id)),
+            Reading::Message | Reading::Change(_) => {}
+        }
+        reading
+    }
+
+    /// Reads from one pipe whatever a subscriber has to say.
+    pub(crate) fn recv_upstream(
+        &mut self,
+        id: PipeId,
+        out: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Reading {
+        let Some(reader) = self.readers.get_mut(id) else {
+            return Reading::Ended;
+        };
+        let reading = reader.read_upstream(out, wakes);
+        match reading {
+            Reading::Empty => self.readers.deactivate(id),
+            Reading::Ended => drop(self.readers.remove(id)),
+            Reading::Message | Reading::Change(_) => {}
+        }
+        reading
+    }
+
+    /// Discards what has arrived through a pipe until now.
+    pub(crate) fn discard(&mut self, id: PipeId, wakes: &mut Wakes) -> Load {
+        self.readers
+            .get_mut(id)
+            .map_or(Load::NONE, |reader| reader.discard(wakes))
     }
 
     pub(crate) fn attach(&mut self, id: PipeId, reader: Reader) {
@@ -61,6 +135,24 @@ impl FairQueue {
     /// Whether there is a pipe to try.
     pub(crate) fn has_something(&self) -> bool {
         self.readers.has_active()
+    }
+
+    /// Whether one pipe may have something to read.
+    pub(crate) fn has_something_from(&self, id: PipeId) -> bool {
+        self.readers.is_active(id)
+    }
+
+    /// What was read and is still counted as queued.
+    pub(crate) fn unreturned(&self) -> Load {
+        let mut load = Load::NONE;
+        for reader in self.readers.iter() {
+            load += reader.unreturned();
+        }
+        load
+    }
+
+    pub(crate) fn get_mut(&mut self, id: PipeId) -> Option<&mut Reader> {
+        self.readers.get_mut(id)
     }
 
     pub(crate) fn get(&self, id: PipeId) -> Option<&Reader> {

@@ -20,15 +20,32 @@ impl LoadBalancer {
         }
     }
 
-    /// Gives the message to the next pipe with room; `false` if there is none. What is left in
-    /// `message` then, or for the caller to drop, is as [`Writer::write`] says.
+    /// Gives the message to the next pipe with room, and says which; `None` if there is none. What
+    /// is left in `message` then, or for the caller to drop, is as [`Writer::write`] says.
     #[inline]
-    pub(crate) fn send(&mut self, message: &mut Option<Message>, wakes: &mut Wakes) -> bool {
+    pub(crate) fn send(
+        &mut self,
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Option<PipeId> {
+        self.send_after(message, wakes, |_, _| ())
+    }
+
+    /// The same, with something to be done before each pipe that is tried.
+    #[inline]
+    pub(crate) fn send_after(
+        &mut self,
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+        mut before: impl FnMut(PipeId, &mut Wakes),
+    ) -> Option<PipeId> {
         while let Some(writer) = self.writers.current() {
+            before(writer.pipe(), wakes);
             match writer.write(message, wakes) {
                 Ok(()) => {
+                    let pipe = writer.pipe();
                     self.writers.advance();
-                    return true;
+                    return Some(pipe);
                 }
                 Err(Refusal::Full) => self.writers.deactivate_current(),
                 Err(Refusal::Ended) => {
@@ -36,11 +53,15 @@ impl LoadBalancer {
                 }
             }
         }
-        false
+        None
     }
 
-    pub(crate) fn attach(&mut self, id: PipeId, writer: Writer) {
-        self.writers.insert(id, writer);
+    pub(crate) fn attach(&mut self, writer: Writer) {
+        self.writers.insert(writer.pipe(), writer);
+    }
+
+    pub(crate) fn get(&self, id: PipeId) -> Option<&Writer> {
+        self.writers.get(id)
     }
 
     /// A pipe has room again.

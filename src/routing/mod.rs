@@ -6,11 +6,25 @@
 //! * [`Active`]: pipe ends in one array, the usable ones first
 //! * [`LoadBalancer`]: round robin over every writer with room
 //! * [`FairQueue`]: round robin over every reader with something
+//! * [`Table`]: to one peer, by its routing id
+//! * [`Distributor`]: a copy to every subscriber who wants it, as [`Subscriptions`] say
+//! * [`Upstream`]: a copy to every publisher; [`Interests`] are what they are told
 
 mod active;
+mod distributor;
 mod fair_queue;
+mod interests;
 mod load_balancer;
+mod subscriptions;
+mod table;
+mod trie;
+mod upstream;
 
-pub(crate) use active::Active;
+pub(crate) use active::{Active, ByPipe};
+pub(crate) use distributor::{Distributor, Rules, TooMany};
 pub(crate) use fair_queue::FairQueue;
+pub(crate) use interests::Interests;
 pub(crate) use load_balancer::LoadBalancer;
+pub(crate) use subscriptions::{Added, Removed, Subscriptions};
+pub(crate) use table::{Registered, Table};
+pub(crate) use upstream::{Sent, Upstream};

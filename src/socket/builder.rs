@@ -1,15 +1,21 @@
 //! Sets up a socket: typed setters, each only where it applies, checked together.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::core::Core;
 use super::sealed::CoreToken;
-use super::{Receives, Sends, SocketKind};
+use super::{
+    Asks, Conflates, Forwards, Identifies, Matches, Owner, Pattern, Publishes, Receives, Routes,
+    Sends, SocketKind, TellsUpstream, ToldUpstream,
+};
 use crate::context::Context;
 use crate::error::BuildError;
-use crate::options::Options;
+use crate::message::Message;
+use crate::options::{Options, Verbosity};
+use crate::routing_id::RoutingId;
+use crate::socket_type::SocketType;
 
 /// Sets up a socket of type `T`; made by its `builder()`.
 ///
@@ -32,6 +38,7 @@ use crate::options::Options;
 /// ```
 #[must_use]
 pub struct Builder<T> {
+    socket_type: SocketType,
     options: Options,
     context: Option<Context>,
     wrong: Vec<String>,
@@ -39,8 +46,9 @@ pub struct Builder<T> {
 }
 
 impl<T: SocketKind> Builder<T> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(socket_type: SocketType) -> Self {
         Self {
+            socket_type,
             options: Options::default(),
             context: None,
             wrong: Vec::new(),
@@ -201,21 +209,22 @@ impl<T: SocketKind> Builder<T> {
         if context.is_shut_down() {
             return Err(BuildError::Terminated);
         }
-        Ok(T::from_core(CoreToken(Core::new(
-            T::PATTERN.0,
-            self.options,
-            context,
-        ))))
+        Ok(make(self.socket_type, self.options, context))
     }
 
     /// The socket with nothing set: cannot fail, and makes a socket that is born terminated where
     /// `build` says so.
-    pub(super) fn make_default() -> T {
-        T::from_core(CoreToken(Core::new(
-            T::PATTERN.0,
-            Options::default(),
-            Context::global(),
-        )))
+    pub(super) fn make_default(socket_type: SocketType) -> T {
+        make(socket_type, Options::default(), Context::global())
+    }
+
+    /// A socket made for a type known only when it runs has every setter: those that do not apply
+    /// are refused when it is built.
+    fn applies(&mut self, setter: &str, applies: impl Fn(SocketType) -> bool) {
+        if !applies(self.socket_type) {
+            self.wrong
+                .push(format!("{setter}: does not apply to {}", self.socket_type));
+        }
     }
 
     /// The kernel counts these in whole seconds, from 1 on.
@@ -228,6 +237,11 @@ impl<T: SocketKind> Builder<T> {
     }
 }
 
+fn make<T: SocketKind>(socket_type: SocketType, options: Options, context: Context) -> T {
+    let core = Core::new(Pattern(socket_type), options, context);
+    T::from_core(CoreToken(Owner::new(core)))
+}
+
 impl<T: Sends> Builder<T> {
     /// The high-water mark of each outgoing queue, in messages; 0 is unlimited. Default 1000.
     ///
@@ -235,6 +249,7 @@ impl<T: Sends> Builder<T> {
     /// the queue between two sockets holds this and the receiver's [`recv_hwm`](Builder::recv_hwm)
     /// together. libzmq's `ZMQ_SNDHWM`.
     pub fn send_hwm(mut self, messages: usize) -> Self {
+        self.applies("send_hwm", |it| it != SocketType::Pull);
         self.options.send_hwm = messages;
         self
     }
@@ -242,6 +257,7 @@ impl<T: Sends> Builder<T> {
     /// How long a `send` waits for room; `None` is for ever. Default `None`. libzmq's
     /// `ZMQ_SNDTIMEO`.
     pub fn send_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.applies("send_timeout", |it| it != SocketType::Pull);
         self.options.send_timeout = timeout.into();
         self
     }
@@ -253,6 +269,7 @@ impl<T: Receives> Builder<T> {
     /// A connection whose queue is full is not read any further, so the sender feels it. What one
     /// read has brought already comes on top. libzmq's `ZMQ_RCVHWM`.
     pub fn recv_hwm(mut self, messages: usize) -> Self {
+        self.applies("recv_hwm", |it| it != SocketType::Push);
         self.options.recv_hwm = messages;
         self
     }
@@ -260,9 +277,175 @@ impl<T: Receives> Builder<T> {
     /// How long a `recv` waits for a message; `None` is for ever. Default `None`. libzmq's
     /// `ZMQ_RCVTIMEO`.
     pub fn recv_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.applies("recv_timeout", |it| it != SocketType::Push);
         self.options.recv_timeout = timeout.into();
         self
     }
+}
+
+/// A setter that is one option's value, with the types it applies to.
+macro_rules! setters {
+    ($($kind:ident: $types:pat => {
+        $($(#[$doc:meta])* $setter:ident: bool,)*
+    })*) => {$(
+        impl<T: $kind> Builder<T> {
+            $(
+                $(#[$doc])*
+                pub fn $setter(mut self, on: bool) -> Self {
+                    self.applies(stringify!($setter), |it| matches!(it, $types));
+                    self.options.$setter = on;
+                    self
+                }
+            )*
+        }
+    )*};
+}
+
+setters! {
+    Identifies: SocketType::Req | SocketType::Dealer | SocketType::Router => {
+        /// Whether each new peer is sent an empty message first, so that a ROUTER knows of this
+        /// socket before it has said anything. Default `false`. libzmq's `ZMQ_PROBE_ROUTER`.
+        probe_router: bool,
+    }
+    Conflates: SocketType::Push | SocketType::Pull | SocketType::Pub | SocketType::Sub | SocketType::Dealer => {
+        /// Whether only the newest message is kept for each peer, whole; the high-water marks do not
+        /// matter then. Default `false`. libzmq's `ZMQ_CONFLATE`, which takes messages of one frame
+        /// only.
+        conflate: bool,
+    }
+    Routes: SocketType::Router => {
+        /// Whether a message that no peer can be given is an error: `Unroutable` for an id that
+        /// nobody has, and for a peer without room the call waits (or is `Full`). Default `false`:
+        /// it is dropped, and counted. libzmq's `ZMQ_ROUTER_MANDATORY`.
+        mandatory: bool,
+        /// Whether a peer that comes with the routing id of another takes it over, and the other's
+        /// connection ends. Default `false`: the newcomer is refused, which is logged; it may try
+        /// again. (libzmq ignores it for ever.) libzmq's `ZMQ_ROUTER_HANDOVER`.
+        handover: bool,
+    }
+    Asks: SocketType::Req => {
+        /// Whether each request carries a number, by which a late reply to an earlier one is known.
+        /// Default `false`: a REP keeps it, but a ROUTER that takes requests apart must expect it.
+        /// libzmq's `ZMQ_REQ_CORRELATE`.
+        correlate: bool,
+        /// Whether a new request may be sent before the last one was answered, which is given up
+        /// then. Default `false`. libzmq's `ZMQ_REQ_RELAXED`.
+        relaxed: bool,
+    }
+    Publishes: SocketType::Pub | SocketType::XPub => {
+        /// Whether a send waits (or is `Full`) while any subscriber that wants the message has no
+        /// room, instead of dropping it for that one: one slow subscriber holds up all. Default
+        /// `false`. libzmq's `ZMQ_XPUB_NODROP`.
+        nodrop: bool,
+    }
+    Matches: SocketType::Pub | SocketType::XPub | SocketType::Sub => {
+        /// Whether messages go to those whose subscriptions do *not* match. To be set on publishers
+        /// and on their SUB peers alike. Default `false`. libzmq's `ZMQ_INVERT_MATCHING`.
+        invert_matching: bool,
+    }
+    TellsUpstream: SocketType::XPub => {
+        /// Whether subscriptions are not applied but only told, for the application to
+        /// [`accept`](crate::Subscription::accept) what it likes instead. Default `false`. libzmq's
+        /// `ZMQ_XPUB_MANUAL`.
+        manual: bool,
+    }
+    Forwards: SocketType::XPub | SocketType::XSub => {
+        /// Whether a message of several frames is looked through for subscriptions only if its first
+        /// frame is one. Default `false`: every frame that begins with 0 or 1 is. libzmq's
+        /// `ZMQ_ONLY_FIRST_SUBSCRIBE`.
+        only_first_subscribe: bool,
+    }
+    ToldUpstream: SocketType::XSub => {
+        /// Whether publishers are told of every subscription that is taken back, not only of the
+        /// last of a topic. Default `false`. libzmq's `ZMQ_XSUB_VERBOSE_UNSUBSCRIBE`.
+        verbose_unsubscribe: bool,
+    }
+}
+
+impl<T: Identifies> Builder<T> {
+    /// The id by which a ROUTER is to know this socket: 1 to 255 bytes, the first not zero. Default
+    /// none: the ROUTER makes one up. libzmq's `ZMQ_ROUTING_ID`.
+    pub fn routing_id<I>(mut self, id: I) -> Self
+    where
+        I: TryInto<RoutingId>,
+        I::Error: Display,
+    {
+        self.applies("routing_id", |it| {
+            matches!(
+                it,
+                SocketType::Req | SocketType::Dealer | SocketType::Router
+            )
+        });
+        match id.try_into() {
+            Ok(id) if id.first() == Some(&0) => self.wrong.push(
+                "routing_id: ids that begin with a zero byte are those that ROUTERs make up"
+                    .to_owned(),
+            ),
+            Ok(id) => self.options.routing_id = Some(id),
+            Err(error) => self.wrong.push(format!("routing_id: {error}")),
+        }
+        self
+    }
+}
+
+impl<T: Publishes> Builder<T> {
+    /// The most topics that one subscriber may have at a time; one that wants more is disconnected.
+    /// Default 1,000,000.
+    pub fn max_subscriptions(mut self, topics: usize) -> Self {
+        self.applies("max_subscriptions", is_publisher);
+        self.options.max_subscriptions = topics;
+        self
+    }
+
+    /// The most bytes that the topics of one subscriber may have together; one that wants more is
+    /// disconnected. Default 64 MiB.
+    pub fn max_subscription_bytes(mut self, bytes: usize) -> Self {
+        self.applies("max_subscription_bytes", is_publisher);
+        self.options.max_subscription_bytes = bytes;
+        self
+    }
+}
+
+impl<T: TellsUpstream> Builder<T> {
+    /// Whether every subscription is told, not only the first of a topic. Default `false`. libzmq's
+    /// `ZMQ_XPUB_VERBOSE`.
+    pub fn verbose(self, on: bool) -> Self {
+        self.tells("verbose", on, Verbosity::Subscribes)
+    }
+
+    /// Whether every subscription and everyone that is taken back is told, not only the first and
+    /// the last of a topic. Default `false`. libzmq's `ZMQ_XPUB_VERBOSER`.
+    pub fn verboser(self, on: bool) -> Self {
+        self.tells("verboser", on, Verbosity::All)
+    }
+
+    fn tells(mut self, setter: &str, on: bool, verbosity: Verbosity) -> Self {
+        self.applies(setter, |it| it == SocketType::XPub);
+        self.options.verbose = if on { verbosity } else { Verbosity::Changes };
+        self
+    }
+
+    /// As [`manual`](Self::manual); and the first message after a subscription was accepted goes to
+    /// that subscriber only: for a last-value cache. Default `false`. libzmq's
+    /// `ZMQ_XPUB_MANUAL_LAST_VALUE`.
+    pub fn manual_last_value(mut self, on: bool) -> Self {
+        self.applies("manual_last_value", |it| it == SocketType::XPub);
+        self.options.manual = on;
+        self.options.manual_last_value = on;
+        self
+    }
+
+    /// What every subscriber gets first; one that has subscribed to nothing that it matches does
+    /// not see it. Default none. libzmq's `ZMQ_XPUB_WELCOME_MSG`.
+    pub fn welcome_message(mut self, message: impl Into<Message>) -> Self {
+        self.applies("welcome_message", |it| it == SocketType::XPub);
+        self.options.welcome_message = Some(message.into());
+        self
+    }
+}
+
+fn is_publisher(socket_type: SocketType) -> bool {
+    matches!(socket_type, SocketType::Pub | SocketType::XPub)
 }
 
 impl<T> fmt::Debug for Builder<T> {

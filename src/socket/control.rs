@@ -2,37 +2,48 @@
 //!
 //! Written once as macros, so that each type has them as its own documented methods.
 
+use std::fmt;
+
 use super::core::Core;
 use crate::message::Message;
 
-/// The messages of a receiver, one after the other; made by its `iter()`.
+/// What a receiver receives, one after the other; made by its `iter()`.
 ///
 /// Blocks in [`next`](Iterator::next) as `recv` does, and ends when that fails: when the socket is
 /// closed or its context shut down, or nothing arrived within its `recv_timeout`.
-#[derive(Debug)]
-pub struct Iter<'a> {
+pub struct Iter<'a, T = Message> {
     core: &'a Core,
+    recv: fn(&Core) -> Option<T>,
 }
 
-impl<'a> Iter<'a> {
-    pub(super) fn new(core: &'a Core) -> Self {
-        Self { core }
+impl<'a, T> Iter<'a, T> {
+    pub(super) fn new(core: &'a Core, recv: fn(&Core) -> Option<T>) -> Self {
+        Self { core, recv }
     }
 }
 
-impl Iterator for Iter<'_> {
-    type Item = Message;
+impl<T> Iterator for Iter<'_, T> {
+    type Item = T;
 
-    fn next(&mut self) -> Option<Message> {
-        self.core.recv(|| self.core.recv_patience()).ok()
+    fn next(&mut self) -> Option<T> {
+        (self.recv)(self.core)
+    }
+}
+
+impl<T> fmt::Debug for Iter<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Iter({:?})", self.core)
     }
 }
 
 macro_rules! socket {
-    ($(#[$doc:meta])* $name:ident, $pattern:expr, sends: $sends:tt, receives: $receives:tt) => {
+    (
+        $(#[$doc:meta])* $name:ident, $socket_type:expr,
+        sends: $sends:tt $($send_doc:literal)?, receives: $receives:tt $($recv_doc:literal)?
+    ) => {
         $(#[$doc])*
         pub struct $name {
-            core: std::sync::Arc<$crate::socket::core::Core>,
+            core: $crate::socket::Owner,
         }
 
         impl $name {
@@ -41,14 +52,72 @@ macro_rules! socket {
             /// Cannot fail, and starts nothing: it makes no descriptor and no thread.
             #[allow(clippy::new_without_default, reason = "it has Default")]
             pub fn new() -> Self {
-                $crate::socket::Builder::make_default()
+                $crate::socket::Builder::make_default($socket_type)
             }
 
             /// A socket to be set up.
             pub fn builder() -> $crate::socket::Builder<Self> {
-                $crate::socket::Builder::new()
+                $crate::socket::Builder::new($socket_type)
             }
+        }
 
+        socket!(@control $name);
+        socket!(@sends $sends $name $($send_doc)?);
+        socket!(@receives $receives $name $($recv_doc)?);
+
+        impl $crate::socket::SocketKind for $name {}
+
+        impl $crate::socket::sealed::Sealed for $name {
+            fn from_core(core: $crate::socket::sealed::CoreToken) -> Self {
+                core.0.into()
+            }
+        }
+
+        impl From<$crate::socket::Owner> for $name {
+            fn from(core: $crate::socket::Owner) -> Self {
+                Self { core }
+            }
+        }
+
+        /// The same socket in its dynamic form.
+        impl From<$name> for $crate::Socket {
+            fn from(socket: $name) -> Self {
+                socket.core.into()
+            }
+        }
+
+        /// The same socket in its dynamic form, to be shared.
+        impl From<$name> for std::sync::Arc<$crate::Socket> {
+            fn from(socket: $name) -> Self {
+                std::sync::Arc::new(socket.into())
+            }
+        }
+
+        /// The same socket in its typed form.
+        impl TryFrom<$crate::Socket> for $name {
+            type Error = $crate::Socket;
+
+            /// # Errors
+            ///
+            /// Hands the socket back if it is of another type.
+            fn try_from(socket: $crate::Socket) -> Result<Self, $crate::Socket> {
+                if socket.socket_type() == $socket_type {
+                    Ok(socket.into_core().into())
+                } else {
+                    Err(socket)
+                }
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+    };
+
+    (@control $name:ident) => {
+        impl $name {
             /// Accepts peers at an endpoint, and returns the one it really got: with the port that
             /// `*` stood for, say.
             ///
@@ -135,6 +204,16 @@ macro_rules! socket {
                 self.core.wait_for_peers(count, timeout)
             }
 
+            /// Who is there now: through the handshake, or joined over inproc.
+            pub fn peers(&self) -> Vec<$crate::PeerInfo> {
+                self.core.peers()
+            }
+
+            /// What has been counted until now: every message, and what became of it.
+            pub fn stats(&self) -> $crate::Stats {
+                self.core.stats()
+            }
+
             /// Closes the socket: blocked calls return `Closed`, and what was sent is given the
             /// [`linger`](crate::Builder::linger) to be handed to the kernel (or to the peer, over
             /// inproc). Messages not yet received are discarded.
@@ -151,35 +230,9 @@ macro_rules! socket {
             }
         }
 
-        socket!(@sends $sends $name);
-        socket!(@receives $receives $name);
-
-        impl $crate::socket::SocketKind for $name {}
-
-        impl $crate::socket::sealed::Sealed for $name {
-            const PATTERN: $crate::socket::sealed::PatternToken =
-                $crate::socket::sealed::PatternToken($pattern);
-
-            fn from_core(core: $crate::socket::sealed::CoreToken) -> Self {
-                Self { core: core.0 }
-            }
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self::new()
-            }
-        }
-
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.core.fmt(f)
-            }
-        }
-
-        impl Drop for $name {
-            fn drop(&mut self) {
-                self.core.close_on_drop();
             }
         }
 
@@ -191,15 +244,13 @@ macro_rules! socket {
     };
 
     (@sends no $name:ident) => {};
-    (@sends yes $name:ident) => {
-        impl $crate::socket::Sends for $name {}
-
+    (@sends yes $name:ident $how:literal) => {
         impl $name {
-            /// Queues a message for the next peer with room, waiting for room if there is none.
+            #[doc = $how]
             ///
-            /// Waits for ever, or as long as the socket's [`send_timeout`] says; on an I/O thread
-            /// (in a waker, say) not at all. The message is whole or not there: all its frames go
-            /// to one peer. `Ok` means that it is queued; an I/O thread does the rest.
+            /// Where it waits, it does so for ever, or as long as the socket's [`send_timeout`] says; on an I/O thread
+            /// (in a waker, say) not at all. The message is whole or not there: a peer gets
+            /// all its frames or none. `Ok` means that it is queued; an I/O thread does the rest.
             ///
             /// [`send_timeout`]: crate::Builder::send_timeout
             ///
@@ -239,11 +290,7 @@ macro_rules! socket {
             pub fn try_send(&self, message: impl Into<$crate::Message>) -> Result<(), $crate::TrySendError> {
                 self.core
                     .send(message.into(), || $crate::waiting::Patience::None)
-                    .map_err(|(message, reason)| match reason {
-                        $crate::SendFailure::Timeout => $crate::TrySendError::Full(message),
-                        $crate::SendFailure::Closed => $crate::TrySendError::Closed(message),
-                        $crate::SendFailure::Terminated => $crate::TrySendError::Terminated(message),
-                    })
+                    .map_err(|(message, reason)| $crate::TrySendError::new(message, reason))
             }
 
             /// As [`send`](Self::send), for tasks: the future waits for room, on any executor.
@@ -263,21 +310,23 @@ macro_rules! socket {
                 &self,
                 message: impl Into<$crate::Message>,
             ) -> impl Future<Output = Result<(), $crate::SendError>> + Send + '_ {
-                $crate::socket::futures::SendFuture::new(&self.core, message.into())
+                $crate::socket::futures::Sending::new(
+                    &self.core,
+                    message.into(),
+                    $crate::socket::core::Core::poll_send,
+                )
             }
         }
     };
 
     (@receives no $name:ident) => {};
-    (@receives yes $name:ident) => {
-        impl $crate::socket::Receives for $name {}
-
+    (@receives yes $name:ident $how:literal) => {
         impl $name {
-            /// Takes the next message, waiting for one if there is none.
+            #[doc = $how]
             ///
             /// Waits for ever, or as long as the socket's [`recv_timeout`] says; on an I/O thread
-            /// (in a waker, say) not at all. Peers that have something take turns, message by
-            /// message; the messages of one peer come in the order in which it sent them.
+            /// (in a waker, say) not at all. The messages of one peer come in the order in which it
+            /// sent them.
             ///
             /// [`recv_timeout`]: crate::Builder::recv_timeout
             ///
@@ -309,11 +358,9 @@ macro_rules! socket {
             /// [`TryRecvError`](crate::TryRecvError): there is nothing now, or the socket is closed.
             #[inline]
             pub fn try_recv(&self) -> Result<$crate::Message, $crate::TryRecvError> {
-                self.core.recv(|| $crate::waiting::Patience::None).map_err(|error| match error {
-                    $crate::RecvError::Timeout => $crate::TryRecvError::Empty,
-                    $crate::RecvError::Closed => $crate::TryRecvError::Closed,
-                    $crate::RecvError::Terminated => $crate::TryRecvError::Terminated,
-                })
+                self.core
+                    .recv(|| $crate::waiting::Patience::None)
+                    .map_err($crate::TryRecvError::from)
             }
 
             /// As [`recv`](Self::recv), for tasks: the future waits for a message, on any executor.
@@ -331,12 +378,15 @@ macro_rules! socket {
             pub fn recv_async(
                 &self,
             ) -> impl Future<Output = Result<$crate::Message, $crate::RecvError>> + Send + '_ {
-                $crate::socket::futures::RecvFuture::new(&self.core)
+                $crate::socket::futures::Receiving::new(
+                    &self.core,
+                    $crate::socket::core::Core::poll_recv,
+                )
             }
 
             /// Every message from now on, each as [`recv`](Self::recv) gives it, until that fails.
             pub fn iter(&self) -> $crate::Iter<'_> {
-                $crate::Iter::new(&self.core)
+                $crate::Iter::new(&self.core, |core| core.recv(|| core.recv_patience()).ok())
             }
         }
 

@@ -4,12 +4,15 @@ use std::io as std_io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::core::{Core, Ended, Way};
+use super::core::{Core, Way};
+use super::halves::Ended;
 use crate::command::{Port, Refused, Token, WireEnds};
 use crate::context::unique_number;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{BindError, ConnectError, UnbindError};
 use crate::io::{self, Handle, Latch, Order};
+use crate::pipe::PipeId;
+use crate::routing_id::RoutingId;
 use crate::signal::Target;
 use crate::transport::{self, Listener};
 
@@ -91,11 +94,20 @@ impl Core {
 
     /// Starts connecting; the rest happens behind.
     pub(super) fn connect(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, ConnectError> {
+        self.connect_as(endpoint, None)
+    }
+
+    /// The same; whoever is there will be known by this id, if one is given.
+    pub(super) fn connect_as(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        id: Option<&RoutingId>,
+    ) -> Result<Endpoint, ConnectError> {
         endpoint.check_connect()?;
         self.check_open().map_err(ConnectError::from)?;
         if let Address::Inproc(name) = endpoint.address() {
             let name = name.clone();
-            return self.connect_inproc(name, endpoint);
+            return self.connect_inproc(name, endpoint, id);
         }
         let io = match self
             .context()
@@ -109,6 +121,7 @@ impl Core {
         let token = unique_number();
         let ends = self.open_at_once(&io, token);
         let pipe = ends.as_ref().map(|ends| ends.id);
+        self.name_connected(pipe, id, &endpoint)?;
         let way = Way::Connecter {
             io: io.clone(),
             token,
@@ -132,7 +145,7 @@ impl Core {
     /// The pipe that outlives the connections of an endpoint: none with *immediate*, and none for
     /// a PAIR that has its peer already (it then gets one if that peer has gone when it connects).
     fn open_at_once(self: &Arc<Self>, io: &Arc<Handle>, token: Token) -> Option<WireEnds> {
-        if self.options().immediate {
+        if !self.keeps_pipes() {
             return None;
         }
         self.clone()
@@ -143,10 +156,27 @@ impl Core {
             .ok()
     }
 
+    /// Gives the peer of a new pipe its name; the pipe goes if somebody else has that.
+    fn name_connected(
+        &self,
+        pipe: Option<PipeId>,
+        id: Option<&RoutingId>,
+        endpoint: &Endpoint,
+    ) -> Result<(), ConnectError> {
+        if let (Some(pipe), Some(id)) = (pipe, id)
+            && !self.name_pipe(pipe, id)
+        {
+            self.release_pipe(pipe);
+            return Err(ConnectError::RoutingIdTaken(endpoint.clone()));
+        }
+        Ok(())
+    }
+
     fn connect_inproc(
         self: &Arc<Self>,
         name: Arc<str>,
         endpoint: Endpoint,
+        id: Option<&RoutingId>,
     ) -> Result<Endpoint, ConnectError> {
         let incompatible = |reason: String| ConnectError::Incompatible {
             endpoint: endpoint.clone(),
@@ -158,11 +188,12 @@ impl Core {
             .map_err(|mismatch| incompatible(mismatch.to_string()))?;
         let (pipe, ends, writer) = match self.open_inproc() {
             Ok(opened) => opened,
-            Err(Refused::HasItsPeer) => return Err(incompatible(Refused::HasItsPeer.to_string())),
             Err(Refused::Closed) => {
                 return Err(self.check_open().err().unwrap_or(Ended::Closed).into());
             }
+            Err(refused) => return Err(incompatible(refused.to_string())),
         };
+        self.name_connected(Some(pipe), id, &endpoint)?;
         let way = Way::InprocPipe {
             name: name.clone(),
             pipe,
@@ -236,7 +267,7 @@ impl Core {
                         self.release_pipe(pipe);
                     } else {
                         self.release_writer(pipe);
-                        self.part_inproc(pipe);
+                        self.part_inproc(pipe, false);
                     }
                 }
             }

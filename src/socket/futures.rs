@@ -4,34 +4,45 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::core::Core;
-use crate::error::{RecvError, SendError};
+use crate::error::{SendError, SendFailure};
 use crate::message::Message;
 use crate::waiting::Ticket;
 
-/// Sends one message once there is room.
-pub(super) struct SendFuture<'a> {
+/// Sends one message once there is room; `poll` is the form of sending, and takes it then.
+pub(super) struct Sending<'a, F> {
     core: &'a Core,
     message: Option<Message>,
     ticket: Option<Ticket>,
+    poll: F,
 }
 
-impl<'a> SendFuture<'a> {
-    pub(super) fn new(core: &'a Core, message: Message) -> Self {
+impl<'a, F> Sending<'a, F> {
+    pub(super) fn new(core: &'a Core, message: Message, poll: F) -> Self {
         Self {
             core,
             message: Some(message),
             ticket: None,
+            poll,
         }
     }
 }
 
-impl Future for SendFuture<'_> {
-    type Output = Result<(), SendError>;
+impl<T, F> Future for Sending<'_, F>
+where
+    F: FnMut(
+            &Core,
+            &Context<'_>,
+            &mut Option<Ticket>,
+            &mut Option<Message>,
+        ) -> Poll<Result<T, SendFailure>>
+        + Unpin,
+{
+    type Output = Result<T, SendError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let outcome =
-            std::task::ready!(this.core.poll_send(cx, &mut this.ticket, &mut this.message));
+        let polled = (this.poll)(this.core, cx, &mut this.ticket, &mut this.message);
+        let outcome = std::task::ready!(polled);
         Poll::Ready(
             outcome
                 .map_err(|reason| SendError::new(this.message.take().unwrap_or_default(), reason)),
@@ -39,7 +50,7 @@ impl Future for SendFuture<'_> {
     }
 }
 
-impl Drop for SendFuture<'_> {
+impl<F> Drop for Sending<'_, F> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             self.core.cancel_send(&ticket);
@@ -47,28 +58,36 @@ impl Drop for SendFuture<'_> {
     }
 }
 
-/// Receives one message once there is one.
-pub(super) struct RecvFuture<'a> {
+/// Receives one message, or what comes with it, once there is one; `poll` is the form of it.
+pub(super) struct Receiving<'a, F> {
     core: &'a Core,
     ticket: Option<Ticket>,
+    poll: F,
 }
 
-impl<'a> RecvFuture<'a> {
-    pub(super) fn new(core: &'a Core) -> Self {
-        Self { core, ticket: None }
+impl<'a, F> Receiving<'a, F> {
+    pub(super) fn new(core: &'a Core, poll: F) -> Self {
+        Self {
+            core,
+            ticket: None,
+            poll,
+        }
     }
 }
 
-impl Future for RecvFuture<'_> {
-    type Output = Result<Message, RecvError>;
+impl<T, F> Future for Receiving<'_, F>
+where
+    F: FnMut(&Core, &Context<'_>, &mut Option<Ticket>) -> Poll<T> + Unpin,
+{
+    type Output = T;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = self.get_mut();
-        this.core.poll_recv(cx, &mut this.ticket)
+        (this.poll)(this.core, cx, &mut this.ticket)
     }
 }
 
-impl Drop for RecvFuture<'_> {
+impl<F> Drop for Receiving<'_, F> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             self.core.cancel_recv(&ticket);

@@ -21,7 +21,11 @@ fn pair(hwm: usize) -> (Arc<Core>, Arc<Core>) {
             recv_hwm: 0,
             ..Options::default()
         };
-        Core::new(Pattern::PAIR, options, context.clone())
+        Core::new(
+            Pattern(crate::socket_type::SocketType::Pair),
+            options,
+            context.clone(),
+        )
     };
     let (a, b) = (socket(), socket());
     a.bind("inproc://model".parse().unwrap()).unwrap();

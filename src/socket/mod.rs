@@ -1,31 +1,67 @@
 //! The sockets: one type for each pattern, over one core.
 //!
 //! ```text
-//!   Push  Pull  Pair          what the pattern can do, and nothing else
-//!     └────┴────┴── Core ──┬─ outbound half   load balancer over writers    ─┐
-//!          (Pattern says   ├─ inbound half    fair queue over readers       ─┼─ pipes
-//!           which are used)└─ control         endpoints, peers, the end
+//!   Push Pull Pair Dealer Router Req Rep Pub XPub Sub XSub        what the pattern can do, and
+//!     └────┴────┴─────┴──┬──┴─────┴───┴───┴───┴────┴───┘          nothing else
+//!   Socket (raw) ────── Core ──┬─ outbound half   load balancer, table, distributor or upstream ─┐
+//!                 (Pattern says├─ inbound half    fair queue; with an exchange, a filter, events ─┼─ pipes
+//!                  which)      ├─ control         endpoints, peers, the end                      │
+//!                              └─ ledger          what became of everything in the pipes ────────┘
 //! ```
+//!
+//! * `core`: sending and receiving in every form; `peers`: pipes and who is at their other ends;
+//!   `endpoints`: where those come from; `ending`: how all that ends; `ledger`: what is counted.
+//! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
+//!   `publishing` (PUB, XPUB).
+//! * one file for each type, most of them a few lines; `raw` is the form in which [`Socket`] speaks.
 
 mod builder;
 #[macro_use]
 mod control;
 mod core;
+mod dealer;
+mod ending;
 mod endpoints;
+mod exchange;
 mod futures;
+mod halves;
+mod ledger;
 #[cfg(all(test, loom))]
 mod loom;
+mod owner;
 mod pair;
 mod pattern;
+mod peers;
+mod publisher;
+mod publishing;
 mod pull;
 mod push;
+mod raw;
+mod rep;
+mod req;
+mod router;
+mod socket;
+mod sub;
+mod turn;
+mod xpub;
+mod xsub;
 
 pub use builder::Builder;
 pub use control::Iter;
+pub use dealer::Dealer;
 pub use pair::Pair;
+pub use publisher::Pub;
 pub use pull::Pull;
 pub use push::Push;
+pub use rep::{Rep, Request};
+pub use req::Req;
+pub use router::Router;
+pub use socket::Socket;
+pub use sub::Sub;
+pub use xpub::{Subscription, Upstream, XPub};
+pub use xsub::XSub;
 
+use owner::Owner;
 pub(crate) use pattern::Pattern;
 
 /// What the builder and the shared methods need of every socket type.
@@ -33,31 +69,51 @@ pub(crate) use pattern::Pattern;
 /// Sealed: implemented by the sockets of this crate only.
 pub trait SocketKind: sealed::Sealed + Sized {}
 
-/// Socket types that send.
-pub trait Sends: SocketKind {}
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident: $($socket:ident)*;)*) => {$(
+        $(#[$doc])*
+        pub trait $kind: SocketKind {}
+        $(impl $kind for $socket {})*
+        // It has every setter; what does not apply is refused when it is built.
+        impl $kind for Socket {}
+    )*};
+}
 
-/// Socket types that receive.
-pub trait Receives: SocketKind {}
+kinds! {
+    /// Socket types that send.
+    Sends: Req Rep Dealer Router Pub XPub XSub Push Pair;
+    /// Socket types that receive.
+    Receives: Req Rep Dealer Router XPub Sub XSub Pull Pair;
+    /// Socket types that have a routing id to tell a ROUTER.
+    Identifies: Req Dealer Router;
+    /// Socket types that can do with the newest message only.
+    Conflates: Push Pull Pub Sub Dealer;
+    /// ROUTER.
+    Routes: Router;
+    /// REQ.
+    Asks: Req;
+    /// PUB and XPUB.
+    Publishes: Pub XPub;
+    /// Socket types that match topics.
+    Matches: Pub XPub Sub;
+    /// XPUB.
+    TellsUpstream: XPub;
+    /// XPUB and XSUB.
+    Forwards: XPub XSub;
+    /// XSUB.
+    ToldUpstream: XSub;
+}
 
 pub(crate) mod sealed {
-    use std::sync::Arc;
-
-    use super::core::Core;
-    use super::pattern::Pattern;
+    use super::Owner;
 
     #[expect(unnameable_types, reason = "this is what seals the trait")]
     pub trait Sealed {
-        #[doc(hidden)]
-        const PATTERN: PatternToken;
-
         #[doc(hidden)]
         fn from_core(core: CoreToken) -> Self;
     }
 
     /// Keeps private types out of the public trait.
     #[derive(Debug)]
-    pub struct PatternToken(pub(crate) Pattern);
-
-    #[derive(Debug)]
-    pub struct CoreToken(pub(in crate::socket) Arc<Core>);
+    pub struct CoreToken(pub(in crate::socket) Owner);
 }

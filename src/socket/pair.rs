@@ -1,6 +1,6 @@
 //! PAIR: exactly two sockets.
 
-use super::Pattern;
+use crate::socket_type::SocketType;
 
 socket! {
     /// One of exactly two sockets that talk to each other, both ways.
@@ -24,5 +24,7 @@ socket! {
     /// # Ok(())
     /// # }
     /// ```
-    Pair, Pattern::PAIR, sends: yes, receives: yes
+    Pair, SocketType::Pair,
+    sends: yes "Queues a message for the peer, waiting for one with room if there is none.",
+    receives: yes "Takes the next message of the peer, waiting for one if there is none."
 }

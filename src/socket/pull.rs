@@ -1,6 +1,6 @@
 //! PULL: the receiving end of a pipeline.
 
-use super::Pattern;
+use crate::socket_type::SocketType;
 
 socket! {
     /// The receiving end of a pipeline: takes messages from every PUSH peer, each in turn.
@@ -26,5 +26,7 @@ socket! {
     /// # Ok(())
     /// # }
     /// ```
-    Pull, Pattern::PULL, sends: no, receives: yes
+    Pull, SocketType::Pull,
+    sends: no,
+    receives: yes "Takes the next message, waiting for one if there is none; peers that have something take turns."
 }

@@ -1,6 +1,6 @@
 //! PUSH: the sending end of a pipeline.
 
-use super::Pattern;
+use crate::socket_type::SocketType;
 
 socket! {
     /// The sending end of a pipeline: each message goes to one PULL peer.
@@ -22,5 +22,7 @@ socket! {
     /// # Ok(())
     /// # }
     /// ```
-    Push, Pattern::PUSH, sends: yes, receives: no
+    Push, SocketType::Push,
+    sends: yes "Queues a message for the next peer with room, waiting for room if there is none.",
+    receives: no
 }

@@ -152,7 +152,9 @@ impl<S: Ready> Half<S> {
             let Some(ticket) = ticket else {
                 return outcome.ok_or(TimedOut);
             };
-            if !parker.park(deadline) {
+            // A state that is ready for ever and yet gives nothing must not outlast the deadline.
+            let woken = parker.park(deadline);
+            if !woken || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 // Off the list before the last attempt. Had a wake-up been on its way to us, that
                 // attempt takes what it was for, or `settle` passes it on.
                 self.inner.lock().unregister(&ticket);
@@ -211,6 +213,18 @@ impl<S: Ready> Half<S> {
         inner.settle(&mut wakes);
         drop(inner);
         wakes.fire();
+        result
+    }
+
+    /// The same for a caller that holds another lock: the wake-ups are added to its own.
+    pub(crate) fn update_within<R>(
+        &self,
+        wakes: &mut Wakes,
+        change: impl FnOnce(&mut S, &mut Wakes) -> R,
+    ) -> R {
+        let mut inner = self.inner.lock();
+        let result = change(&mut inner.state, wakes);
+        inner.settle(wakes);
         result
     }
 

@@ -36,8 +36,10 @@ pub(crate) struct Config {
     pub(crate) max_message_size: Option<u64>,
     /// The frames of a message.
     pub(crate) max_frames: usize,
-    /// The body of a command, in the handshake and after it.
+    /// The body of a command in the handshake.
     pub(crate) max_command: usize,
+    /// The body of a command after it: to a publisher it may hold a topic.
+    pub(crate) max_traffic_command: usize,
 }
 
 impl Config {
@@ -48,7 +50,12 @@ impl Config {
             routing_id: None,
             max_message_size: Some(256 << 20),
             max_frames: 65_536,
-            max_command: 64 << 10,
+            max_command: HANDSHAKE_COMMAND_MAX,
+            max_traffic_command: if publishes(socket_type) {
+                TOPIC_MAX + TOPIC_OVERHEAD
+            } else {
+                HANDSHAKE_COMMAND_MAX
+            },
         }
     }
 }
@@ -88,6 +95,7 @@ pub(crate) struct Connection {
     /// Between the scanner and `events`; empty outside `handle_input`.
     items: VecDeque<Item>,
     heard: Heard,
+    max_traffic_command: usize,
     output: Vec<u8>,
     /// What of `output` has been written.
     written: usize,
@@ -119,6 +127,7 @@ impl Connection {
             max_message_size,
             max_frames,
             max_command,
+            max_traffic_command,
         } = config;
         let mut output = Vec::new();
         let local = Local {
@@ -138,6 +147,7 @@ impl Connection {
             events: VecDeque::new(),
             items: VecDeque::new(),
             heard: Heard::default(),
+            max_traffic_command,
             output,
             written: 0,
         }
@@ -227,6 +237,11 @@ impl Connection {
         }
     }
 
+    /// Puts an empty message into the output: a ROUTER that gets it knows that we are there.
+    pub(crate) fn send_probe(&mut self) {
+        self.output.extend_from_slice(&[0, 0]);
+    }
+
     /// Puts a PING into the output; `ttl` tells the peer when to take us for dead, zero never.
     pub(crate) fn send_ping(&mut self, ttl: Duration) {
         // libzmq counts the milliseconds in 16 bits: what is above 65.5 s becomes a short time.
@@ -257,6 +272,7 @@ impl Connection {
                         Outcome::Again(expect) => State::ExpectCommand(expect),
                         Outcome::Done(hello) => {
                             self.events.push_back(Event::Ready(hello));
+                            self.scanner.set_max_command(self.max_traffic_command);
                             State::Traffic
                         }
                     };
@@ -341,6 +357,15 @@ fn handle_command(
 fn publishes(socket_type: SocketType) -> bool {
     matches!(socket_type, SocketType::Pub | SocketType::XPub)
 }
+
+/// As much as an honest handshake needs many times over.
+const HANDSHAKE_COMMAND_MAX: usize = 64 << 10;
+
+/// The longest topic in a SUBSCRIBE: no specification has a limit, no known use comes near it.
+const TOPIC_MAX: usize = 1 << 20;
+
+/// What stands before the topic: the command's name with its length.
+const TOPIC_OVERHEAD: usize = 10;
 
 // 65.5 s, the longest TTL that every libzmq understands.
 const TTL_MAX: u16 = 655;

@@ -1,6 +1,7 @@
 //! Messages and commands onto a wire.
 
 use super::command;
+use super::greeting::Version;
 use super::header;
 use super::wire::Wire;
 use crate::frame::Frame;
@@ -21,6 +22,47 @@ pub(crate) fn encode(message: &Message, wire: &mut Wire) {
 /// Appends a command; its data may come in several parts.
 pub(crate) fn encode_command(name: &str, data: &[&[u8]], wire: &mut Wire) {
     command::put(name, data, wire.buf());
+}
+
+/// How a peer is told of subscriptions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SubscriptionForm {
+    /// SUBSCRIBE and CANCEL, since ZMTP 3.1.
+    #[default]
+    Command,
+    /// Messages that begin with 1 or 0, before.
+    Message,
+}
+
+impl SubscriptionForm {
+    /// The form that a peer of this version understands.
+    pub(crate) fn of(version: Version) -> Self {
+        match version {
+            Version::V3_0 => Self::Message,
+            Version::V3_1 => Self::Command,
+        }
+    }
+}
+
+/// Appends a subscription, or one that is taken back.
+pub(crate) fn encode_subscription(
+    subscribe: bool,
+    topic: &[u8],
+    form: SubscriptionForm,
+    wire: &mut Wire,
+) {
+    match form {
+        SubscriptionForm::Command => {
+            let name = if subscribe { "SUBSCRIBE" } else { "CANCEL" };
+            encode_command(name, &[topic], wire);
+        }
+        SubscriptionForm::Message => {
+            header::put(0, topic.len() + 1, wire.buf());
+            wire.buf().push(u8::from(subscribe));
+            wire.buf().extend_from_slice(topic);
+            wire.count_message(topic.len() + 1);
+        }
+    }
 }
 
 fn encode_frames(message: &Message, wire: &mut Wire) {

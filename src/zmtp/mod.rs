@@ -47,8 +47,9 @@ pub(crate) mod scanner;
 pub(crate) mod wire;
 
 pub(crate) use connection::{Config, Connection, Eof, Event, PeerHello};
-pub(crate) use encoder::encode;
+pub(crate) use encoder::{SubscriptionForm, encode, encode_subscription};
 pub(crate) use error::Error;
+pub(crate) use greeting::Version;
 pub(crate) use scanner::Item;
 pub(crate) use wire::Wire;
 

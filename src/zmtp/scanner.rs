@@ -52,6 +52,17 @@ pub(crate) enum Item {
     Subscription { subscribe: bool, topic: Frame },
 }
 
+impl Item {
+    /// How many messages there are in it, and the bytes of their frames.
+    pub(crate) fn messages(&self) -> (usize, usize) {
+        match self {
+            Self::Chunk(chunk) => (chunk.messages(), chunk.bytes()),
+            Self::Message(message) => (1, message.byte_len()),
+            Self::Subscription { .. } => (0, 0),
+        }
+    }
+}
+
 /// Is shown the body of every command; what it returns goes out at the command's place.
 pub(crate) type OnCommand<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Option<Item>, Error>;
 
@@ -178,6 +189,11 @@ impl Scanner {
         if self.run.is_empty() {
             self.run = Vec::new();
         }
+    }
+
+    /// Changes what a command may have.
+    pub(super) fn set_max_command(&mut self, bytes: usize) {
+        self.limits.max_command = bytes;
     }
 
     /// Forgets all that was received and gives all memory back.

@@ -172,6 +172,19 @@ impl Wire {
         }
     }
 
+    /// Appends everything that is on another wire, of which nothing has been written.
+    pub(crate) fn append_copy(&mut self, other: &Self) {
+        let base = self.buf.len();
+        self.buf.extend_from_slice(&other.buf);
+        self.large.extend(other.large.iter().map(|splice| Splice {
+            at: base + splice.at,
+            body: splice.body.clone(),
+        }));
+        self.large_bytes += other.large_bytes;
+        self.messages += other.messages;
+        self.payload += other.payload;
+    }
+
     /// Where headers and bodies are appended. Every frame must be appended whole.
     #[inline]
     pub(super) fn buf(&mut self) -> &mut Vec<u8> {

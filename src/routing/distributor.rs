@@ -1,0 +1,291 @@
+//! A copy of each message to every subscriber who wants it.
+
+use super::Subscriptions;
+use super::active::ByPipe;
+use super::subscriptions::{Added, Removed};
+use super::upstream::Sent;
+use crate::message::Message;
+use crate::pipe::{Copies, PipeId, Refusal, Writer};
+use crate::signal::Wakes;
+
+/// The outbound policy of PUB and XPUB.
+///
+/// A subscriber without room misses the message; nobody else notices. What a message costs depends
+/// on its topic and on those who want it, not on those who don't.
+#[derive(Debug)]
+pub(crate) struct Distributor {
+    peers: ByPipe<Subscriber>,
+    subscriptions: Subscriptions,
+    rules: Rules,
+    /// The next message is for this one alone.
+    only_to: Option<PipeId>,
+    /// How many peers are there and subscribe to something.
+    subscribers: usize,
+    /// Counts messages, to see who has been found for one already.
+    round: u64,
+    found: Vec<PipeId>,
+    copies: Copies,
+}
+
+/// What a publisher was told to do differently.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rules {
+    /// To those who do *not* match.
+    pub(crate) invert: bool,
+    /// Nobody gets the message before everybody who wants it has room.
+    pub(crate) nodrop: bool,
+    /// The most topics of one peer, and the most bytes in them.
+    pub(crate) max_topics: usize,
+    pub(crate) max_topic_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    writer: Writer,
+    joined: bool,
+    /// Counted among the subscribers.
+    counted: bool,
+    round: u64,
+    /// It had no room, and has not said that there is some; and what it missed since then.
+    full: bool,
+    missed: u64,
+}
+
+/// A peer wants more topics than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
+impl Distributor {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self {
+            peers: ByPipe::default(),
+            subscriptions: Subscriptions::new(),
+            rules,
+            only_to: None,
+            subscribers: 0,
+            round: 0,
+            found: Vec::new(),
+            copies: Copies::default(),
+        }
+    }
+
+    // ---- messages
+
+    /// Gives a copy to everybody who wants one; `None` if somebody has no room and nobody is to miss
+    /// anything.
+    pub(crate) fn send(
+        &mut self,
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Option<Sent> {
+        let Some(whole) = message.as_ref() else {
+            return Some(Sent::default());
+        };
+        self.find(whole.first());
+        if self.rules.nodrop && self.somebody_is_full() {
+            return None;
+        }
+        self.only_to = None;
+        let mut sent = Sent::default();
+        if let [only] = *self.found {
+            if let Some(peer) = self.peers.get_mut(&only) {
+                peer.write(&mut sent, wakes, |writer, wakes| {
+                    writer.write(message, wakes)
+                });
+            }
+            return Some(sent);
+        }
+        let bytes = whole.byte_len();
+        for pipe in &self.found {
+            if let Some(peer) = self.peers.get_mut(pipe) {
+                let copies = &mut self.copies;
+                peer.write(&mut sent, wakes, |writer, wakes| {
+                    writer.write_copy(whole, bytes, copies, wakes)
+                });
+            }
+        }
+        self.copies.clear();
+        Some(sent)
+    }
+
+    /// Whose turn it is with a message of this topic: each once.
+    fn find(&mut self, topic: &[u8]) {
+        let Self {
+            peers,
+            subscriptions,
+            rules,
+            only_to,
+            round,
+            found,
+            ..
+        } = self;
+        *round += 1;
+        found.clear();
+        subscriptions.matching(topic, |pipe| {
+            if let Some(peer) = peers.get_mut(&pipe)
+                && peer.round != *round
+            {
+                peer.round = *round;
+                found.push(pipe);
+            }
+        });
+        if rules.invert {
+            found.clear();
+            let others = peers.iter().filter(|(_, peer)| peer.round != *round);
+            found.extend(others.map(|(pipe, _)| *pipe));
+        }
+        if let Some(only) = *only_to {
+            found.retain(|pipe| *pipe == only);
+        }
+    }
+
+    fn somebody_is_full(&self) -> bool {
+        // All are asked, so that each will say when it has room.
+        let full = self
+            .found
+            .iter()
+            .filter_map(|pipe| self.peers.get(pipe))
+            .filter(|peer| peer.writer.is_full());
+        full.count() > 0
+    }
+
+    /// Who has subscribed last gets the next message alone.
+    pub(crate) fn next_only_to(&mut self, pipe: PipeId) {
+        self.only_to = Some(pipe);
+    }
+
+    // ---- peers
+
+    pub(crate) fn attach(&mut self, writer: Writer) {
+        let peer = Subscriber {
+            joined: false,
+            counted: false,
+            round: 0,
+            full: false,
+            missed: 0,
+            writer,
+        };
+        self.peers.insert(peer.writer.pipe(), peer);
+    }
+
+    /// A pipe has room again; how many messages it missed while it had none.
+    pub(crate) fn activate(&mut self, pipe: PipeId) -> u64 {
+        self.peers.get_mut(&pipe).map_or(0, |peer| {
+            peer.full = false;
+            std::mem::take(&mut peer.missed)
+        })
+    }
+
+    /// A peer is there, or is not.
+    pub(crate) fn set_joined(&mut self, pipe: PipeId, joined: bool) {
+        if let Some(peer) = self.peers.get_mut(&pipe) {
+            peer.joined = joined;
+        }
+        self.recount(pipe);
+    }
+
+    pub(crate) fn get(&self, pipe: PipeId) -> Option<&Writer> {
+        self.peers.get(&pipe).map(|peer| &peer.writer)
+    }
+
+    /// Takes a pipe out, telling each of its topics, and whether nobody else has that.
+    pub(crate) fn detach(
+        &mut self,
+        pipe: PipeId,
+        mut gone: impl FnMut(&[u8], bool),
+    ) -> Option<Writer> {
+        let peer = self.peers.remove(&pipe)?;
+        self.subscribers -= usize::from(peer.counted);
+        self.subscriptions.remove_all(pipe, &mut gone);
+        Some(peer.writer)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
+    pub(crate) fn take_all(&mut self) -> Vec<Writer> {
+        self.subscriptions = Subscriptions::new();
+        self.subscribers = 0;
+        std::mem::take(&mut self.peers)
+            .into_values()
+            .map(|peer| peer.writer)
+            .collect()
+    }
+
+    // ---- subscriptions
+
+    /// How many peers are there and subscribe to something.
+    pub(crate) fn subscribers(&self) -> usize {
+        self.subscribers
+    }
+
+    /// Whether anybody has subscribed to exactly this.
+    pub(crate) fn has_topic(&self, topic: &[u8]) -> bool {
+        self.subscriptions.has(topic)
+    }
+
+    /// `None` if there is no such peer (any more).
+    pub(crate) fn subscribe(
+        &mut self,
+        pipe: PipeId,
+        topic: &[u8],
+    ) -> Result<Option<Added>, TooMany> {
+        if !self.peers.contains_key(&pipe) {
+            return Ok(None);
+        }
+        if self.subscriptions.count_of(pipe) >= self.rules.max_topics
+            || self.subscriptions.bytes_of(pipe) + topic.len() > self.rules.max_topic_bytes
+        {
+            return Err(TooMany);
+        }
+        let added = self.subscriptions.add(topic, pipe);
+        self.recount(pipe);
+        Ok(Some(added))
+    }
+
+    pub(crate) fn unsubscribe(&mut self, pipe: PipeId, topic: &[u8]) -> Option<Removed> {
+        if !self.peers.contains_key(&pipe) {
+            return None;
+        }
+        let removed = self.subscriptions.remove(topic, pipe);
+        self.recount(pipe);
+        Some(removed)
+    }
+
+    fn recount(&mut self, pipe: PipeId) {
+        if let Some(peer) = self.peers.get_mut(&pipe) {
+            let counts = peer.joined && self.subscriptions.count_of(pipe) > 0;
+            self.subscribers += usize::from(counts);
+            self.subscribers -= usize::from(std::mem::replace(&mut peer.counted, counts));
+        }
+    }
+}
+
+impl Subscriber {
+    #[inline]
+    fn write(
+        &mut self,
+        sent: &mut Sent,
+        wakes: &mut Wakes,
+        write: impl FnOnce(&Writer, &mut Wakes) -> Result<(), Refusal>,
+    ) {
+        // One that is known to be full costs no look at it.
+        if self.full {
+            self.missed += 1;
+            sent.full += 1;
+            return;
+        }
+        match write(&self.writer, wakes) {
+            Ok(()) => sent.queued += 1,
+            Err(Refusal::Full) => {
+                self.full = true;
+                self.missed = 1;
+                sent.full += 1;
+                sent.stalled = Some(self.writer.pipe());
+            }
+            // Its end has been posted, and will be seen to.
+            Err(Refusal::Ended) => {}
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! One peer by its name: what a ROUTER and a REP send by.
+
+use std::collections::HashMap;
+
+use super::active::ByPipe;
+use crate::message::Message;
+use crate::pipe::{PipeId, Refusal, Writer};
+use crate::routing_id::RoutingId;
+use crate::signal::Wakes;
+
+/// The outbound policy of ROUTER, and, by pipe alone, of REP.
+///
+/// Every step costs the same however many peers there are.
+#[derive(Debug)]
+pub(crate) struct Table {
+    writers: ByPipe<Entry>,
+    ids: HashMap<RoutingId, PipeId>,
+    /// The last id that was generated.
+    counter: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    writer: Writer,
+    id: Option<RoutingId>,
+    /// The id was given to it here, whatever the peer calls itself.
+    named: bool,
+}
+
+/// What became of a peer's name.
+#[derive(Debug)]
+pub(crate) enum Registered {
+    /// The peer is known by this id.
+    As {
+        id: RoutingId,
+        /// The pipe was known by another: what was queued in it is for somebody else.
+        renamed: bool,
+        /// Whose id that was, and is no more.
+        ousted: Option<Writer>,
+    },
+    /// Somebody else has this id.
+    Taken(RoutingId),
+}
+
+impl Table {
+    /// `seed` is where generated ids begin.
+    pub(crate) fn new(seed: u32) -> Self {
+        Self {
+            writers: ByPipe::default(),
+            ids: HashMap::new(),
+            counter: seed,
+        }
+    }
+
+    pub(crate) fn attach(&mut self, writer: Writer) {
+        let entry = Entry {
+            writer,
+            id: None,
+            named: false,
+        };
+        self.writers.insert(entry.writer.pipe(), entry);
+    }
+
+    /// Gives a pipe a name of our own choice, which its peer cannot change; `false` if it is taken.
+    pub(crate) fn name(&mut self, pipe: PipeId, id: &RoutingId) -> bool {
+        if self.ids.get(id).is_some_and(|owner| *owner != pipe) {
+            return false;
+        }
+        let Some(entry) = self.writers.get_mut(&pipe) else {
+            return true;
+        };
+        if let Some(old) = entry.id.replace(id.clone()) {
+            self.ids.remove(&old);
+        }
+        entry.named = true;
+        self.ids.insert(id.clone(), pipe);
+        true
+    }
+
+    /// The name that was given to a pipe here.
+    pub(crate) fn given_name(&self, pipe: PipeId) -> Option<&RoutingId> {
+        let entry = self.writers.get(&pipe)?;
+        entry.id.as_ref().filter(|_| entry.named)
+    }
+
+    /// A peer is there, and has announced this id or none; with `handover` it gets the id even if
+    /// somebody else has it.
+    pub(crate) fn register(
+        &mut self,
+        pipe: PipeId,
+        announced: Option<&RoutingId>,
+        handover: bool,
+    ) -> Registered {
+        let known = self.writers.get(&pipe).and_then(|entry| {
+            // Who announces none keeps what was generated for it before.
+            let keeps = entry.named
+                || announced.is_none()
+                    && entry.id.as_deref().is_some_and(|id| id.first() == Some(&0));
+            entry.id.clone().filter(|_| keeps)
+        });
+        let id = match (known, announced) {
+            (Some(known), _) => known,
+            (None, Some(announced)) => announced.clone(),
+            (None, None) => self.generate(),
+        };
+        let mut ousted = None;
+        if let Some(&owner) = self.ids.get(&id)
+            && owner != pipe
+        {
+            if !handover {
+                return Registered::Taken(id);
+            }
+            ousted = self.detach(owner);
+        }
+        let mut renamed = false;
+        if let Some(entry) = self.writers.get_mut(&pipe) {
+            if let Some(old) = entry.id.replace(id.clone())
+                && old != id
+            {
+                self.ids.remove(&old);
+                renamed = true;
+            }
+            self.ids.insert(id.clone(), pipe);
+        }
+        Registered::As {
+            id,
+            renamed,
+            ousted,
+        }
+    }
+
+    /// Sends to whoever has this id; `None` if nobody has.
+    #[inline]
+    pub(crate) fn send(
+        &mut self,
+        id: &[u8],
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Option<Result<(), Refusal>> {
+        let pipe = *self.ids.get(id)?;
+        self.send_to_pipe(pipe, message, wakes)
+    }
+
+    /// Sends through one pipe; `None` if it is gone.
+    #[inline]
+    pub(crate) fn send_to_pipe(
+        &mut self,
+        pipe: PipeId,
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Option<Result<(), Refusal>> {
+        let entry = self.writers.get(&pipe)?;
+        let outcome = entry.writer.write(message, wakes);
+        if outcome == Err(Refusal::Ended) {
+            self.detach(pipe);
+            return None;
+        }
+        Some(outcome)
+    }
+
+    pub(crate) fn get(&self, pipe: PipeId) -> Option<&Writer> {
+        self.writers.get(&pipe).map(|entry| &entry.writer)
+    }
+
+    pub(crate) fn detach(&mut self, pipe: PipeId) -> Option<Writer> {
+        let entry = self.writers.remove(&pipe)?;
+        if let Some(id) = &entry.id {
+            self.ids.remove(id);
+        }
+        Some(entry.writer)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.writers.is_empty()
+    }
+
+    pub(crate) fn take_all(&mut self) -> Vec<Writer> {
+        self.ids.clear();
+        std::mem::take(&mut self.writers)
+            .into_values()
+            .map(|entry| entry.writer)
+            .collect()
+    }
+
+    /// A zero byte, which no peer may begin its own id with, and a number.
+    fn generate(&mut self) -> RoutingId {
+        loop {
+            self.counter = self.counter.wrapping_add(1);
+            let [a, b, c, d] = self.counter.to_be_bytes();
+            let id = RoutingId::generated([0, a, b, c, d]);
+            if !self.ids.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+}

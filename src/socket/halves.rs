@@ -1,0 +1,512 @@
+//! The two halves of a socket: the policy that each follows, and what it has counted.
+
+use super::exchange::{self, Answer, Exchange};
+use super::publishing::Upstreams;
+use crate::command::Refused;
+use crate::error::{RecvError, SendFailure};
+use crate::frame::Frame;
+use crate::message::Message;
+use crate::options::Options;
+use crate::peer_info::PeerInfo;
+use crate::pipe::{Load, PipeId, Reader, Reading, Writer};
+use crate::routing::{Distributor, FairQueue, Interests, LoadBalancer, Sent, Table, Upstream};
+use crate::signal::{News, Wakes};
+use crate::stats::{Discarded, Dropped};
+use crate::waiting::Ready;
+
+/// Why a socket does nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Closed,
+    Terminated,
+}
+
+/// What a socket sends through.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    pub(super) writers: Writers,
+    pub(super) ended: Option<Ended>,
+    /// Accepted for sending: once for each peer it was for, once if that was nobody.
+    pub(super) accepted: Load,
+    pub(super) dropped: Dropped,
+}
+
+/// The outbound policy of a pattern.
+#[derive(Debug)]
+pub(super) enum Writers {
+    Balance(LoadBalancer),
+    Table(Table),
+    Distributor(Distributor),
+    Upstream(Upstream),
+}
+
+impl Ready for Outbound {
+    fn ready(&self) -> bool {
+        self.ended.is_some()
+            || match &self.writers {
+                Writers::Balance(writers) => writers.has_room(),
+                // Who waits here waits for one peer of many: all are woken when any has room.
+                Writers::Table(_) | Writers::Distributor(_) | Writers::Upstream(_) => false,
+            }
+    }
+}
+
+impl Outbound {
+    pub(super) fn new(writers: Writers) -> Self {
+        Self {
+            writers,
+            ended: None,
+            accepted: Load::NONE,
+            dropped: Dropped::default(),
+        }
+    }
+
+    pub(super) fn has_place(&self, one_peer: bool) -> Result<(), Refused> {
+        if self.ended.is_some() {
+            return Err(Refused::Closed);
+        }
+        if one_peer && !self.writers.is_empty() {
+            return Err(Refused::HasItsPeer);
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_open(&self) -> Result<(), SendFailure> {
+        self.ended.map_or(Ok(()), |ended| Err(ended.into()))
+    }
+
+    /// Gives a message to whom it is for, as the pattern has it; `None` if it must wait.
+    #[inline]
+    pub(super) fn send(
+        &mut self,
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Option<Result<(), SendFailure>> {
+        if let Some(ended) = self.ended {
+            return Some(Err(ended.into()));
+        }
+        let bytes = message.as_ref().map_or(0, Message::byte_len);
+        let sent = match &mut self.writers {
+            Writers::Balance(writers) => {
+                writers.send(message, wakes)?;
+                self.accepted += Load { messages: 1, bytes };
+                return Some(Ok(()));
+            }
+            Writers::Distributor(writers) => writers.send(message, wakes)?,
+            Writers::Upstream(writers) => match message.as_ref() {
+                Some(message) => writers.send(message, wakes),
+                None => Sent::default(),
+            },
+            // These are sent to by name.
+            Writers::Table(_) => return Some(Err(SendFailure::Unroutable)),
+        };
+        self.count_copies(sent, bytes, wakes);
+        Some(Ok(()))
+    }
+
+    fn count_copies(&mut self, sent: Sent, bytes: usize, wakes: &mut Wakes) {
+        self.accepted += sent.load(bytes);
+        self.dropped.full += sent.full as u64;
+        if sent.queued + sent.full == 0 {
+            self.accepted += Load { messages: 1, bytes };
+            self.dropped.unwanted += 1;
+        }
+        if sent.stalled.is_some() {
+            wakes.later(|| log::warn!("a subscriber is at its high-water mark: messages for it are dropped until it has room"));
+        }
+    }
+
+    /// Gives a message to the peer with this id; `None` if it must wait for room.
+    #[inline]
+    pub(super) fn send_to(
+        &mut self,
+        id: &[u8],
+        mandatory: bool,
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Option<Result<(), SendFailure>> {
+        if let Some(ended) = self.ended {
+            return Some(Err(ended.into()));
+        }
+        let bytes = message.as_ref().map_or(0, Message::byte_len);
+        let Writers::Table(table) = &mut self.writers else {
+            return Some(Err(SendFailure::Unroutable));
+        };
+        match table.send(id, message, wakes) {
+            Some(Ok(())) => {}
+            None if mandatory => return Some(Err(SendFailure::Unroutable)),
+            Some(Err(_)) if mandatory => return None,
+            None => self.dropped.unroutable += 1,
+            Some(Err(_)) => self.dropped.full += 1,
+        }
+        self.accepted += Load { messages: 1, bytes };
+        Some(Ok(()))
+    }
+
+    /// Gives a reply to who asked, if he is there and has room.
+    pub(super) fn reply(
+        &mut self,
+        pipe: PipeId,
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Result<(), SendFailure> {
+        self.check_open()?;
+        let bytes = message.as_ref().map_or(0, Message::byte_len);
+        let Writers::Table(table) = &mut self.writers else {
+            return Err(SendFailure::Unroutable);
+        };
+        match table.send_to_pipe(pipe, message, wakes) {
+            Some(Ok(())) => {}
+            None => self.dropped.unroutable += 1,
+            Some(Err(_)) => self.dropped.full += 1,
+        }
+        self.accepted += Load { messages: 1, bytes };
+        Ok(())
+    }
+}
+
+impl Writers {
+    pub(super) fn attach(&mut self, writer: Writer) {
+        match self {
+            Self::Balance(writers) => writers.attach(writer),
+            Self::Table(writers) => writers.attach(writer),
+            Self::Distributor(writers) => writers.attach(writer),
+            Self::Upstream(writers) => writers.attach(writer),
+        }
+    }
+
+    pub(super) fn get(&self, pipe: PipeId) -> Option<&Writer> {
+        match self {
+            Self::Balance(writers) => writers.get(pipe),
+            Self::Table(writers) => writers.get(pipe),
+            Self::Distributor(writers) => writers.get(pipe),
+            Self::Upstream(writers) => writers.get(pipe),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Balance(writers) => writers.is_empty(),
+            Self::Table(writers) => writers.is_empty(),
+            Self::Distributor(writers) => writers.is_empty(),
+            Self::Upstream(writers) => writers.is_empty(),
+        }
+    }
+
+    /// Takes a pipe out; `gone` hears of each topic that its peer had, if this publishes.
+    pub(super) fn detach(&mut self, pipe: PipeId, gone: impl FnMut(&[u8], bool)) -> Option<Writer> {
+        match self {
+            Self::Balance(writers) => writers.detach(pipe),
+            Self::Table(writers) => writers.detach(pipe),
+            Self::Distributor(writers) => writers.detach(pipe, gone),
+            Self::Upstream(writers) => writers.detach(pipe),
+        }
+    }
+
+    pub(super) fn take_all(&mut self) -> Vec<Writer> {
+        match self {
+            Self::Balance(writers) => writers.take_all().collect(),
+            Self::Table(writers) => writers.take_all(),
+            Self::Distributor(writers) => writers.take_all(),
+            Self::Upstream(writers) => writers.take_all(),
+        }
+    }
+}
+
+/// What a socket receives from.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    pub(super) readers: FairQueue,
+    pub(super) intake: Intake,
+    pub(super) ended: Option<Ended>,
+    /// Returned to the application.
+    pub(super) returned: Load,
+    pub(super) discarded: Discarded,
+    conflate: bool,
+    invert_matching: bool,
+}
+
+/// The inbound policy of a pattern, beyond the fair queue.
+#[derive(Debug)]
+pub(super) enum Intake {
+    Plain,
+    /// What a SUB lets through.
+    Filter(Interests),
+    /// What an XSUB has told its publishers; it takes whatever they send.
+    Told(Interests),
+    Exchange(Exchange),
+    Upstreams(Upstreams),
+}
+
+/// How many messages that nobody wants are passed over before others have their turn at the lock.
+const PASSED_OVER_MAX: usize = 256;
+
+impl Ready for Inbound {
+    fn ready(&self) -> bool {
+        self.ended.is_some()
+            || match &self.intake {
+                Intake::Plain | Intake::Filter(_) | Intake::Told(_) => self.readers.has_something(),
+                Intake::Exchange(exchange) => match exchange.asked() {
+                    // That there is nothing to wait for is an outcome, too.
+                    None => true,
+                    Some(asked) => {
+                        asked.lost
+                            || self.readers.has_something_from(asked.pipe)
+                            || self.readers.get(asked.pipe).is_none()
+                    }
+                },
+                Intake::Upstreams(upstreams) => !upstreams.is_empty(),
+            }
+    }
+}
+
+impl Inbound {
+    pub(super) fn new(intake: Intake, options: &Options) -> Self {
+        Self {
+            readers: FairQueue::new(),
+            intake,
+            ended: None,
+            returned: Load::NONE,
+            discarded: Discarded::default(),
+            conflate: options.conflate,
+            invert_matching: options.invert_matching,
+        }
+    }
+
+    /// Takes the next message, as the pattern has it; `None` if there is none yet.
+    #[inline]
+    pub(super) fn recv(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Option<Result<(), RecvError>> {
+        if let Some(ended) = self.ended {
+            return Some(Err(ended.into()));
+        }
+        match &self.intake {
+            Intake::Plain | Intake::Told(_) => {
+                if !self.next(out, wakes) {
+                    return None;
+                }
+            }
+            Intake::Filter(_) => {
+                if !self.next_wanted(out, wakes) {
+                    return None;
+                }
+            }
+            Intake::Exchange(_) => return self.recv_reply(None, out, wakes),
+            // These have a form of their own.
+            Intake::Upstreams(_) => return Some(Err(RecvError::WrongState)),
+        }
+        self.count(out);
+        Some(Ok(()))
+    }
+
+    #[inline]
+    fn next(&mut self, out: &mut Message, wakes: &mut Wakes) -> bool {
+        if !self.conflate {
+            return self.readers.recv(out, wakes);
+        }
+        let passed = self.readers.recv_newest(out, wakes);
+        self.discarded.conflated += passed.map_or(0, |passed| passed.messages as u64);
+        passed.is_some()
+    }
+
+    /// The next message that passes the filter: a publisher may send what was unsubscribed from
+    /// since, or what nobody asked for.
+    fn next_wanted(&mut self, out: &mut Message, wakes: &mut Wakes) -> bool {
+        for _ in 0..PASSED_OVER_MAX {
+            if !self.next(out, wakes) {
+                return false;
+            }
+            let Intake::Filter(interests) = &self.intake else {
+                return true;
+            };
+            if interests.matches(out.first()) != self.invert_matching {
+                return true;
+            }
+            self.discarded.filtered += 1;
+        }
+        false
+    }
+
+    /// Takes the next message and whom it is from.
+    #[inline]
+    pub(super) fn recv_from(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Option<Result<PeerInfo, RecvError>> {
+        if let Some(ended) = self.ended {
+            return Some(Err(ended.into()));
+        }
+        for _ in 0..PASSED_OVER_MAX {
+            let peer = self
+                .readers
+                .recv_with(out, wakes, |_, reader| reader.peer().cloned())?;
+            if let Some(peer) = peer {
+                self.count(out);
+                return Some(Ok(peer));
+            }
+            // Every pipe begins by naming its peer.
+            self.discarded.malformed += 1;
+        }
+        None
+    }
+
+    /// Takes the next request: who asked, the envelope, and in `out` the body.
+    pub(super) fn recv_request(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Option<Result<Asker, RecvError>> {
+        if let Some(ended) = self.ended {
+            return Some(Err(ended.into()));
+        }
+        for _ in 0..PASSED_OVER_MAX {
+            let (pipe, peer) = self
+                .readers
+                .recv_with(out, wakes, |pipe, reader| (pipe, reader.peer().cloned()))?;
+            let whole = out.byte_len();
+            let messages = 1;
+            if let (Some(envelope), Some(peer)) = (exchange::take_envelope(out), peer) {
+                self.returned += Load {
+                    messages,
+                    bytes: whole,
+                };
+                return Some(Ok(Asker {
+                    pipe,
+                    peer,
+                    envelope,
+                }));
+            }
+            self.discarded.malformed += 1;
+        }
+        None
+    }
+
+    /// Takes the reply to the request under way, or to the one of this number.
+    pub(super) fn recv_reply(
+        &mut self,
+        serial: Option<u64>,
+        out: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Option<Result<(), RecvError>> {
+        if let Some(ended) = self.ended {
+            return Some(Err(ended.into()));
+        }
+        let Intake::Exchange(exchange) = &mut self.intake else {
+            return Some(Err(RecvError::WrongState));
+        };
+        for _ in 0..PASSED_OVER_MAX {
+            let asked = match exchange.asked() {
+                Some(asked) if serial.is_none_or(|serial| serial == asked.serial) => *asked,
+                _ => return Some(Err(RecvError::WrongState)),
+            };
+            match self.readers.recv_from(asked.pipe, out, wakes) {
+                Reading::Message => {
+                    let bytes = out.byte_len();
+                    match exchange.judge(out) {
+                        Answer::Reply => {
+                            exchange.end();
+                            self.returned += Load { messages: 1, bytes };
+                            return Some(Ok(()));
+                        }
+                        Answer::Stale => self.discarded.stale += 1,
+                        Answer::Malformed => {
+                            self.discarded.malformed += 1;
+                            exchange.end();
+                            if let Some(reader) = self.readers.get(asked.pipe) {
+                                reader.ask(News::HangUp, wakes);
+                            }
+                            return Some(Err(RecvError::PeerLost));
+                        }
+                    }
+                }
+                Reading::Ended => {
+                    exchange.end();
+                    return Some(Err(RecvError::PeerLost));
+                }
+                _ if asked.lost => {
+                    exchange.end();
+                    return Some(Err(RecvError::PeerLost));
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    #[inline]
+    fn count(&mut self, message: &Message) {
+        self.returned += Load {
+            messages: 1,
+            bytes: message.byte_len(),
+        };
+    }
+
+    /// Takes a pipe out.
+    pub(super) fn detach(&mut self, pipe: PipeId) -> Option<Reader> {
+        self.readers.detach(pipe)
+    }
+}
+
+/// Gives a request to the next peer with room, and notes whom it was. `None` if it must wait.
+pub(super) fn ask(
+    out: &mut Outbound,
+    inb: &mut Inbound,
+    correlate: bool,
+    message: &mut Option<Message>,
+    wakes: &mut Wakes,
+) -> Option<u64> {
+    let (Writers::Balance(writers), Intake::Exchange(exchange)) =
+        (&mut out.writers, &mut inb.intake)
+    else {
+        return None;
+    };
+    let bytes = {
+        let request = message.as_mut()?;
+        exchange.wrap(request, correlate);
+        request.byte_len()
+    };
+    let (readers, discarded) = (&mut inb.readers, &mut inb.discarded);
+    // What a peer said before it was asked is no reply: away with it before it could be taken for one.
+    let pipe = writers.send_after(message, wakes, |pipe, wakes| {
+        discarded.stale += readers.discard(pipe, wakes).messages as u64;
+    });
+    let Some(pipe) = pipe else {
+        if let Some(request) = message.as_mut() {
+            Exchange::unwrap(request, correlate);
+        }
+        return None;
+    };
+    out.accepted += Load { messages: 1, bytes };
+    exchange.begin(pipe, correlate);
+    Some(exchange.serial())
+}
+
+/// Who asked a REP, and how to reach him.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    pub(super) pipe: PipeId,
+    pub(super) peer: PeerInfo,
+    pub(super) envelope: Vec<Frame>,
+}
+
+impl From<Ended> for SendFailure {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Closed => Self::Closed,
+            Ended::Terminated => Self::Terminated,
+        }
+    }
+}
+
+impl From<Ended> for RecvError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Closed => Self::Closed,
+            Ended::Terminated => Self::Terminated,
+        }
+    }
+}

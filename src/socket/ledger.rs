@@ -1,0 +1,120 @@
+//! What became of everything that was ever in a pipe of a socket.
+
+use super::core::Core;
+use super::halves::Intake as Policy;
+use crate::pipe::{Intake, Load, Outlet, Tally};
+use crate::stats::{Count, Stats};
+
+/// The lanes of a socket's pipes, for as long as anything may still happen in them, and the sum of
+/// those before.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    live: Vec<Lanes>,
+    past: Sums,
+    /// How many were live after the last look through them.
+    swept: usize,
+}
+
+/// The two lanes of one pipe.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    pub(super) outbound: Option<Outlet>,
+    pub(super) inbound: Option<Intake>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    outbound: Tally,
+    inbound: Tally,
+}
+
+/// With fewer pipes than this, a look through them costs nothing.
+const SWEEP_MIN: usize = 64;
+
+impl Ledger {
+    pub(super) fn open(&mut self, lanes: Lanes) {
+        self.live.push(lanes);
+        if self.live.len() > SWEEP_MIN.max(2 * self.swept) {
+            self.sweep();
+        }
+    }
+
+    /// Adds up the lanes in which nothing will happen any more, and lets go of them.
+    fn sweep(&mut self) {
+        let past = &mut self.past;
+        self.live.retain_mut(|lanes| {
+            if let Some(outlet) = lanes.outbound.take_if(|outlet| outlet.is_over()) {
+                past.outbound += outlet.tally();
+            }
+            if let Some(intake) = lanes.inbound.take_if(|intake| intake.is_over()) {
+                past.inbound += intake.tally();
+            }
+            lanes.outbound.is_some() || lanes.inbound.is_some()
+        });
+        self.swept = self.live.len();
+    }
+
+    fn sums(&mut self) -> Sums {
+        self.sweep();
+        let mut sums = self.past;
+        for lanes in &self.live {
+            if let Some(outlet) = &lanes.outbound {
+                sums.outbound += outlet.tally();
+            }
+            if let Some(intake) = &lanes.inbound {
+                sums.inbound += intake.tally();
+            }
+        }
+        sums
+    }
+}
+
+impl Core {
+    /// Both halves are held while they are looked at, so that what is on its way from one place to
+    /// another within the socket is not counted twice or missed.
+    pub(super) fn stats(&self) -> Stats {
+        let peers = self.control.peek(|control| control.peers.len() as u64);
+        self.outbound.peek(|out| {
+            self.inbound.peek(|inb| {
+                let Sums { outbound, inbound } = self.ledger.lock().sums();
+                // A reader gives back what it has read in bulk.
+                let unreturned = inb.readers.unreturned();
+                let mut waiting = inbound.queued;
+                waiting -= unreturned;
+                let mut discarded = inb.discarded;
+                let arrived = total(&inbound);
+                if let Policy::Upstreams(upstreams) = &inb.intake {
+                    waiting += upstreams.queued();
+                }
+                discarded.unread += inbound.lost.messages as u64;
+                let mut dropped = out.dropped;
+                dropped.with_peer += outbound.lost.messages as u64;
+                Stats {
+                    accepted: count(out.accepted),
+                    written: count(outbound.worked_off),
+                    send_queue: count(outbound.queued),
+                    dropped,
+                    arrived: count(arrived),
+                    returned: count(inb.returned),
+                    recv_queue: count(waiting),
+                    discarded,
+                    peers,
+                }
+            })
+        })
+    }
+}
+
+fn total(tally: &Tally) -> Load {
+    let mut load = tally.queued;
+    load += tally.worked_off;
+    load += tally.lost;
+    load
+}
+
+fn count(load: Load) -> Count {
+    Count {
+        messages: load.messages as u64,
+        bytes: load.bytes as u64,
+    }
+}

@@ -1,0 +1,384 @@
+//! What subscribers say to a publisher: subscriptions, applied as they arrive, and messages.
+//!
+//! An I/O thread that has something from a subscriber posts it, and applies it at once: a publisher
+//! that nobody calls still knows who wants what. An XPUB's application is told by events, which wait
+//! here until it asks for them.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::halves::{Inbound, Intake, Outbound, Writers};
+use super::pattern::Pattern;
+use crate::frame::Frame;
+use crate::message::Message;
+use crate::options::{Options, Verbosity};
+use crate::peer_info::PeerInfo;
+use crate::pipe::{Load, PipeId, Reading};
+use crate::routing::{Added, ByPipe, Removed, Subscriptions, TooMany};
+use crate::signal::{News, Wakes};
+use crate::socket_type::SocketType;
+
+/// What subscribers have said and nobody has asked for yet.
+#[derive(Debug)]
+pub(super) struct Upstreams {
+    queue: VecDeque<Event>,
+    /// Messages in the queue, by who sent them.
+    held: ByPipe<usize>,
+    rules: Rules,
+    /// What subscribers have asked for, where the application decides what they get.
+    requested: Subscriptions,
+    /// Events left by the last compaction.
+    compacted: usize,
+}
+
+/// How subscriptions are taken and told of.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    /// The application wants to know (XPUB).
+    tells: bool,
+    verbose: Verbosity,
+    manual: bool,
+    only_first: bool,
+    /// The most messages of one peer that wait; 0 is unlimited.
+    hwm: usize,
+    max_topics: usize,
+    max_topic_bytes: usize,
+}
+
+/// One thing that a subscriber said.
+#[derive(Debug)]
+pub(super) enum Event {
+    Subscription(Told),
+    Message(PipeId, Message),
+}
+
+/// A subscription that was made or taken back.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) pipe: PipeId,
+    pub(super) peer: Option<PeerInfo>,
+    pub(super) topic: Frame,
+    pub(super) subscribe: bool,
+    /// Nobody had it before.
+    first: bool,
+}
+
+/// How many things of one subscriber are taken before others have their turn at the locks.
+const BATCH: usize = 128;
+
+/// Fewer events than this are never looked through for those that cancel each other.
+const COMPACT_MIN: usize = 4096;
+
+/// What came of taking in what a subscriber said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Digest {
+    /// There may be more.
+    More,
+    /// There is no more now, or no more is taken.
+    Done,
+}
+
+impl Upstreams {
+    pub(super) fn new(pattern: Pattern, options: &Options) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            held: ByPipe::default(),
+            rules: Rules {
+                tells: pattern.socket_type() == SocketType::XPub,
+                verbose: options.verbose,
+                manual: options.manual,
+                only_first: options.only_first_subscribe,
+                hwm: options.recv_hwm,
+                max_topics: options.max_subscriptions,
+                max_topic_bytes: options.max_subscription_bytes,
+            },
+            requested: Subscriptions::new(),
+            compacted: 0,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Messages that wait.
+    pub(super) fn queued(&self) -> Load {
+        let mut load = Load::NONE;
+        for event in &self.queue {
+            if let Event::Message(_, message) = event {
+                load += Load {
+                    messages: 1,
+                    bytes: message.byte_len(),
+                };
+            }
+        }
+        load
+    }
+
+    /// The next event; and whether its pipe may have been held up by it.
+    pub(super) fn next(&mut self) -> Option<(Event, bool)> {
+        let event = self.queue.pop_front()?;
+        let mut relieved = false;
+        if let Event::Message(pipe, _) = &event
+            && let Some(held) = self.held.get_mut(pipe)
+        {
+            relieved = self.rules.hwm != 0 && *held == self.rules.hwm;
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(pipe);
+            }
+        }
+        if self.queue.is_empty() {
+            // An XPUB that was flooded once need not keep the memory.
+            self.queue = VecDeque::new();
+        }
+        Some((event, relieved))
+    }
+
+    fn is_held_up(&self, pipe: PipeId) -> bool {
+        self.rules.hwm != 0
+            && self
+                .held
+                .get(&pipe)
+                .is_some_and(|held| *held >= self.rules.hwm)
+    }
+
+    fn tell(&mut self, told: Told) {
+        self.queue.push_back(Event::Subscription(told));
+        if self.queue.len() > COMPACT_MIN.max(2 * self.compacted) {
+            self.compact();
+        }
+    }
+
+    /// Leaves of each topic only how it stands now, so that subscribers who come and go at an XPUB
+    /// that nobody reads take no more memory than their subscriptions do.
+    fn compact(&mut self) {
+        let by_peer = self.rules.manual || self.rules.verbose != Verbosity::Changes;
+        let key = |told: &Told| (if by_peer { told.pipe } else { 0 }, told.topic.clone());
+        let mut seen: HashMap<(PipeId, Frame), (usize, bool)> = HashMap::new();
+        for (place, event) in self.queue.iter().enumerate() {
+            if let Event::Subscription(told) = event {
+                let began = told.subscribe && told.first;
+                seen.entry(key(told)).or_insert((place, began)).0 = place;
+            }
+        }
+        let mut place = 0;
+        self.queue.retain_mut(|event| {
+            place += 1;
+            let Event::Subscription(told) = event else {
+                return true;
+            };
+            let Some(&(last, began)) = seen.get(&key(told)) else {
+                return true;
+            };
+            // What came and went again unseen was never there.
+            let keep = place - 1 == last && (told.subscribe || !began);
+            told.first = began;
+            keep
+        });
+        self.compacted = self.queue.len();
+    }
+
+    /// A peer has gone, and with it these of its topics; `last` if nobody else has one.
+    fn on_gone(&mut self, told: Told, last: bool) {
+        if self.rules.tells && (last || self.rules.verbose == Verbosity::All) {
+            self.tell(told);
+        }
+    }
+}
+
+/// Takes in some of what a subscriber has said.
+pub(super) fn digest(
+    out: &mut Outbound,
+    inb: &mut Inbound,
+    pipe: PipeId,
+    wakes: &mut Wakes,
+) -> Digest {
+    let Inbound {
+        readers,
+        intake: Intake::Upstreams(upstreams),
+        discarded,
+        ..
+    } = inb
+    else {
+        return Digest::Done;
+    };
+    let mut message = Message::new();
+    for _ in 0..BATCH {
+        if upstreams.is_held_up(pipe) {
+            return Digest::Done;
+        }
+        let reading = readers.recv_upstream(pipe, &mut message, wakes);
+        let peer = || readers.get(pipe).and_then(|reader| reader.peer().cloned());
+        let outcome = match reading {
+            Reading::Empty | Reading::Ended => return Digest::Done,
+            Reading::Change(change) => {
+                upstreams.take(out, pipe, peer(), change.topic, change.subscribe)
+            }
+            Reading::Message => {
+                let (subscriptions, rest) = split(&message, upstreams.rules.only_first);
+                let mut outcome = Ok(());
+                if !subscriptions.is_empty() && rest.is_none() {
+                    discarded.subscriptions += 1;
+                }
+                for (subscribe, topic) in subscriptions {
+                    outcome =
+                        outcome.and_then(|()| upstreams.take(out, pipe, peer(), topic, subscribe));
+                }
+                match rest {
+                    Some(rest) if upstreams.rules.tells => {
+                        *upstreams.held.entry(pipe).or_default() += 1;
+                        upstreams.queue.push_back(Event::Message(pipe, rest));
+                    }
+                    Some(_) => discarded.unexpected += 1,
+                    None => {}
+                }
+                outcome
+            }
+        };
+        if outcome.is_err() {
+            let who = peer();
+            wakes.later(move || {
+                log::warn!(
+                    "{}: more subscriptions than one peer may have",
+                    who.as_ref().map_or("a subscriber", PeerInfo::address)
+                );
+            });
+            if let Some(reader) = readers.get(pipe) {
+                reader.ask(News::HangUp, wakes);
+            }
+            // Nothing more of what it wants is looked at.
+            readers.discard(pipe, wakes);
+            return Digest::Done;
+        }
+        wakes.drop_later(std::mem::take(&mut message));
+    }
+    Digest::More
+}
+
+impl Upstreams {
+    /// Applies one subscription, and tells of it as was asked.
+    fn take(
+        &mut self,
+        out: &mut Outbound,
+        pipe: PipeId,
+        peer: Option<PeerInfo>,
+        topic: Frame,
+        subscribe: bool,
+    ) -> Result<(), TooMany> {
+        let Writers::Distributor(distributor) = &mut out.writers else {
+            return Ok(());
+        };
+        let (tell, first) = if self.rules.manual {
+            if distributor.get(pipe).is_none() {
+                return Ok(());
+            }
+            if subscribe {
+                if self.requested.count_of(pipe) >= self.rules.max_topics
+                    || self.requested.bytes_of(pipe) + topic.len() > self.rules.max_topic_bytes
+                {
+                    return Err(TooMany);
+                }
+                let added = self.requested.add(&topic, pipe);
+                (true, added != Added::Again)
+            } else {
+                self.requested.remove(&topic, pipe);
+                (true, false)
+            }
+        } else if subscribe {
+            match distributor.subscribe(pipe, &topic)? {
+                None => return Ok(()),
+                Some(added) => (
+                    added == Added::First || self.rules.verbose != Verbosity::Changes,
+                    added == Added::First,
+                ),
+            }
+        } else {
+            match distributor.unsubscribe(pipe, &topic) {
+                None => return Ok(()),
+                Some(Removed::Last) => (true, false),
+                // libzmq tells of one that is taken back without having been made, if nobody has it.
+                Some(Removed::Absent) => (
+                    self.rules.verbose == Verbosity::All || !distributor.has_topic(&topic),
+                    false,
+                ),
+                Some(Removed::Other) => (self.rules.verbose == Verbosity::All, false),
+            }
+        };
+        if tell && self.rules.tells {
+            self.tell(Told {
+                pipe,
+                peer,
+                topic,
+                subscribe,
+                first,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A peer has gone: takes it and its subscriptions out, and tells of those that are gone with it.
+pub(super) fn forget(
+    out: &mut Outbound,
+    inb: &mut Inbound,
+    pipe: PipeId,
+) -> Option<crate::pipe::Writer> {
+    let Inbound {
+        readers,
+        intake: Intake::Upstreams(upstreams),
+        ..
+    } = inb
+    else {
+        return out.writers.detach(pipe, |_, _| {});
+    };
+    let peer = readers.get(pipe).and_then(|reader| reader.peer().cloned());
+    let mut gone = Vec::new();
+    let manual = upstreams.rules.manual;
+    let writer = out.writers.detach(pipe, |topic, last| {
+        if !manual {
+            gone.push((Frame::copy_from_slice(topic), last));
+        }
+    });
+    if manual {
+        // What the application made of them is its own affair.
+        upstreams.requested.remove_all(pipe, |topic, _| {
+            gone.push((Frame::copy_from_slice(topic), true));
+        });
+    }
+    for (topic, last) in gone {
+        upstreams.on_gone(
+            Told {
+                pipe,
+                peer: peer.clone(),
+                topic,
+                subscribe: false,
+                first: false,
+            },
+            last,
+        );
+    }
+    writer
+}
+
+/// Subscriptions in a message, and what is left of it: ZMTP 3.0's form, a frame that begins with 1
+/// or 0. libzmq looks at every frame, or, where it is told to, at all or none as the first one is.
+pub(super) fn split(message: &Message, only_first: bool) -> (Vec<(bool, Frame)>, Option<Message>) {
+    let is_one = |frame: &Frame| matches!(frame.first(), Some(0 | 1));
+    if only_first && !is_one(message.first()) {
+        return (Vec::new(), Some(message.clone()));
+    }
+    let mut subscriptions = Vec::new();
+    let mut rest = Vec::new();
+    for frame in message {
+        match frame.split_first() {
+            Some((kind @ (0 | 1), topic)) => {
+                subscriptions.push((*kind == 1, Frame::copy_from_slice(topic)));
+            }
+            _ => rest.push(frame.clone()),
+        }
+    }
+    (
+        subscriptions,
+        (!rest.is_empty()).then(|| Message::from(rest)),
+    )
+}

@@ -1,0 +1,183 @@
+//! ROUTER: talks to each of many by its name.
+
+use std::task::Context;
+use std::time::Duration;
+
+use super::core::Core;
+use super::futures::{Receiving, Sending};
+use crate::endpoint::{Endpoint, IntoEndpoint};
+use crate::error::{ConnectError, RecvError, SendError, TryRecvError, TrySendError};
+use crate::message::Message;
+use crate::routing_id::RoutingId;
+use crate::socket_type::SocketType;
+use crate::waiting::Patience;
+
+socket! {
+    /// Knows each peer by a routing id: receives with it, and sends to it.
+    ///
+    /// A peer may announce its id ([`routing_id`](crate::Builder::routing_id)); one that does not is
+    /// given one. Ids are unique at a ROUTER: a peer that comes with the id of another is refused
+    /// and its connection closed, which is logged, unless
+    /// [`handover`](crate::Builder::handover) lets it take over. A peer that comes back with a new
+    /// id is known by the new one. A message for an id that nobody has, or for a peer without
+    /// room, is dropped and counted ([`stats`](Self::stats)), or an error with
+    /// [`mandatory`](crate::Builder::mandatory). Talks to [`Dealer`](crate::Dealer),
+    /// [`Req`](crate::Req) and `Router`. (RFC 28/REQREP.)
+    ///
+    /// ```
+    /// use zocket::{Dealer, Router};
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let router = Router::new();
+    /// let here = router.bind("tcp://127.0.0.1:*")?;
+    /// let worker = Dealer::builder().routing_id("worker-7").build()?;
+    /// worker.connect(&here)?;
+    ///
+    /// worker.send("ready")?;
+    /// let (id, message) = router.recv_from()?;
+    /// assert_eq!((id.to_string().as_str(), message), ("worker-7", "ready".into()));
+    /// router.send_to(&id, "work")?;
+    /// assert_eq!(worker.recv()?, "work");
+    /// # Ok(())
+    /// # }
+    /// ```
+    Router, SocketType::Router, sends: no, receives: no
+}
+
+impl Router {
+    /// Queues a message for the peer with this id.
+    ///
+    /// Without [`mandatory`](crate::Builder::mandatory) it never waits, and what cannot be given to
+    /// a peer is dropped and counted. With it, waits while that peer has no room, for ever or as
+    /// long as the socket's [`send_timeout`](crate::Builder::send_timeout) says; on an I/O thread
+    /// not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] hands the message back: the socket is closed, its context shut down; with
+    /// *mandatory* also that nobody has the id (`Unroutable`), or that the time allowed ran out.
+    pub fn send_to(&self, id: &RoutingId, message: impl Into<Message>) -> Result<(), SendError> {
+        self.core
+            .send_to(id, message.into(), || self.core.send_patience())
+            .map_err(|(message, reason)| SendError::new(message, reason))
+    }
+
+    /// As [`send_to`](Self::send_to), but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](Self::send_to).
+    pub fn send_to_timeout(
+        &self,
+        id: &RoutingId,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<(), SendError> {
+        self.core
+            .send_to(id, message.into(), || self.core.patience(Some(timeout)))
+            .map_err(|(message, reason)| SendError::new(message, reason))
+    }
+
+    /// As [`send_to`](Self::send_to), but never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](Self::send_to), where a peer without room is `Full`.
+    pub fn try_send_to(
+        &self,
+        id: &RoutingId,
+        message: impl Into<Message>,
+    ) -> Result<(), TrySendError> {
+        self.core
+            .send_to(id, message.into(), || Patience::None)
+            .map_err(|(message, reason)| TrySendError::new(message, reason))
+    }
+
+    /// As [`send_to`](Self::send_to), for tasks; the socket's `send_timeout` does not apply.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has sent nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](Self::send_to).
+    pub fn send_to_async(
+        &self,
+        id: &RoutingId,
+        message: impl Into<Message>,
+    ) -> impl Future<Output = Result<(), SendError>> + Send + '_ {
+        let id = id.clone();
+        Sending::new(
+            &self.core,
+            message.into(),
+            move |core: &Core, cx: &Context<'_>, ticket: &mut _, message: &mut _| {
+                core.poll_send_to(&id, cx, ticket, message)
+            },
+        )
+    }
+
+    /// Takes the next message and the id of the peer that sent it, waiting for one if there is none.
+    ///
+    /// Waits for ever, or as long as the socket's [`recv_timeout`](crate::Builder::recv_timeout)
+    /// says; on an I/O thread not at all. Peers that have something take turns.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`]: the time allowed ran out, or the socket is closed, or its context shut down.
+    pub fn recv_from(&self) -> Result<(RoutingId, Message), RecvError> {
+        self.core.recv_from(|| self.core.recv_patience())
+    }
+
+    /// As [`recv_from`](Self::recv_from), but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](Self::recv_from).
+    pub fn recv_from_timeout(&self, timeout: Duration) -> Result<(RoutingId, Message), RecvError> {
+        self.core.recv_from(|| self.core.patience(Some(timeout)))
+    }
+
+    /// As [`recv_from`](Self::recv_from), but never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`]: there is nothing now, or the socket is closed.
+    pub fn try_recv_from(&self) -> Result<(RoutingId, Message), TryRecvError> {
+        self.core
+            .recv_from(|| Patience::None)
+            .map_err(TryRecvError::from)
+    }
+
+    /// As [`recv_from`](Self::recv_from), for tasks; the socket's `recv_timeout` does not apply.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has taken nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`]: the socket is closed, or its context shut down.
+    pub fn recv_from_async(
+        &self,
+    ) -> impl Future<Output = Result<(RoutingId, Message), RecvError>> + Send + '_ {
+        Receiving::new(&self.core, Core::poll_recv_from)
+    }
+
+    /// Connects as [`connect`](Self::connect) does, and names the peer here, whatever it calls
+    /// itself: messages may be sent to that id at once. libzmq's `ZMQ_CONNECT_ROUTING_ID`.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), and [`ConnectError::RoutingIdTaken`] if a peer has the id.
+    pub fn connect_routing_id<E>(
+        &self,
+        endpoint: E,
+        id: &RoutingId,
+    ) -> Result<Endpoint, ConnectError>
+    where
+        E: IntoEndpoint,
+    {
+        self.core.connect_as(endpoint.into_endpoint()?, Some(id))
+    }
+}

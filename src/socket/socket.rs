@@ -1,0 +1,230 @@
+//! A socket whose type is known only when the program runs.
+
+use std::time::Duration;
+
+use super::Owner;
+use super::builder::Builder;
+use super::control::Iter;
+use super::core::Core;
+use super::futures::{Receiving, Sending};
+use crate::error::{RecvError, SendError, SubscribeError, TryRecvError, TrySendError, WaitError};
+use crate::message::Message;
+use crate::socket_type::SocketType;
+use crate::waiting::Patience;
+
+/// A socket of any type, for proxies, bindings and tools; it speaks raw messages, as libzmq does.
+///
+/// | type | a raw message |
+/// |---|---|
+/// | ROUTER | the routing id is the first frame, both ways |
+/// | REP | the request without its envelope, which is kept inside for the reply: `recv` and `send` alternate |
+/// | XPUB | receives a byte 1 (subscribed) or 0 (taken back) and the topic |
+/// | all others | as it is |
+///
+/// Everything that the typed sockets have and that is no matter of messages is here too. A call that
+/// the type has no use for (`send` on a PULL) is refused with `WrongState`. A typed socket becomes
+/// one by [`From`], and the way back is [`TryFrom`].
+///
+/// ```
+/// use zocket::{Pull, Socket, SocketType};
+///
+/// # fn main() -> Result<(), zocket::Error> {
+/// let push = Socket::new("push".parse().unwrap_or(SocketType::Push));
+/// let pull = Socket::from(Pull::new());
+/// pull.bind("inproc://socket-example")?;
+/// push.connect("inproc://socket-example")?;
+/// push.send("hello")?;
+/// assert_eq!(pull.recv()?, "hello");
+///
+/// let pull = Pull::try_from(pull).expect("it is a PULL");
+/// # drop(pull);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Socket {
+    core: Owner,
+}
+
+socket!(@control Socket);
+
+impl super::SocketKind for Socket {}
+
+impl super::sealed::Sealed for Socket {
+    fn from_core(core: super::sealed::CoreToken) -> Self {
+        core.0.into()
+    }
+}
+
+impl From<Owner> for Socket {
+    fn from(core: Owner) -> Self {
+        Self { core }
+    }
+}
+
+impl Socket {
+    /// A socket of this type with the default options, on
+    /// [`Context::global`](crate::Context::global).
+    pub fn new(socket_type: SocketType) -> Self {
+        Builder::make_default(socket_type)
+    }
+
+    /// A socket of this type to be set up. It has every setter; those that do not apply to the type
+    /// are refused by [`build`](Builder::build).
+    pub fn builder(socket_type: SocketType) -> Builder<Self> {
+        Builder::new(socket_type)
+    }
+
+    /// What it is.
+    pub fn socket_type(&self) -> SocketType {
+        self.core.type_of()
+    }
+
+    pub(super) fn into_core(self) -> Owner {
+        self.core
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Sends a raw message, waiting as the type's `send` does.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] hands the message back: as the type's `send`; and `WrongState` where the type
+    /// does not send, or not now, and `Unroutable` for a ROUTER's message without an id in front.
+    pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.core
+            .send_raw(message.into(), || self.core.send_patience())
+            .map_err(|(message, reason)| SendError::new(message, reason))
+    }
+
+    /// As [`send`](Self::send), but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_timeout(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<(), SendError> {
+        self.core
+            .send_raw(message.into(), || self.core.patience(Some(timeout)))
+            .map_err(|(message, reason)| SendError::new(message, reason))
+    }
+
+    /// As [`send`](Self::send), but never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), where no room is `Full`.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        self.core
+            .send_raw(message.into(), || Patience::None)
+            .map_err(|(message, reason)| TrySendError::new(message, reason))
+    }
+
+    /// As [`send`](Self::send), for tasks; the socket's `send_timeout` does not apply.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has sent nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_async(
+        &self,
+        message: impl Into<Message>,
+    ) -> impl Future<Output = Result<(), SendError>> + Send + '_ {
+        Sending::new(&self.core, message.into(), Core::poll_send_raw)
+    }
+
+    /// Receives a raw message, waiting as the type's `recv` does.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`]: as the type's `recv`; and `WrongState` where the type does not receive, or
+    /// not now.
+    pub fn recv(&self) -> Result<Message, RecvError> {
+        self.core.recv_raw(|| self.core.recv_patience())
+    }
+
+    /// As [`recv`](Self::recv), but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError> {
+        self.core.recv_raw(|| self.core.patience(Some(timeout)))
+    }
+
+    /// As [`recv`](Self::recv), but never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), where nothing is `Empty`.
+    pub fn try_recv(&self) -> Result<Message, TryRecvError> {
+        self.core
+            .recv_raw(|| Patience::None)
+            .map_err(TryRecvError::from)
+    }
+
+    /// As [`recv`](Self::recv), for tasks; the socket's `recv_timeout` does not apply.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has taken nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub fn recv_async(&self) -> impl Future<Output = Result<Message, RecvError>> + Send + '_ {
+        Receiving::new(&self.core, Core::poll_recv_raw)
+    }
+
+    /// Every message from now on, each as [`recv`](Self::recv) gives it, until that fails.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter::new(&self.core, |core| {
+            core.recv_raw(|| core.recv_patience()).ok()
+        })
+    }
+
+    /// Subscribes a SUB or an XSUB; has the peer whose subscription a manual XPUB received last get
+    /// messages that begin with `prefix`.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscribeError`]: the socket is closed, or its type does not subscribe.
+    pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
+        self.change_subscription(prefix.as_ref(), true)
+    }
+
+    /// Takes a subscription back, as [`subscribe`](Self::subscribe) makes one.
+    ///
+    /// # Errors
+    ///
+    /// As [`subscribe`](Self::subscribe).
+    pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
+        self.change_subscription(prefix.as_ref(), false)
+    }
+
+    fn change_subscription(&self, prefix: &[u8], subscribe: bool) -> Result<(), SubscribeError> {
+        if self.core.subscribe_raw(prefix, subscribe)? {
+            Ok(())
+        } else {
+            Err(SubscribeError::NotASubscriber(self.socket_type()))
+        }
+    }
+
+    /// Waits until at least `count` peers that have subscribed to something are there at the same
+    /// time. (On a type that does not publish there are none.)
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError`]: fewer came in time, or the socket is closed.
+    pub fn wait_for_subscribers(&self, count: usize, timeout: Duration) -> Result<(), WaitError> {
+        self.core.wait_for_subscribers(count, timeout)
+    }
+}

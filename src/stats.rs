@@ -1,0 +1,99 @@
+//! What a socket has counted.
+
+/// What a socket has counted since it was made; a snapshot, made by its `stats()`.
+///
+/// Two laws hold whenever nothing is on the move:
+///
+/// * `accepted = written + send_queue + dropped`: nothing that was accepted for sending is gone
+///   without being counted;
+/// * `arrived = returned + recv_queue + discarded`: nothing that arrived is, either.
+///
+/// A message that goes to several subscribers is accepted once for each of them (and once if it is
+/// for nobody). Over inproc, what the other socket has taken is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Accepted for sending, by `send` and its like.
+    pub accepted: Count,
+    /// Handed to the kernel whole, or taken by the other socket over inproc.
+    pub written: Count,
+    /// Waiting to be written.
+    pub send_queue: Count,
+    /// Accepted and not sent, by cause.
+    pub dropped: Dropped,
+    /// Arrived from peers.
+    pub arrived: Count,
+    /// Returned to the application, by `recv` and its like.
+    pub returned: Count,
+    /// Waiting to be received.
+    pub recv_queue: Count,
+    /// Arrived and not returned, by cause.
+    pub discarded: Discarded,
+    /// Peers that are there now.
+    pub peers: u64,
+}
+
+/// A number of messages, and the payload bytes in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Count {
+    /// Messages.
+    pub messages: u64,
+    /// Bytes of their frames, those of envelopes included.
+    pub bytes: u64,
+}
+
+/// Messages that were accepted for sending and not sent, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// The peer was at its high-water mark.
+    pub full: u64,
+    /// No peer had the routing id, or who had asked was gone.
+    pub unroutable: u64,
+    /// Nobody had subscribed to it.
+    pub unwanted: u64,
+    /// What was queued when its peer was gone for good, was replaced by a newer message
+    /// (`conflate`), or was left when the linger ended.
+    pub with_peer: u64,
+}
+
+/// Messages that arrived and were not returned, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Discarded {
+    /// They had no envelope, or a wrong one.
+    pub malformed: u64,
+    /// Replies that nobody waited for any more, or that nobody had asked for.
+    pub stale: u64,
+    /// They did not match a subscription of ours (any more).
+    pub filtered: u64,
+    /// A newer one came (`conflate`).
+    pub conflated: u64,
+    /// They were no messages but subscriptions, in the old form.
+    pub subscriptions: u64,
+    /// Sent to a PUB, which takes subscriptions only.
+    pub unexpected: u64,
+    /// Unread when the socket was closed or let go of the peer.
+    pub unread: u64,
+}
+
+impl Dropped {
+    /// All causes together.
+    pub fn total(&self) -> u64 {
+        self.full + self.unroutable + self.unwanted + self.with_peer
+    }
+}
+
+impl Discarded {
+    /// All causes together.
+    pub fn total(&self) -> u64 {
+        self.malformed
+            + self.stale
+            + self.filtered
+            + self.conflated
+            + self.subscriptions
+            + self.unexpected
+            + self.unread
+    }
+}
