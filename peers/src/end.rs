@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 
 use crate::join::Joins;
 use crate::libzmq::{self, BytesOpt, Kind, Opt};
-use zocket::{Frame,Message};
+use zocket::{
+    Dealer, Frame, Message, Pair, Pub, Pull, Push, RecvError, Rep, Req, Request, Router, RoutingId,
+    Socket, SocketType, Sub, Upstream, XPub, XSub,
+};
 
 /// How long anything may take before the test has failed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,7 +46,7 @@ pub enum End {
 
 /// A zocket socket, and what it can do besides being joined.
 #[derive(Debug)]
-pub struct Zocket(Box<Talks>);
+pub struct Zocket(Box<dyn Talks>);
 
 impl End {
     /// A zocket socket; with an id, if the kind may have one.
@@ -249,24 +252,223 @@ pub fn preceded(first: u8, rest: &[u8]) -> Vec<u8> {
     [&[first], rest].concat()
 }
 
+fn typed(kind: Kind, id: Option<&[u8]>) -> Box<dyn Talks> {
+    macro_rules! named {
+        ($socket:ident) => {
+            Box::new(match id {
+                Some(id) => $socket::builder()
+                    .routing_id(id)
+                    .build()
+                    .expect("zocket takes an id"),
+                None => $socket::new(),
+            })
+        };
+    }
+    match kind {
+        Kind::Req => named!(Req),
+        Kind::Dealer => named!(Dealer),
+        Kind::Router => named!(Router),
+        _ if id.is_some() => panic!("{kind:?} has no id"),
+        Kind::Pair => Box::new(Pair::new()),
+        Kind::Pub => Box::new(Pub::new()),
+        Kind::Sub => Box::new(Sub::new()),
+        Kind::Rep => Box::new(Replier::default()),
+        Kind::Pull => Box::new(Pull::new()),
+        Kind::Push => Box::new(Push::new()),
+        Kind::XPub => Box::new(XPub::new()),
+        Kind::XSub => Box::new(XSub::new()),
+    }
+}
 
-fn typed(kind: Kind, id: Option<&[u8]>) -> Box<Sim> {
-    let End::Libzmq(s,k) = End::libzmq(kind,id) else {panic!()};
-    Box::new(Sim(s,k))
+fn raw(kind: Kind, id: Option<&[u8]>) -> Box<dyn Talks> {
+    let kind = match kind {
+        Kind::Pair => SocketType::Pair,
+        Kind::Pub => SocketType::Pub,
+        Kind::Sub => SocketType::Sub,
+        Kind::Req => SocketType::Req,
+        Kind::Rep => SocketType::Rep,
+        Kind::Dealer => SocketType::Dealer,
+        Kind::Router => SocketType::Router,
+        Kind::Pull => SocketType::Pull,
+        Kind::Push => SocketType::Push,
+        Kind::XPub => SocketType::XPub,
+        Kind::XSub => SocketType::XSub,
+    };
+    Box::new(match id {
+        Some(id) => Socket::builder(kind)
+            .routing_id(id)
+            .build()
+            .expect("zocket takes an id"),
+        None => Socket::new(kind),
+    })
 }
-fn raw(kind: Kind, id: Option<&[u8]>) -> Box<Sim> { typed(kind,id) }
-type Talks=Sim;
-#[derive(Debug)]
-struct Sim(libzmq::Socket, Kind);
-impl Sim {
-    fn say(&self, m: Message) { self.0.send(&parts_of(&m)).unwrap() }
-    fn hear(&self, p: Duration) -> Option<Parts> { hear_from_libzmq(&self.0, p) }
-    fn subscribe(&self, t: &[u8]) { if self.1==Kind::Sub {self.0.set_bytes(BytesOpt::Subscribe, t).unwrap()} else {self.0.send(&[preceded(1,t)]).unwrap()} }
-    fn unsubscribe(&self, t: &[u8]) { if self.1==Kind::Sub {self.0.set_bytes(BytesOpt::Unsubscribe, t).unwrap()} else {self.0.send(&[preceded(0,t)]).unwrap()} }
+
+/// What an [`End`] needs of a zocket socket.
+trait Talks: Joins + Send + fmt::Debug {
+    fn say(&self, _message: Message) {
+        panic!("{self:?} does not send");
+    }
+
+    fn hear(&self, _patience: Duration) -> Option<Parts> {
+        panic!("{self:?} does not receive");
+    }
+
+    fn subscribe(&self, _topic: &[u8]) {
+        panic!("{self:?} does not subscribe");
+    }
+
+    fn unsubscribe(&self, _topic: &[u8]) {
+        panic!("{self:?} does not subscribe");
+    }
+
+    fn wait_for_subscriber(&self) {
+        panic!("{self:?} has no subscribers");
+    }
 }
-impl Zocket { pub fn wait_for_subscriber(&self) { std::thread::sleep(Duration::from_millis(100)); } }
+
+/// Waits for the one peer of a zocket socket, or for the one subscriber.
+impl Zocket {
+    /// Waits until one subscriber has subscribed.
+    ///
+    /// # Panics
+    ///
+    /// When none does within [`PATIENCE`], or the socket is no publisher.
+    pub fn wait_for_subscriber(&self) {
+        self.0.wait_for_subscriber();
+    }
+}
+
 impl Joins for Zocket {
-    fn bind_to(&self, e:&str)->String { self.0.0.bind(e).unwrap() }
-    fn connect_to(&self, e:&str) { self.0.0.connect(e).unwrap() }
-    fn wait_for_peer(&self) {std::thread::sleep(Duration::from_millis(100));}
+    fn bind_to(&self, endpoint: &str) -> String {
+        self.0.bind_to(endpoint)
+    }
+
+    fn connect_to(&self, endpoint: &str) {
+        self.0.connect_to(endpoint);
+    }
+
+    fn wait_for_peer(&self) {
+        self.0.wait_for_peer();
+    }
+}
+
+fn heard<T>(result: Result<T, RecvError>) -> Option<T> {
+    match result {
+        Ok(message) => Some(message),
+        Err(RecvError::Timeout) => None,
+        Err(error) => panic!("zocket receives: {error}"),
+    }
+}
+
+macro_rules! talks {
+    ($($socket:ident: $($form:ident)+;)*) => {$(
+        impl Talks for $socket {
+            $(talks!(@$form);)+
+        }
+    )*};
+
+    (@sends) => {
+        fn say(&self, message: Message) {
+            self.send_timeout(message, PATIENCE).expect("zocket sends");
+        }
+    };
+
+    (@receives) => {
+        fn hear(&self, patience: Duration) -> Option<Parts> {
+            heard(self.recv_timeout(patience)).map(|message| parts_of(&message))
+        }
+    };
+
+    (@subscribes) => {
+        fn subscribe(&self, topic: &[u8]) {
+            self.subscribe(topic).expect("zocket subscribes");
+        }
+
+        fn unsubscribe(&self, topic: &[u8]) {
+            self.unsubscribe(topic).expect("zocket unsubscribes");
+        }
+    };
+
+    (@waits) => {
+        fn wait_for_subscriber(&self) {
+            self.wait_for_subscribers(1, PATIENCE).expect("zocket is subscribed to");
+        }
+    };
+
+    (@hears_upstream) => {
+        fn hear(&self, patience: Duration) -> Option<Parts> {
+            heard(self.recv_timeout(patience)).map(|upstream| match upstream {
+                Upstream::Subscribe(topic) => vec![preceded(1, &topic)],
+                Upstream::Unsubscribe(topic) => vec![preceded(0, &topic)],
+                Upstream::Message(message) => parts_of(&message),
+            })
+        }
+    };
+
+    (@names_the_peer) => {
+        fn say(&self, mut message: Message) {
+            let id = message.pop_front().expect("the id comes first");
+            let id = RoutingId::try_from(id).expect("a ROUTER's message begins with an id");
+            self.send_to_timeout(&id, message, PATIENCE).expect("zocket sends");
+        }
+
+        fn hear(&self, patience: Duration) -> Option<Parts> {
+            heard(self.recv_from_timeout(patience)).map(|(id, mut message)| {
+                message.push_front(id);
+                parts_of(&message)
+            })
+        }
+    };
+}
+
+talks! {
+    Pair: sends receives;
+    Pub: sends waits;
+    Sub: receives subscribes;
+    Req: sends receives;
+    Dealer: sends receives;
+    Router: names_the_peer;
+    Pull: receives;
+    Push: sends;
+    XPub: sends hears_upstream waits;
+    XSub: sends receives subscribes;
+    Socket: sends receives subscribes waits;
+}
+
+/// A [`Rep`], and the request that it owes the reply to.
+#[derive(Debug, Default)]
+struct Replier {
+    rep: Rep,
+    request: Mutex<Option<Request>>,
+}
+
+impl Talks for Replier {
+    fn say(&self, message: Message) {
+        let request = self.request.lock().expect("no panic").take();
+        request
+            .expect("a request to reply to")
+            .reply(message)
+            .expect("zocket replies");
+    }
+
+    fn hear(&self, patience: Duration) -> Option<Parts> {
+        let request = heard(self.rep.recv_timeout(patience))?;
+        let parts = parts_of(&request);
+        *self.request.lock().expect("no panic") = Some(request);
+        Some(parts)
+    }
+}
+
+impl Joins for Replier {
+    fn bind_to(&self, endpoint: &str) -> String {
+        self.rep.bind_to(endpoint)
+    }
+
+    fn connect_to(&self, endpoint: &str) {
+        self.rep.connect_to(endpoint);
+    }
+
+    fn wait_for_peer(&self) {
+        self.rep.wait_for_peer();
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::libzmq;
 use crate::scratch::{Scratch, Transport};
-use zocket::{Pair, Pull, Push};
+use zocket::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub, XPub, XSub};
 
 /// Longer than anything takes that works, on the slowest machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,7 +46,9 @@ macro_rules! joins {
     )*};
 }
 
-joins!(Pair, Pull, Push);
+joins!(
+    Pair, Pub, Sub, Req, Rep, Dealer, Router, Pull, Push, XPub, XSub, Socket
+);
 
 /// Joins the two, and returns the endpoint when they have shaken hands. The libzmq socket gives
 /// up after [`PATIENCE`] from now on, so that a failed test ends.
