@@ -247,6 +247,16 @@ pub fn parts_of(message: &Message) -> Parts {
     message.frames().map(|frame| frame.to_vec()).collect()
 }
 
+/// The parts of what an XPUB of zocket's hears, as libzmq's would.
+pub fn parts_of_upstream(upstream: &Upstream) -> Parts {
+    match upstream {
+        Upstream::Subscribe(topic) => vec![preceded(1, topic)],
+        Upstream::Unsubscribe(topic) => vec![preceded(0, topic)],
+        Upstream::Message(message) => parts_of(message),
+        other => panic!("{other:?} is nothing of libzmq's"),
+    }
+}
+
 /// A byte, and what follows it: the subscription messages of XPUB and XSUB.
 pub fn preceded(first: u8, rest: &[u8]) -> Vec<u8> {
     [&[first], rest].concat()
@@ -397,11 +407,7 @@ macro_rules! talks {
 
     (@hears_upstream) => {
         fn hear(&self, patience: Duration) -> Option<Parts> {
-            heard(self.recv_timeout(patience)).map(|upstream| match upstream {
-                Upstream::Subscribe(topic) => vec![preceded(1, &topic)],
-                Upstream::Unsubscribe(topic) => vec![preceded(0, &topic)],
-                Upstream::Message(message) => parts_of(&message),
-            })
+            heard(self.recv_timeout(patience)).map(|upstream| parts_of_upstream(&upstream))
         }
     };
 

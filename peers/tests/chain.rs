@@ -10,12 +10,11 @@ use peers::join::{Binder, Joins};
 use peers::libzmq::{self, Kind, Opt};
 use peers::meeting::{Joint, Link};
 use peers::over_every_link;
-use peers::scratch::{Scratch, Transport};
-use zocket::{Dealer, Proxy, ProxyHandle, Rep, Req, Router, RoutingId};
+use peers::scratch::Scratch;
+use zocket::{Dealer, Rep, Req, Router, RoutingId};
 
 over_every_link! {
     libzmq_in_the_middle
-    our_proxies_in_the_middle
     loops_by_hand_in_the_middle
     turn_and_turn_about
 }
@@ -37,24 +36,6 @@ fn libzmq_in_the_middle(link: Link) {
     stages.into_iter().for_each(TheirProxy::stop);
 }
 
-fn our_proxies_in_the_middle(link: Link) {
-    let [entry, exit] = [OurStage::new(), OurStage::new()];
-    let _between = link_ours(link, &entry, &exit);
-    let (reqs, _req_joints) = their_clients(link, &entry.front);
-    let (reps, _rep_joints) = their_servers(link, &exit.back);
-    let stages = [entry.start(), exit.start()];
-    reqs.into_iter().map(their_client).for_each(finish);
-    for stage in stages {
-        let statistics = stage.stop().unwrap();
-        let each = (CLIENTS * REQUESTS) as u64;
-        assert_eq!(statistics.frontend.received, each);
-        assert_eq!(statistics.frontend.sent, each);
-        assert_eq!(statistics.backend.received, each);
-        assert_eq!(statistics.backend.sent, each);
-    }
-    reps.into_iter().for_each(TheirServer::stop);
-}
-
 fn loops_by_hand_in_the_middle(link: Link) {
     let [entry, exit] = [OurStage::new(), OurStage::new()];
     let _between = link_ours(link, &entry, &exit);
@@ -73,10 +54,10 @@ fn turn_and_turn_about(link: Link) {
     let _between = link.join(&ours.front, &theirs.back);
     let (reqs, _req_joints) = our_clients(link, &theirs.front);
     let (reps, _rep_joints) = their_servers(link, &ours.back);
-    let (theirs, ours) = (theirs.start(), ours.start());
+    let (theirs, ours) = (theirs.start(), ours.start_by_hand());
     reqs.into_iter().map(our_client).for_each(finish);
     reps.into_iter().for_each(TheirServer::stop);
-    ours.stop().unwrap();
+    ours.stop();
     theirs.stop();
 }
 
@@ -93,10 +74,6 @@ impl OurStage {
             front: Router::new(),
             back: Dealer::new(),
         }
-    }
-
-    fn start(self) -> ProxyHandle {
-        Proxy::new(self.front, self.back).spawn().unwrap()
     }
 
     fn start_by_hand(self) -> Loops {

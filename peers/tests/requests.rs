@@ -70,12 +70,14 @@ fn our_correlating_req_takes_its_own_reply_only(link: Link) {
         assert_eq!(request, format!("request {n}").as_bytes());
         let mut wrong = number.clone();
         wrong[0] ^= 0x55;
-        router.send(&[id, &wrong, empty, b"not mine"]).unwrap();
+        router.send(&[id, &wrong[..], empty, b"not mine"]).unwrap();
         if let Some(old) = numbers.last() {
-            router.send(&[id, old, empty, b"too late"]).unwrap();
+            router.send(&[id, &old[..], empty, b"too late"]).unwrap();
         }
         let reply = format!("reply {n}");
-        router.send(&[id, number, empty, reply.as_bytes()]).unwrap();
+        router
+            .send(&[id, &number[..], empty, reply.as_bytes()])
+            .unwrap();
         assert_eq!(req.recv_timeout(PATIENCE).unwrap(), reply);
         numbers.push(number.clone());
     }
@@ -261,8 +263,8 @@ fn their_req_gets_nothing_of_a_request_given_up(link: Link) {
     let _joints = [link.join(&rep, &reqs[0]), link.join(&rep, &reqs[1])];
     reqs[0].send(&["unanswered"]).unwrap();
     let given_up = rep.recv_timeout(PATIENCE).unwrap();
-    let id = given_up.peer().routing_id().map(|id| id.to_vec());
-    assert_eq!(id.as_deref(), Some(&b"given up"[..]));
+    let id = given_up.peer().and_then(|peer| peer.routing_id());
+    assert_eq!(**id.unwrap(), b"given up"[..]);
     assert_eq!(given_up.into_message(), "unanswered");
     reqs[1].send(&["answered"]).unwrap();
     let request = rep.recv_timeout(PATIENCE).unwrap();

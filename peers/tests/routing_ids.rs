@@ -220,7 +220,7 @@ fn our_router_takes_an_id_once(link: Link) {
     match link.binder {
         Binder::Zocket => {
             let here = router.bind(scratch.endpoint(link.transport)).unwrap();
-            second.connect(here.as_str()).unwrap();
+            second.connect(&here.to_string()).unwrap();
         }
         Binder::Libzmq => {
             let here = second.bind(&scratch.endpoint(link.transport)).unwrap();
@@ -305,7 +305,7 @@ fn our_router_names_whom_it_connects_to() {
         let here = dealer.bind(&scratch.endpoint(transport)).unwrap();
         let router = Router::builder().mandatory(true).build().unwrap();
         let named = RoutingId::try_from("named").unwrap();
-        router.connect_routing_id(&*here, named.clone()).unwrap();
+        router.connect_routing_id(&*here, &named).unwrap();
         router.send_to(&named, ["to", "named"]).unwrap();
         assert_eq!(heard_from(&dealer), [&b"to"[..], b"named"]);
         dealer.send(&["reply"]).unwrap();
@@ -325,7 +325,7 @@ fn their_router_names_whom_it_connects_to() {
         router
             .set_bytes(BytesOpt::ConnectRoutingId, b"named")
             .unwrap();
-        router.connect(here.as_str()).unwrap();
+        router.connect(&here.to_string()).unwrap();
         router.send(&["named", "to", "named"]).unwrap();
         let heard = dealer.recv_timeout(PATIENCE).unwrap();
         assert_eq!(parts_of(&heard), [&b"to"[..], b"named"]);
