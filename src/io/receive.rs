@@ -128,7 +128,7 @@ impl Receive {
         lane: Option<&Arc<Lane<Runs>>>,
         wakes: &mut Wakes,
     ) -> Option<PeerHello> {
-        let mut load = Load::NONE;
+        let (mut load, mut aside) = (Load::NONE, 0);
         let mut ready = None;
         while let Some(event) = connection.poll_event() {
             match event {
@@ -138,6 +138,9 @@ impl Receive {
                 }
                 Event::Item(item) => {
                     load += load_of(&item);
+                    if let Item::Subscription { topic, .. } = &item {
+                        aside += size_of::<Record>() + topic.len();
+                    }
                     self.staged.push(item);
                 }
                 // Signs of life: the connection has answered for itself.
@@ -149,7 +152,7 @@ impl Receive {
                 Some(lane) => {
                     let mut emptied = None;
                     let staged = &mut self.staged;
-                    lane.deposit(load, wakes, |runs| {
+                    lane.deposit(load, aside, wakes, |runs| {
                         runs.records.extend(staged.drain(..).map(Record::Item));
                         emptied = runs.emptied.pop();
                     });

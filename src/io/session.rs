@@ -303,7 +303,7 @@ impl Session {
         }
         self.transmit.begin(hello.version);
         if let Some(lane) = &ends.inbound {
-            lane.deposit(Load::NONE, &mut wakes, |runs| {
+            lane.deposit(Load::NONE, 0, &mut wakes, |runs| {
                 runs.records.push_back(Record::Peer(peer));
             });
         }

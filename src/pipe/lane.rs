@@ -50,6 +50,8 @@ struct State<B> {
     changes: Changes,
     /// Whether a peer is there who is told.
     listens: bool,
+    /// Bytes in `open` of what is no message, and so no matter of the credit.
+    aside: usize,
     /// With *conflate*: what of the credit is for the one message in `open`.
     newest: Load,
     /// Whom to tell that there is something to take.
@@ -96,6 +98,7 @@ impl<B: Batch> Lane<B> {
                 taker_ended: false,
                 changes: Changes::new(),
                 listens: false,
+                aside: 0,
                 newest: Load::NONE,
                 taker: None,
                 writer: None,
@@ -172,11 +175,13 @@ impl<B: Batch> Lane<B> {
         state.changes.clear();
     }
 
-    /// Lets in what has arrived already, whatever the limit; `true` if the lane is full now, and
-    /// the writer will be told when there is room. `None`: the taker is gone.
+    /// Lets in what has arrived already, whatever the limit, with so many bytes `aside` that are no
+    /// messages; `true` if the lane is full now, and the writer will be told when there is room.
+    /// `None`: the taker is gone.
     pub(crate) fn deposit(
         &self,
         load: Load,
+        aside: usize,
         wakes: &mut Wakes,
         put: impl FnOnce(&mut B),
     ) -> Option<bool> {
@@ -186,8 +191,9 @@ impl<B: Batch> Lane<B> {
         }
         state.conflate(load, wakes);
         put(&mut state.open);
+        state.aside += aside;
         state.appended(load, wakes);
-        let full = state.credit.is_full();
+        let full = state.is_full();
         state.writer_waits |= full;
         Some(full)
     }
@@ -195,7 +201,7 @@ impl<B: Batch> Lane<B> {
     /// Whether one more message would be refused; if so the writer will be told when there is room.
     pub(crate) fn is_full(&self) -> bool {
         let mut state = self.state.lock();
-        let full = !state.taker_ended && state.credit.is_full();
+        let full = !state.taker_ended && state.is_full();
         state.writer_waits |= full;
         full
     }
@@ -241,6 +247,7 @@ impl<B: Batch> Lane<B> {
         );
         let mut state = self.state.lock();
         state.credit.give_back(worked_off);
+        state.aside = 0;
         let waited = state.writer_waits;
         if waited {
             state.relieve(wakes);
@@ -368,7 +375,15 @@ impl<B: Batch> State<B> {
     }
 }
 
+/// A taker that does not come for them must not have any number of them kept for it.
+const ASIDE_MAX: usize = 4 << 20;
+
 impl<B> State<B> {
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.credit.is_full() || self.aside > ASIDE_MAX
+    }
+
     #[inline]
     fn appended(&mut self, load: Load, wakes: &mut Wakes) {
         self.credit.add(load);
@@ -395,7 +410,7 @@ impl<B> State<B> {
     }
 
     fn relieve(&mut self, wakes: &mut Wakes) {
-        if self.writer_waits && self.credit.is_relieved() {
+        if self.writer_waits && self.credit.is_relieved() && self.aside <= ASIDE_MAX / 2 {
             self.writer_waits = false;
             if let Some(writer) = &self.writer {
                 wakes.post(writer.clone(), News::Writable);

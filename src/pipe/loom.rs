@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use loom::thread;
 
+use super::changes::Change;
 use super::lane::{Lane, Refusal};
 use super::{Limits, Load};
 use crate::signal::{News, Parker, Post, Target, Wakes};
@@ -199,5 +200,90 @@ fn loom_both_end_at_once() {
             }
         );
         assert!(lane.queued().is_none());
+    });
+}
+
+/// A change of the subscriptions is told just as the taker falls asleep, and a message is sent after
+/// it: the taker wakes for it, and has it no later than the message.
+#[test]
+fn loom_a_change_is_never_later_than_a_message_sent_after_it() {
+    loom::model(|| {
+        let lane = lane(0);
+        let mut wakes = Wakes::new();
+        lane.tell_all(Vec::new(), &mut wakes);
+        wakes.fire();
+        let writer = thread::spawn({
+            let lane = lane.clone();
+            move || {
+                let mut wakes = Wakes::new();
+                lane.tell(
+                    Change {
+                        topic: "topic".into(),
+                        subscribe: true,
+                        first: true,
+                    },
+                    &mut wakes,
+                );
+                wakes.fire();
+                write(&lane, "after").unwrap();
+            }
+        });
+        let me = Parker::current();
+        let mut wakes = Wakes::new();
+        lane.set_taker(target(&me), &mut wakes);
+        wakes.fire();
+        let (mut batch, mut told) = (std::collections::VecDeque::new(), false);
+        loop {
+            let mut wakes = Wakes::new();
+            let taken = lane.take(&mut batch, Load::NONE, &mut wakes);
+            wakes.fire();
+            told |= !taken.changes.is_empty();
+            if batch.pop_front().is_some() {
+                break;
+            }
+            if !taken.got {
+                me.park(None);
+            }
+        }
+        assert!(told);
+        writer.join().unwrap();
+    });
+}
+
+/// A new peer is told everything just as one more change is made: it knows of it in either case.
+#[test]
+fn loom_a_new_peer_is_told_of_every_change() {
+    loom::model(|| {
+        let lane = lane(0);
+        let set = Arc::new(loom::sync::Mutex::new(vec![]));
+        let change = |topic: &'static str| Change {
+            topic: topic.into(),
+            subscribe: true,
+            first: true,
+        };
+        let subscriber = thread::spawn({
+            let (lane, set) = (lane.clone(), set.clone());
+            move || {
+                // As under the outbound half's lock: the set and what is told change together.
+                let mut set = set.lock().unwrap();
+                set.push("topic");
+                let mut wakes = Wakes::new();
+                lane.tell(change("topic"), &mut wakes);
+                drop(set);
+                wakes.fire();
+            }
+        });
+        {
+            let set = set.lock().unwrap();
+            let mut wakes = Wakes::new();
+            lane.tell_all(set.iter().map(|topic| change(topic)).collect(), &mut wakes);
+            drop(set);
+            wakes.fire();
+        }
+        subscriber.join().unwrap();
+        let mut wakes = Wakes::new();
+        let taken = lane.take(&mut Default::default(), Load::NONE, &mut wakes);
+        wakes.fire();
+        assert_eq!(taken.changes.len(), 1);
     });
 }

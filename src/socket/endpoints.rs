@@ -119,7 +119,7 @@ impl Core {
             None => return Err(ConnectError::NoIoThread(endpoint)),
         };
         let token = unique_number();
-        let ends = self.open_at_once(&io, token);
+        let ends = self.open_at_once(&io, token, id.is_some());
         let pipe = ends.as_ref().map(|ends| ends.id);
         self.name_connected(pipe, id, &endpoint)?;
         let way = Way::Connecter {
@@ -142,10 +142,16 @@ impl Core {
         Ok(endpoint)
     }
 
-    /// The pipe that outlives the connections of an endpoint: none with *immediate*, and none for
-    /// a PAIR that has its peer already (it then gets one if that peer has gone when it connects).
-    fn open_at_once(self: &Arc<Self>, io: &Arc<Handle>, token: Token) -> Option<WireEnds> {
-        if !self.keeps_pipes() {
+    /// The pipe that outlives the connections of an endpoint: none with *immediate* (unless it is to
+    /// have a name), and none for a PAIR that has its peer already (it then gets one if that peer
+    /// has gone when it connects).
+    fn open_at_once(
+        self: &Arc<Self>,
+        io: &Arc<Handle>,
+        token: Token,
+        named: bool,
+    ) -> Option<WireEnds> {
+        if !self.keeps_pipes() && !named {
             return None;
         }
         self.clone()

@@ -326,6 +326,8 @@ impl Inbound {
                 return true;
             }
             self.discarded.filtered += 1;
+            // Over inproc its memory may be foreign: not to be freed under the lock.
+            wakes.drop_later(std::mem::take(out));
         }
         false
     }
@@ -350,6 +352,7 @@ impl Inbound {
             }
             // Every pipe begins by naming its peer.
             self.discarded.malformed += 1;
+            wakes.drop_later(std::mem::take(out));
         }
         None
     }
@@ -381,6 +384,7 @@ impl Inbound {
                 }));
             }
             self.discarded.malformed += 1;
+            wakes.drop_later(std::mem::take(out));
         }
         None
     }
@@ -412,7 +416,10 @@ impl Inbound {
                             self.returned += Load { messages: 1, bytes };
                             return Some(Ok(()));
                         }
-                        Answer::Stale => self.discarded.stale += 1,
+                        Answer::Stale => {
+                            self.discarded.stale += 1;
+                            wakes.drop_later(std::mem::take(out));
+                        }
                         Answer::Malformed => {
                             self.discarded.malformed += 1;
                             exchange.end();

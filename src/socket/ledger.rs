@@ -11,8 +11,8 @@ use crate::stats::{Count, Stats};
 pub(super) struct Ledger {
     live: Vec<Lanes>,
     past: Sums,
-    /// How many were live after the last look through them.
-    swept: usize,
+    /// Pipes that have ended since the last look through them.
+    ended: usize,
 }
 
 /// The two lanes of one pipe.
@@ -28,13 +28,16 @@ struct Sums {
     inbound: Tally,
 }
 
-/// With fewer pipes than this, a look through them costs nothing.
-const SWEEP_MIN: usize = 64;
-
 impl Ledger {
     pub(super) fn open(&mut self, lanes: Lanes) {
         self.live.push(lanes);
-        if self.live.len() > SWEEP_MIN.max(2 * self.swept) {
+    }
+
+    /// A pipe has come to its end. A look through all of them is due once it is worth it, so that
+    /// many that end together do not cost one each.
+    pub(super) fn on_end(&mut self) {
+        self.ended += 1;
+        if 4 * self.ended > self.live.len() {
             self.sweep();
         }
     }
@@ -51,7 +54,7 @@ impl Ledger {
             }
             lanes.outbound.is_some() || lanes.inbound.is_some()
         });
-        self.swept = self.live.len();
+        self.ended = 0;
     }
 
     fn sums(&mut self) -> Sums {

@@ -10,27 +10,31 @@ use crate::context::Context;
 use crate::error::RecvError;
 use crate::message::Message;
 use crate::options::Options;
+use crate::socket_type::SocketType;
 use crate::waiting::Patience;
 
 /// Two PAIR sockets that are joined.
 fn pair(hwm: usize) -> (Arc<Core>, Arc<Core>) {
-    let context = Context::builder().io_threads(0).build().unwrap();
-    let socket = || {
-        let options = Options {
-            send_hwm: hwm,
-            recv_hwm: 0,
-            ..Options::default()
-        };
-        Core::new(
-            Pattern(crate::socket_type::SocketType::Pair),
-            options,
-            context.clone(),
-        )
+    let options = Options {
+        send_hwm: hwm,
+        recv_hwm: 0,
+        ..Options::default()
     };
-    let (a, b) = (socket(), socket());
+    let (a, b) = two(SocketType::Pair, SocketType::Pair, options);
+    join(&a, &b);
+    (a, b)
+}
+
+/// Two sockets that could be joined.
+fn two(one: SocketType, other: SocketType, options: Options) -> (Arc<Core>, Arc<Core>) {
+    let context = Context::builder().io_threads(0).build().unwrap();
+    let socket = |it| Core::new(Pattern(it), options.clone(), context.clone());
+    (socket(one), socket(other))
+}
+
+fn join(a: &Arc<Core>, b: &Arc<Core>) {
     a.bind("inproc://model".parse().unwrap()).unwrap();
     b.connect("inproc://model".parse().unwrap()).unwrap();
-    (a, b)
 }
 
 fn send(core: &Core, text: &'static str) {
@@ -91,5 +95,86 @@ fn loom_a_blocked_receiver_sees_the_end() {
         let _ = b.close(None);
         other.join().unwrap();
         let _ = a.close(None);
+    });
+}
+
+/// The peer that was asked closes just as its reply is waited for: there is an outcome in any case,
+/// and the exchange is over.
+#[test]
+fn loom_a_request_whose_peer_leaves_has_an_outcome() {
+    loom::model(|| {
+        let (rep, req) = two(SocketType::Rep, SocketType::Req, Options::default());
+        join(&rep, &req);
+        send(&req, "request");
+        let server = thread::spawn({
+            let rep = rep.clone();
+            move || {
+                let (asker, _) = rep.recv_request(|| Patience::Forever).unwrap();
+                rep.reply(asker.pipe, &asker.envelope, "reply".into())
+                    .unwrap();
+                let _ = rep.close(None);
+            }
+        });
+        match recv(&req) {
+            Ok(reply) => assert_eq!(reply, "reply"),
+            Err(error) => assert_eq!(error, RecvError::PeerLost),
+        }
+        assert_eq!(recv(&req).unwrap_err(), RecvError::WrongState);
+        server.join().unwrap();
+        let _ = req.close(None);
+    });
+}
+
+/// A sender waits for room at one peer of a ROUTER just as that makes some.
+#[test]
+fn loom_who_waits_for_one_peer_is_woken_by_it() {
+    loom::model(|| {
+        let options = Options {
+            send_hwm: 1,
+            recv_hwm: 1,
+            mandatory: true,
+            routing_id: crate::routing_id::RoutingId::new(b"peer"),
+            ..Options::default()
+        };
+        let (router, dealer) = two(SocketType::Router, SocketType::Dealer, options);
+        join(&router, &dealer);
+        for _ in 0..2 {
+            router
+                .send_to(b"peer", "fills".into(), || Patience::None)
+                .unwrap();
+        }
+        let reader = thread::spawn({
+            let dealer = dealer.clone();
+            move || {
+                assert_eq!(recv(&dealer).unwrap(), "fills");
+                assert_eq!(recv(&dealer).unwrap(), "fills");
+            }
+        });
+        router
+            .send_to(b"peer", "last".into(), || Patience::Forever)
+            .unwrap();
+        reader.join().unwrap();
+        assert_eq!(recv(&dealer).unwrap(), "last");
+        let _ = (router.close(None), dealer.close(None));
+    });
+}
+
+/// A subscription is made just as the publisher is connected to: it is known there in any case.
+#[test]
+fn loom_a_subscription_made_while_joining_is_known() {
+    loom::model(|| {
+        let (publisher, subscriber) = two(SocketType::Pub, SocketType::Sub, Options::default());
+        publisher.bind("inproc://model".parse().unwrap()).unwrap();
+        let other = thread::spawn({
+            let subscriber = subscriber.clone();
+            move || subscriber.subscribe(b"topic", true).unwrap()
+        });
+        subscriber
+            .connect("inproc://model".parse().unwrap())
+            .unwrap();
+        other.join().unwrap();
+        send(&publisher, "topic: news");
+        assert_eq!(recv(&subscriber).unwrap(), "topic: news");
+        let _ = (publisher.close(None), subscriber.close(None));
     });
 }

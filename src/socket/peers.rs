@@ -185,6 +185,7 @@ impl Core {
         if publishes {
             self.count_subscribers();
         }
+        self.ledger.lock().on_end();
         writer
     }
 
@@ -513,6 +514,7 @@ impl Post for Core {
                     self.digest(pipe);
                 }
                 drop(self.inbound.update(|half, _| half.readers.end(pipe)));
+                self.ledger.lock().on_end();
             }
             News::Writable => self.on_writable(pipe),
             News::Closed => {
@@ -531,9 +533,10 @@ impl Post for Core {
 impl Core {
     fn on_writable(&self, pipe: PipeId) {
         if !self.pattern.publishes() && self.pattern.socket_type() != SocketType::Router {
-            return self.outbound.update(|half, _| match &mut half.writers {
-                Writers::Balance(writers) => writers.activate(pipe),
-                _ => {}
+            return self.outbound.update(|half, _| {
+                if let Writers::Balance(writers) = &mut half.writers {
+                    writers.activate(pipe);
+                }
             });
         }
         // Who waits for room waits for that of certain peers.

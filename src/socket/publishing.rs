@@ -215,6 +215,7 @@ pub(super) fn digest(
                 upstreams.take(out, pipe, peer(), change.topic, change.subscribe)
             }
             Reading::Message => {
+                let message = std::mem::take(&mut message);
                 let (subscriptions, rest) = split(&message, upstreams.rules.only_first);
                 let mut outcome = Ok(());
                 if !subscriptions.is_empty() && rest.is_none() {
@@ -232,6 +233,7 @@ pub(super) fn digest(
                     Some(_) => discarded.unexpected += 1,
                     None => {}
                 }
+                wakes.drop_later(message);
                 outcome
             }
         };
@@ -250,7 +252,6 @@ pub(super) fn digest(
             readers.discard(pipe, wakes);
             return Digest::Done;
         }
-        wakes.drop_later(std::mem::take(&mut message));
     }
     Digest::More
 }
