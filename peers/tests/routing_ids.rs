@@ -205,9 +205,13 @@ fn our_mandatory_router_refuses_whom_it_does_not_know(link: Link) {
 
 /// The second to come with an id is refused until the first has left.
 fn our_router_takes_an_id_once(link: Link) {
-    let router = Router::new();
+    let router = Router::builder()
+        .reconnect_interval(Duration::from_millis(10))
+        .reconnect_interval_max(Duration::from_millis(10))
+        .build()
+        .unwrap();
     let [first, second] = [(); 2].map(|()| same_id());
-    let _joint = link.join(&router, &first);
+    let first_joint = link.join(&router, &first);
     first.send(&["from the first"]).unwrap();
     let (id, heard) = router.recv_from_timeout(PATIENCE).unwrap();
     assert_eq!(
@@ -238,8 +242,13 @@ fn our_router_takes_an_id_once(link: Link) {
         assert_eq!(heard_from(&first), [format!("to the first {n}").as_bytes()]);
     }
     drop(first);
-    // What it says while it is refused is lost.
+    if link.binder == Binder::Libzmq {
+        // What is queued for an endpoint is kept over a loss, and the id with it.
+        router.disconnect(&*first_joint.endpoint).unwrap();
+    }
+    // What it says while it is refused is lost, if it can say anything.
     let turn = Duration::from_millis(20);
+    second.set_timeout(turn).unwrap();
     let heard = (0..PATIENCE.as_millis() / turn.as_millis()).find_map(|_| {
         let _ = second.send(&["from the second"]);
         router.recv_from_timeout(turn).ok()
