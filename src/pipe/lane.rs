@@ -260,12 +260,17 @@ impl<B: Batch> Lane<B> {
         } else if !(patient && relieved) {
             state.taker_idle = true;
         }
+        let ended = !got && state.writer_ended;
+        if ended {
+            // Nobody has news for the taker any more: whoever keeps the lane must not keep it too.
+            state.taker = None;
+        }
         Taken {
             changes: state.changes.take(),
             got,
             relieved,
             step: state.credit.step(),
-            ended: !got && state.writer_ended,
+            ended,
         }
     }
 

@@ -188,16 +188,23 @@ impl Distributor {
         self.peers.get(&pipe).map(|peer| &peer.writer)
     }
 
-    /// Takes a pipe out, telling each of its topics, and whether nobody else has that.
-    pub(crate) fn detach(
-        &mut self,
-        pipe: PipeId,
-        mut gone: impl FnMut(&[u8], bool),
-    ) -> Option<Writer> {
+    /// Takes a pipe out. What it subscribed to matters no more; [`forget_some`](Self::forget_some)
+    /// gives the memory back.
+    pub(crate) fn detach(&mut self, pipe: PipeId) -> Option<Writer> {
         let peer = self.peers.remove(&pipe)?;
         self.subscribers -= usize::from(peer.counted);
-        self.subscriptions.remove_all(pipe, &mut gone);
         Some(peer.writer)
+    }
+
+    /// Forgets some topics of a pipe that was taken out, telling each, and whether nobody else has
+    /// it; whether any are left.
+    pub(crate) fn forget_some(
+        &mut self,
+        pipe: PipeId,
+        most: usize,
+        gone: impl FnMut(&[u8], bool),
+    ) -> bool {
+        self.subscriptions.remove_some(pipe, most, gone)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

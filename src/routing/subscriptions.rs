@@ -98,21 +98,47 @@ impl Subscriptions {
 
     /// Takes a subscriber out, and tells each topic that it had, in the order of their bytes, and
     /// whether it was the last to have it.
-    pub(crate) fn remove_all(&mut self, id: PipeId, mut tell: impl FnMut(&[u8], bool)) {
-        let Some(subscriber) = self.forget(id) else {
-            return;
+    #[cfg(test)]
+    pub(crate) fn remove_all(&mut self, id: PipeId, tell: impl FnMut(&[u8], bool)) {
+        self.remove_some(id, usize::MAX, tell);
+    }
+
+    /// The same for at most so many of its topics, because one may have more than can be walked
+    /// while others wait; whether any are left.
+    pub(crate) fn remove_some(
+        &mut self,
+        id: PipeId,
+        most: usize,
+        mut tell: impl FnMut(&[u8], bool),
+    ) -> bool {
+        let Some(subscriber) = self.subscribers.get_mut(&id) else {
+            return false;
         };
-        let mut unwanted = Vec::new();
-        self.topics.for_each_of(subscriber.keys, |topic, key, ids| {
+        let keys = match subscriber.keys.iter().nth(most).copied() {
+            None => std::mem::take(&mut subscriber.keys),
+            Some(first_left) => {
+                let left = subscriber.keys.split_off(&first_left);
+                std::mem::replace(&mut subscriber.keys, left)
+            }
+        };
+        let (mut unwanted, mut bytes) = (Vec::new(), 0);
+        self.topics.for_each_of(keys, |topic, key, ids| {
             let last = ids.remove(id) == Removed::Last;
             if last {
                 unwanted.push(key);
             }
+            bytes += topic.len();
             tell(topic, last);
         });
         for key in unwanted {
             self.topics.remove_key(key);
         }
+        subscriber.bytes = subscriber.bytes.saturating_sub(bytes);
+        let any_left = !subscriber.keys.is_empty();
+        if !any_left {
+            self.forget(id);
+        }
+        any_left
     }
 
     /// Tells who has a topic that `text` begins with: once for each such topic, so the same

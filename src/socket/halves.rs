@@ -193,12 +193,12 @@ impl Writers {
         }
     }
 
-    /// Takes a pipe out; `gone` hears of each topic that its peer had, if this publishes.
-    pub(super) fn detach(&mut self, pipe: PipeId, gone: impl FnMut(&[u8], bool)) -> Option<Writer> {
+    /// Takes a pipe out.
+    pub(super) fn detach(&mut self, pipe: PipeId) -> Option<Writer> {
         match self {
             Self::Balance(writers) => writers.detach(pipe),
             Self::Table(writers) => writers.detach(pipe),
-            Self::Distributor(writers) => writers.detach(pipe, gone),
+            Self::Distributor(writers) => writers.detach(pipe),
             Self::Upstream(writers) => writers.detach(pipe),
         }
     }

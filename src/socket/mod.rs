@@ -42,6 +42,8 @@ mod rep;
 mod req;
 mod router;
 mod sub;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod turn;
 mod xpub;
 mod xsub;

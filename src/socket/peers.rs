@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::core::{Control, Core, Entry, Phase, Way};
-use super::halves::{Ended, Intake, Writers};
+use super::halves::{Ended, Inbound, Intake, Outbound, Writers};
 use super::ledger::Lanes;
 use super::publishing::{self, Digest};
 use crate::command::{
@@ -174,16 +174,9 @@ impl Core {
 
     /// Takes a pipe out of the outbound half, with all that was known of its peer there.
     fn take_writer(&self, id: PipeId) -> Option<Writer> {
-        let publishes = self.pattern.publishes();
-        let writer = self.outbound.update(|out, wakes| {
-            if !publishes {
-                return out.writers.detach(id, |_, _| {});
-            }
-            self.inbound
-                .update_within(wakes, |inb, _| publishing::forget(out, inb, id))
-        });
-        if publishes {
-            self.count_subscribers();
+        let writer = self.outbound.update(|out, _| out.writers.detach(id));
+        if self.pattern.publishes() {
+            self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id));
         }
         self.ledger.lock().on_end();
         writer
@@ -417,13 +410,17 @@ impl Core {
         there
     }
 
-    /// Takes in what a subscriber has said, in steps that let others at the halves in between.
+    /// Takes in what a subscriber has said.
     pub(super) fn digest(&self, pipe: PipeId) {
+        self.in_steps(|out, inb, wakes| publishing::digest(out, inb, pipe, wakes));
+    }
+
+    /// What may be long work is done in steps, that let others at the halves in between.
+    fn in_steps(&self, step: impl Fn(&mut Outbound, &mut Inbound, &mut Wakes) -> Digest) {
         loop {
             let digest = self.outbound.update(|out, wakes| {
-                self.inbound.update_within(wakes, |inb, wakes| {
-                    publishing::digest(out, inb, pipe, wakes)
-                })
+                self.inbound
+                    .update_within(wakes, |inb, wakes| step(out, inb, wakes))
             });
             if digest == Digest::Done {
                 break;
@@ -513,7 +510,12 @@ impl Post for Core {
                     self.inbound.update(|half, _| half.readers.activate(pipe));
                     self.digest(pipe);
                 }
-                drop(self.inbound.update(|half, _| half.readers.end(pipe)));
+                let ended = self.inbound.update(|half, _| half.readers.end(pipe));
+                if let Some(mut reader) = ended {
+                    let mut wakes = Wakes::new();
+                    reader.end(&mut wakes);
+                    wakes.fire();
+                }
                 self.ledger.lock().on_end();
             }
             News::Writable => self.on_writable(pipe),

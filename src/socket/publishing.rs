@@ -65,6 +65,9 @@ pub(super) struct Told {
 /// How many things of one subscriber are taken before others have their turn at the locks.
 const BATCH: usize = 128;
 
+/// How many topics of a peer that has gone are forgotten before others have their turn.
+const FORGET_BATCH: usize = 2048;
+
 /// Fewer events than this are never looked through for those that cancel each other.
 const COMPACT_MIN: usize = 4096;
 
@@ -318,39 +321,36 @@ impl Upstreams {
     }
 }
 
-/// A peer has gone: takes it and its subscriptions out, and tells of those that are gone with it.
-pub(super) fn forget(
-    out: &mut Outbound,
-    inb: &mut Inbound,
-    pipe: PipeId,
-) -> Option<crate::pipe::Writer> {
-    let Inbound {
-        readers,
-        intake: Intake::Upstreams(upstreams),
-        ..
-    } = inb
+/// A peer has gone: forgets some of its subscriptions, and tells of those that are gone with it;
+/// whether there are more.
+pub(super) fn forget_some(out: &mut Outbound, inb: &mut Inbound, pipe: PipeId) -> Digest {
+    let (Writers::Distributor(distributor), Intake::Upstreams(upstreams)) =
+        (&mut out.writers, &mut inb.intake)
     else {
-        return out.writers.detach(pipe, |_, _| {});
+        return Digest::Done;
     };
-    let peer = readers.get(pipe).and_then(|reader| reader.peer().cloned());
-    let mut gone = Vec::new();
+    let peer = || {
+        let reader = inb.readers.get(pipe)?;
+        reader.peer().cloned()
+    };
     let manual = upstreams.rules.manual;
-    let writer = out.writers.detach(pipe, |topic, last| {
-        if !manual {
-            gone.push((Frame::copy_from_slice(topic), last));
-        }
-    });
-    if manual {
+    let mut gone = Vec::new();
+    let mut note = |topic: &[u8], last| gone.push((Frame::copy_from_slice(topic), last));
+    let more = if manual {
         // What the application made of them is its own affair.
-        upstreams.requested.remove_all(pipe, |topic, _| {
-            gone.push((Frame::copy_from_slice(topic), true));
-        });
-    }
+        let more = distributor.forget_some(pipe, FORGET_BATCH, |_, _| {});
+        upstreams
+            .requested
+            .remove_some(pipe, FORGET_BATCH, |topic, _| note(topic, true))
+            || more
+    } else {
+        distributor.forget_some(pipe, FORGET_BATCH, note)
+    };
     for (topic, last) in gone {
         upstreams.on_gone(
             Told {
                 pipe,
-                peer: peer.clone(),
+                peer: peer(),
                 topic,
                 subscribe: false,
                 first: false,
@@ -358,7 +358,7 @@ pub(super) fn forget(
             last,
         );
     }
-    writer
+    if more { Digest::More } else { Digest::Done }
 }
 
 /// Subscriptions in a message, and what is left of it: ZMTP 3.0's form, a frame that begins with 1

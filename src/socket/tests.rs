@@ -1,0 +1,63 @@
+//! What cannot be seen from the outside: a socket that is dropped is freed.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::pattern::Pattern;
+use crate::context::Context;
+use crate::options::Options;
+use crate::socket_type::SocketType;
+use crate::waiting::Patience;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn until_gone(what: &str, core: &Weak<Core>) {
+    let deadline = Instant::now() + PATIENCE;
+    while core.strong_count() > 0 {
+        assert!(Instant::now() < deadline, "{what} is still there");
+        std::thread::yield_now();
+    }
+}
+
+/// Pipes are kept track of beyond their ends: nothing there may keep the socket.
+#[test]
+fn a_closed_socket_is_freed_with_pipes_that_ended_before_it() {
+    for endpoint in ["inproc://freed", "tcp://127.0.0.1:*"] {
+        for (one, other) in [
+            (SocketType::Push, SocketType::Pull),
+            (SocketType::Dealer, SocketType::Router),
+            (SocketType::XSub, SocketType::XPub),
+            (SocketType::Pair, SocketType::Pair),
+        ] {
+            for sender_first in [true, false] {
+                let context = Context::new();
+                let socket = |it| Core::new(Pattern(it), Options::default(), context.clone());
+                let (sender, receiver) = (socket(one), socket(other));
+                let here = receiver.bind(endpoint.parse().unwrap()).unwrap();
+                sender.connect(here).unwrap();
+                sender
+                    .send_raw("message".into(), || Patience::from_now(PATIENCE))
+                    .unwrap();
+                receiver.recv_raw(|| Patience::from_now(PATIENCE)).unwrap();
+                let cores = [Arc::downgrade(&sender), Arc::downgrade(&receiver)];
+                let close = |core: Arc<Core>| {
+                    core.close(Some(PATIENCE)).unwrap();
+                    drop(core);
+                };
+                if sender_first {
+                    close(sender);
+                    // Its end is looked at by whoever receives.
+                    let _ = receiver.recv_raw(|| Patience::from_now(Duration::from_millis(1)));
+                    close(receiver);
+                } else {
+                    close(receiver);
+                    close(sender);
+                }
+                for core in &cores {
+                    until_gone(&format!("a {one} or {other} of {endpoint}"), core);
+                }
+            }
+        }
+    }
+}
