@@ -343,6 +343,45 @@ fn their_router_names_whom_it_connects_to() {
     }
 }
 
+/// Another peer, at the place where the first one was that our ROUTER connected to.
+#[test]
+fn our_router_takes_no_peer_for_another() {
+    for transport in TRANSPORTS {
+        let router = Router::builder()
+            .mandatory(true)
+            .reconnect_interval(Duration::from_millis(1))
+            .build()
+            .unwrap();
+        let [first, second] = ["first", "second"].map(|id| {
+            let dealer = socket(Kind::Dealer);
+            dealer
+                .set_bytes(BytesOpt::RoutingId, id.as_bytes())
+                .unwrap();
+            dealer
+        });
+        let link = Link {
+            transport,
+            binder: Binder::Libzmq,
+        };
+        let joint = link.join(&router, &first);
+        let [first_id, second_id] = ["first", "second"].map(|id| RoutingId::try_from(id).unwrap());
+        router.send_to(&first_id, "to the first").unwrap();
+        assert_eq!(heard_from(&first), [b"to the first"]);
+        drop(first);
+        second.bind(&joint.endpoint).unwrap();
+        second.send(&["from the second"]).unwrap();
+        let (id, heard) = router.recv_from_timeout(PATIENCE).unwrap();
+        assert_eq!(
+            (&id, parts_of(&heard)),
+            (&second_id, vec![b"from the second".to_vec()])
+        );
+        router.send_to(&second_id, "to the second").unwrap();
+        assert_eq!(heard_from(&second), [b"to the second"]);
+        let refused = router.send_to(&first_id, "lost").unwrap_err();
+        assert_eq!(refused.reason, SendFailure::Unroutable);
+    }
+}
+
 fn same_id() -> libzmq::Socket {
     let dealer = socket(Kind::Dealer);
     dealer.set_bytes(BytesOpt::RoutingId, b"same").unwrap();
