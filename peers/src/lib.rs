@@ -8,8 +8,9 @@
 //!     ├── join      either of the two binds     │
 //!     ├── meeting   every way in which they can │
 //!     ├── end       either of the two, one face │
-//!     └── helper    a libzmq in a process       └── libzmq       the other side
-//!                   that may be killed                           (the only `unsafe`)
+//!     ├── stage     libzmq in the middle        └── libzmq       the other side
+//!     └── helper    a libzmq in a process                        (the only `unsafe`)
+//!                   that may be killed
 //! ```
 
 pub mod end;
@@ -19,3 +20,4 @@ pub mod libzmq;
 pub mod meeting;
 pub mod numbered;
 pub mod scratch;
+pub mod stage;

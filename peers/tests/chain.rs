@@ -11,6 +11,7 @@ use peers::libzmq::{self, Kind, Opt};
 use peers::meeting::{Joint, Link};
 use peers::over_every_link;
 use peers::scratch::Scratch;
+use peers::stage::{Stage, Working};
 use zocket::{Dealer, Rep, Req, Router, RoutingId};
 
 over_every_link! {
@@ -24,7 +25,10 @@ const SERVERS: usize = 2;
 const REQUESTS: usize = 50;
 
 fn libzmq_in_the_middle(link: Link) {
-    let [entry, exit] = [TheirStage::new(), TheirStage::new()];
+    let [entry, exit] = [
+        Stage::new(Kind::Router, Kind::Dealer),
+        Stage::new(Kind::Router, Kind::Dealer),
+    ];
     let between = Scratch::new();
     let here = exit.front.bind(&between.endpoint(link.transport)).unwrap();
     entry.back.connect(&here).unwrap();
@@ -33,7 +37,7 @@ fn libzmq_in_the_middle(link: Link) {
     let stages = [entry.start(), exit.start()];
     reqs.into_iter().map(our_client).for_each(finish);
     reps.into_iter().for_each(OurServer::stop);
-    stages.into_iter().for_each(TheirProxy::stop);
+    stages.into_iter().for_each(Working::stop);
 }
 
 fn loops_by_hand_in_the_middle(link: Link) {
@@ -49,7 +53,7 @@ fn loops_by_hand_in_the_middle(link: Link) {
 
 /// Another library at every hop: REQ ours, stage theirs, stage ours, REP theirs.
 fn turn_and_turn_about(link: Link) {
-    let theirs = TheirStage::new();
+    let theirs = Stage::new(Kind::Router, Kind::Dealer);
     let ours = OurStage::new();
     let _between = link.join(&ours.front, &theirs.back);
     let (reqs, _req_joints) = our_clients(link, &theirs.front);
@@ -134,53 +138,6 @@ fn link_ours(link: Link, entry: &OurStage, exit: &OurStage) -> Scratch {
     }
     entry.back.wait_for_peer();
     scratch
-}
-
-struct TheirStage {
-    context: libzmq::Context,
-    front: libzmq::Socket,
-    back: libzmq::Socket,
-}
-
-impl TheirStage {
-    fn new() -> Self {
-        let context = libzmq::Context::new();
-        let [front, back] = [Kind::Router, Kind::Dealer].map(|kind| {
-            let socket = context.socket(kind).unwrap();
-            socket.set(Opt::Linger, 0).unwrap();
-            socket
-        });
-        Self {
-            context,
-            front,
-            back,
-        }
-    }
-
-    fn start(self) -> TheirProxy {
-        let Self {
-            context,
-            front,
-            back,
-        } = self;
-        TheirProxy {
-            context,
-            thread: thread::spawn(move || libzmq::proxy(front, back)),
-        }
-    }
-}
-
-struct TheirProxy {
-    context: libzmq::Context,
-    thread: JoinHandle<libzmq::Error>,
-}
-
-impl TheirProxy {
-    fn stop(self) {
-        self.context.shut_down().unwrap();
-        let end = self.thread.join().unwrap();
-        assert!(end.is_terminated(), "{end}");
-    }
 }
 
 // The ends.
