@@ -167,7 +167,7 @@ pub fn settle(publisher: &End, subscriber: &End) {
     let heard = (0..PATIENCE.as_millis() / turn.as_millis()).any(|_| {
         publisher.say(&[&topic]);
         subscriber.hear_within(turn).is_some_and(|heard| {
-            assert_eq!(heard, [topic.clone()], "nothing else is under way");
+            assert_eq!(heard, [&topic[..]], "nothing else is under way");
             true
         })
     });
@@ -336,7 +336,6 @@ trait Talks: Joins + Send + fmt::Debug {
     }
 }
 
-/// Waits for the one peer of a zocket socket, or for the one subscriber.
 impl Zocket {
     /// Waits until one subscriber has subscribed.
     ///

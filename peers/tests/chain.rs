@@ -246,7 +246,7 @@ fn their_servers(link: Link, dealer: &Dealer) -> (Vec<TheirServer>, Vec<Joint>) 
 fn request(n: usize) -> Parts {
     let mut parts = vec![format!("{:?} {n}", thread::current().id()).into_bytes()];
     parts.extend((0..n % 4).map(|part| vec![part as u8; part * 300]));
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         parts.insert(0, Vec::new());
     }
     parts
