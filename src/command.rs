@@ -131,8 +131,9 @@ pub(crate) trait Port: Post {
     /// A peer completed its handshake. Said before anything of it can be read.
     fn peer_joined(&self, id: PipeId, hello: Hello) -> Result<Welcome, Refused>;
 
-    /// A peer that had joined is gone; `written` if nothing that was queued for it is left.
-    fn peer_left(&self, id: PipeId, written: bool);
+    /// A peer that had joined is gone. Said when the credit of all that was written to it whole has
+    /// been returned: what is still queued in the pipe did not reach it.
+    fn peer_left(&self, id: PipeId);
 
     /// Messages queued for a peer that is gone for good were dropped.
     fn dropped(&self, load: Load, peer: &dyn fmt::Display);

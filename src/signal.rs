@@ -187,6 +187,10 @@ impl Wakes {
     pub(crate) fn fire(self) {
         if self.first.is_some() {
             self.fire_all();
+        } else {
+            // Nothing is in it, so nothing has to be looked at to drop it: this is done for every
+            // message.
+            std::mem::forget(self);
         }
     }
 

@@ -16,7 +16,7 @@ use super::transmit::Transmit;
 use crate::command::{Port, SocketId, WireEnds};
 use crate::endpoint::{Address, Endpoint};
 use crate::pipe::Load;
-use crate::signal::Target;
+use crate::signal::{Target, Wakes};
 use crate::transport::{self, Stream};
 
 /// Keeps one endpoint connected.
@@ -304,11 +304,10 @@ impl Connecter {
     fn lose_session(&mut self, kit: &mut Kit<'_>) {
         if let State::Talking(session) = std::mem::replace(&mut self.state, State::Waiting(None)) {
             let lived = session.lived(kit.now);
-            let written = session.has_written_all();
             let (ends, mut transmit) = session.dismantle(kit);
             let pipe = ends.as_ref().map(|ends| ends.id);
-            match ends.filter(|_| self.kept.is_none()) {
-                Some(ends) => {
+            match ends {
+                Some(ends) if self.kept.is_none() => {
                     let lost = end_pipe(&ends, &mut transmit);
                     if self.stopping {
                         self.lost += lost;
@@ -316,15 +315,21 @@ impl Connecter {
                         self.port.dropped(lost, &self.endpoint);
                     }
                 }
-                None => {
+                kept => {
+                    let mut wakes = Wakes::new();
                     transmit.rewind();
+                    transmit.return_credit(
+                        kept.as_ref().and_then(|ends| ends.outbound.as_deref()),
+                        &mut wakes,
+                    );
+                    wakes.fire();
                     self.transmit = transmit;
                 }
             }
             if let Some(lived) = lived {
                 self.backoff.on_lost(lived);
                 if let Some(pipe) = pipe {
-                    self.port.peer_left(pipe, written);
+                    self.port.peer_left(pipe);
                 }
             }
         }
@@ -406,6 +411,7 @@ impl Connecter {
 
     pub(super) fn end(&mut self, end: End, kit: &mut Kit<'_>) -> Fate {
         kit.timers.cancel(self.linger.take());
+        let mut joined = false;
         match std::mem::replace(&mut self.state, State::Waiting(None)) {
             State::Waiting(timer) => kit.timers.cancel(timer),
             State::Resolving => {}
@@ -417,18 +423,17 @@ impl Connecter {
             }
             State::Talking(session) => {
                 log::log!(end.level(), "{}: connection ended: {end}", self.endpoint);
-                let joined = session.is_established();
-                let written = session.has_written_all();
+                joined = session.is_established();
                 let (ends, transmit) = session.dismantle(kit);
                 self.transmit = transmit;
                 self.kept = ends.or(self.kept.take());
-                if joined && let Some(kept) = &self.kept {
-                    self.port.peer_left(kept.id, written);
-                }
             }
         }
         if let Some(ends) = self.kept.take() {
             self.lost += end_pipe(&ends, &mut self.transmit);
+            if joined {
+                self.port.peer_left(ends.id);
+            }
         }
         Fate::Gone
     }

@@ -230,12 +230,11 @@ impl Accepted {
                 session.peer()
             );
             let joined = session.is_established();
-            let written = session.has_written_all();
             let (ends, mut transmit) = session.dismantle(kit);
             if let Some(ends) = ends {
                 self.lost += end_pipe(&ends, &mut transmit);
                 if joined {
-                    self.port.peer_left(ends.id, written);
+                    self.port.peer_left(ends.id);
                 }
             }
         }

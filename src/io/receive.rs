@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::pipe::{Lane, Load, Record, Runs};
 use crate::signal::Wakes;
 use crate::transport::Stream;
-use crate::zmtp::{self, Connection, Event, Item, PeerHello};
+use crate::zmtp::{self, Connection, Event, ITEMS_KEPT, Item, PeerHello};
 
 /// How much is read in one go before others have their turn.
 const BUDGET: usize = 256 << 10;
@@ -167,6 +167,9 @@ impl Receive {
             }
             // Nobody takes them any more: the socket is closed.
             self.staged.clear();
+            if self.staged.capacity() > ITEMS_KEPT {
+                self.staged.shrink_to(ITEMS_KEPT);
+            }
         }
         ready
     }

@@ -339,11 +339,6 @@ impl Session {
         self.transmit.is_done(outbound)
     }
 
-    /// Whether nothing that was queued for the peer is left unwritten.
-    pub(super) fn has_written_all(&self) -> bool {
-        self.is_flushed()
-    }
-
     /// Closes the stream. The pipe, and the batch in hand, are for the caller to keep or to end.
     pub(super) fn dismantle(mut self, kit: &mut Kit<'_>) -> (Option<WireEnds>, Transmit) {
         kit.timers.cancel(self.handshake_limit);

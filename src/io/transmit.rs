@@ -142,7 +142,8 @@ impl Transmit {
         Ok(n)
     }
 
-    fn return_credit(&mut self, lane: Option<&Lane<Wire>>, wakes: &mut Wakes) {
+    /// Gives back the credit of what was written whole.
+    pub(super) fn return_credit(&mut self, lane: Option<&Lane<Wire>>, wakes: &mut Wakes) {
         if let Some(lane) = lane
             && !self.written.is_none()
         {

@@ -10,7 +10,7 @@ use super::{Load, Tally};
 use crate::message::Message;
 use crate::peer_info::PeerInfo;
 use crate::signal::{News, Target, Wakes};
-use crate::zmtp::Item;
+use crate::zmtp::{ITEMS_KEPT, Item};
 
 /// Emptied buffers kept on their way back to the session; more are freed.
 const EMPTIED_MAX: usize = 4;
@@ -76,13 +76,14 @@ pub(crate) struct Reader {
     step: usize,
 }
 
-/// What a look into a pipe gave.
-#[derive(Debug, PartialEq, Eq)]
+/// What a look into a pipe gave. Small, to be returned in registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// One message.
-    Message,
-    /// A change to what the peer subscribes to (only for who asks for these).
-    Change(Change),
+    /// One message, of so many bytes.
+    Message(usize),
+    /// A change to what the peer subscribes to (only for who asks for these), to be had by
+    /// [`Reader::take_change`].
+    Change,
     /// Nothing now; the owner will be told.
     Empty,
     /// Nothing, for ever.
@@ -131,8 +132,7 @@ impl Reader {
                 },
             };
             if found {
-                self.count(out, wakes);
-                return Reading::Message;
+                return Reading::Message(self.count(out, wakes));
             }
             if let Some(end) = self.take(wakes) {
                 return end;
@@ -143,19 +143,20 @@ impl Reader {
     /// Gives the next thing of a subscriber: a message, in `out`, or a change of its subscriptions.
     pub(crate) fn read_upstream(&mut self, out: &mut Message, wakes: &mut Wakes) -> Reading {
         loop {
-            if let Some(change) = self.changes.pop_front() {
-                return Reading::Change(change);
+            if !self.changes.is_empty() {
+                return Reading::Change;
             }
             if let Inlet::Runs(_, front) = &mut self.inlet
                 && let Some(Record::Item(Item::Subscription { .. })) = front.records.front()
                 && let Some(Record::Item(Item::Subscription { subscribe, topic })) =
                     front.records.pop_front()
             {
-                return Reading::Change(Change {
+                self.changes.push_back(Change {
                     topic,
                     subscribe,
                     first: false,
                 });
+                return Reading::Change;
             }
             let found = match &mut self.inlet {
                 Inlet::Runs(_, front) => cut_next(front, out, &mut self.peer),
@@ -168,10 +169,7 @@ impl Reader {
                 },
             };
             match found {
-                Next::Message => {
-                    self.count(out, wakes);
-                    return Reading::Message;
-                }
+                Next::Message => return Reading::Message(self.count(out, wakes)),
                 Next::Other => {}
                 Next::Nothing => {
                     if let Some(end) = self.take(wakes) {
@@ -182,13 +180,20 @@ impl Reader {
         }
     }
 
+    /// The change that [`read_upstream`](Self::read_upstream) has found.
+    pub(crate) fn take_change(&mut self) -> Option<Change> {
+        self.changes.pop_front()
+    }
+
     #[inline]
-    fn count(&mut self, message: &Message, wakes: &mut Wakes) {
+    fn count(&mut self, message: &Message, wakes: &mut Wakes) -> usize {
+        let bytes = message.byte_len();
         self.read.messages += 1;
-        self.read.bytes += message.byte_len();
+        self.read.bytes += bytes;
         if self.read.messages >= self.step {
             self.give_back(wakes);
         }
+        bytes
     }
 
     /// Takes the next batch out of the lane; if there is none, that is what the look gives.
@@ -196,7 +201,13 @@ impl Reader {
     fn take(&mut self, wakes: &mut Wakes) -> Option<Reading> {
         let read = std::mem::take(&mut self.read);
         let taken = match &mut self.inlet {
-            Inlet::Runs(lane, front) => lane.take(front, read, wakes),
+            Inlet::Runs(lane, front) => {
+                // It is the writer's now.
+                if front.records.capacity() > ITEMS_KEPT {
+                    front.records.shrink_to(ITEMS_KEPT);
+                }
+                lane.take(front, read, wakes)
+            }
             Inlet::Values(lane, front) => lane.take(front, read, wakes),
         };
         self.step = taken.step;
@@ -286,6 +297,14 @@ impl Reader {
         match &self.inlet {
             Inlet::Runs(lane, _) => lane.ask_writer(news, wakes),
             Inlet::Values(..) => {}
+        }
+    }
+
+    /// Has the socket that reads asked for something, once its locks are free.
+    pub(crate) fn ask_owner(&self, news: News, wakes: &mut Wakes) {
+        match &self.inlet {
+            Inlet::Runs(lane, _) => lane.ask_taker(news, wakes),
+            Inlet::Values(lane, _) => lane.ask_taker(news, wakes),
         }
     }
 

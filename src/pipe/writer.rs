@@ -70,7 +70,7 @@ impl Writer {
         self.pipe
     }
 
-    /// Queues the message, or says why not.
+    /// Queues the message and gives its bytes, or says why not.
     ///
     /// What was encoded stays behind in `message` for the caller to drop: freeing it may run
     /// foreign code, for which no lock may be held.
@@ -79,9 +79,9 @@ impl Writer {
         &self,
         message: &mut Option<Message>,
         wakes: &mut Wakes,
-    ) -> Result<(), Refusal> {
+    ) -> Result<usize, Refusal> {
         let Some(whole) = message.as_ref() else {
-            return Ok(());
+            return Ok(0);
         };
         let bytes = whole.byte_len();
         match &self.outlet {
@@ -92,7 +92,7 @@ impl Writer {
                 .admit()?
                 .append(bytes, wakes, |values| values.extend(message.take())),
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Queues one more copy of a message that goes to several peers.
@@ -147,6 +147,20 @@ impl Writer {
             Outlet::Wire(lane) => lane.ask_taker(news, wakes),
             Outlet::Values(_) => {}
         }
+    }
+
+    /// Gives the pipe up for a new one in its place: whoever keeps the connection is asked for that;
+    /// over inproc the peer learns that nothing more will come.
+    pub(crate) fn forsake(&self, news: News, wakes: &mut Wakes) {
+        match &self.outlet {
+            Outlet::Wire(lane) => lane.ask_taker(news, wakes),
+            Outlet::Values(lane) => lane.end_writing(wakes),
+        }
+    }
+
+    /// Drops what is queued for a peer that never came; how much that was.
+    pub(crate) fn abandon(&self, wakes: &mut Wakes) -> Load {
+        on_lane!(&self.outlet, lane => lane.end_taking(Load::NONE, wakes))
     }
 
     pub(crate) fn end(&self, wakes: &mut Wakes) {

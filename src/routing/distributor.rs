@@ -90,7 +90,7 @@ impl Distributor {
         if let [only] = *self.found {
             if let Some(peer) = self.peers.get_mut(&only) {
                 peer.write(&mut sent, wakes, |writer, wakes| {
-                    writer.write(message, wakes)
+                    writer.write(message, wakes).map(|_| ())
                 });
             }
             return Some(sent);

@@ -21,10 +21,11 @@ impl FairQueue {
         }
     }
 
-    /// Puts the next message into `out`, if any pipe has one.
+    /// Puts the next message into `out`, if any pipe has one; gives its bytes.
     #[inline]
-    pub(crate) fn recv(&mut self, out: &mut Message, wakes: &mut Wakes) -> bool {
-        self.recv_with(out, wakes, |_, _| ()).is_some()
+    pub(crate) fn recv(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<usize> {
+        self.recv_with(out, wakes, |_, _| ())
+            .map(|((), bytes)| bytes)
     }
 
     /// The same, with a look at the pipe that it came through.
@@ -34,17 +35,17 @@ impl FairQueue {
         out: &mut Message,
         wakes: &mut Wakes,
         look: impl FnOnce(PipeId, &Reader) -> R,
-    ) -> Option<R> {
+    ) -> Option<(R, usize)> {
         while let Some(id) = self.readers.current_id()
             && let Some(reader) = self.readers.current()
         {
             match reader.read(out, wakes) {
-                Reading::Message => {
+                Reading::Message(bytes) => {
                     let seen = look(id, reader);
                     self.readers.advance();
-                    return Some(seen);
+                    return Some((seen, bytes));
                 }
-                Reading::Empty | Reading::Change(_) => self.readers.deactivate_current(),
+                Reading::Empty | Reading::Change => self.readers.deactivate_current(),
                 Reading::Ended => {
                     self.readers.remove_current();
                 }
@@ -53,19 +54,21 @@ impl FairQueue {
         None
     }
 
-    /// The newest message of the next pipe that has one; what was passed over for it.
-    pub(crate) fn recv_newest(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<Load> {
+    /// The newest message of the next pipe that has one; what was passed over for it, and its bytes.
+    pub(crate) fn recv_newest(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Option<(Load, usize)> {
         let mut passed = Load::NONE;
-        let pipe = self.recv_with(out, wakes, |id, _| id)?;
+        let (pipe, mut bytes) = self.recv_with(out, wakes, |id, _| id)?;
         let mut newer = Message::new();
-        while self.recv_from(pipe, &mut newer, wakes) == Reading::Message {
-            passed += Load {
-                messages: 1,
-                bytes: out.byte_len(),
-            };
+        while let Reading::Message(newer_bytes) = self.recv_from(pipe, &mut newer, wakes) {
+            passed += Load { messages: 1, bytes };
+            bytes = newer_bytes;
             std::mem::swap(out, &mut newer);
         }
-        Some(passed)
+        Some((passed, bytes))
     }
 
     /// Reads from one pipe only.
@@ -82,7 +85,7 @@ impl FairQueue {
         match reading {
             Reading::Empty => self.readers.deactivate(id),
             Reading::Ended => drop(self.readers.remove(id)),
-            Reading::Message | Reading::Change(_) => {}
+            Reading::Message(_) | Reading::Change => {}
         }
         reading
     }
@@ -101,7 +104,7 @@ impl FairQueue {
         match reading {
             Reading::Empty => self.readers.deactivate(id),
             Reading::Ended => drop(self.readers.remove(id)),
-            Reading::Message | Reading::Change(_) => {}
+            Reading::Message(_) | Reading::Change => {}
         }
         reading
     }

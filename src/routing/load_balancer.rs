@@ -20,14 +20,15 @@ impl LoadBalancer {
         }
     }
 
-    /// Gives the message to the next pipe with room, and says which; `None` if there is none. What
+    /// Gives the message to the next pipe with room; says which, and how many
+    /// bytes it has; `None` if there is none. What
     /// is left in `message` then, or for the caller to drop, is as [`Writer::write`] says.
     #[inline]
     pub(crate) fn send(
         &mut self,
         message: &mut Option<Message>,
         wakes: &mut Wakes,
-    ) -> Option<PipeId> {
+    ) -> Option<(PipeId, usize)> {
         self.send_after(message, wakes, |_, _| ())
     }
 
@@ -38,14 +39,14 @@ impl LoadBalancer {
         message: &mut Option<Message>,
         wakes: &mut Wakes,
         mut before: impl FnMut(PipeId, &mut Wakes),
-    ) -> Option<PipeId> {
+    ) -> Option<(PipeId, usize)> {
         while let Some(writer) = self.writers.current() {
             before(writer.pipe(), wakes);
             match writer.write(message, wakes) {
-                Ok(()) => {
+                Ok(bytes) => {
                     let pipe = writer.pipe();
                     self.writers.advance();
-                    return Some(pipe);
+                    return Some((pipe, bytes));
                 }
                 Err(Refusal::Full) => self.writers.deactivate_current(),
                 Err(Refusal::Ended) => {

@@ -77,6 +77,11 @@ impl Table {
         true
     }
 
+    /// Whether somebody has this id.
+    pub(crate) fn knows(&self, id: &RoutingId) -> bool {
+        self.ids.contains_key(id)
+    }
+
     /// The name that was given to a pipe here.
     pub(crate) fn given_name(&self, pipe: PipeId) -> Option<&RoutingId> {
         let entry = self.writers.get(&pipe)?;
@@ -136,7 +141,7 @@ impl Table {
         id: &[u8],
         message: &mut Option<Message>,
         wakes: &mut Wakes,
-    ) -> Option<Result<(), Refusal>> {
+    ) -> Option<Result<usize, Refusal>> {
         let pipe = *self.ids.get(id)?;
         self.send_to_pipe(pipe, message, wakes)
     }
@@ -148,7 +153,7 @@ impl Table {
         pipe: PipeId,
         message: &mut Option<Message>,
         wakes: &mut Wakes,
-    ) -> Option<Result<(), Refusal>> {
+    ) -> Option<Result<usize, Refusal>> {
         let entry = self.writers.get(&pipe)?;
         let outcome = entry.writer.write(message, wakes);
         if outcome == Err(Refusal::Ended) {

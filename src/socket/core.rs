@@ -86,11 +86,13 @@ pub(super) struct Entry {
 pub(super) enum Way {
     /// A listener of an I/O thread.
     Listener { io: Arc<io::Handle>, token: Token },
-    /// A connecting endpoint of an I/O thread, with the pipe it was given at once, if any.
+    /// A connecting endpoint of an I/O thread, with the pipe it was given at once, if any; or else
+    /// with the name that those will get that are made for its connections.
     Connecter {
         io: Arc<io::Handle>,
         token: Token,
         pipe: Option<PipeId>,
+        name: Option<RoutingId>,
     },
     /// An inproc name that is ours.
     InprocName(Arc<str>),
@@ -354,10 +356,10 @@ impl Core {
         if is_known {
             return;
         }
-        // Over inproc there is nobody but this socket to see to it.
         if let Some(writer) = writers.detach(asked.pipe) {
-            writer.ask(News::Renew, wakes);
+            writer.forsake(News::Renew, wakes);
         }
+        // Over inproc there is nobody but this socket to see to it.
         wakes.post(
             Target {
                 owner: match self.me.upgrade() {

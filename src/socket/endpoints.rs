@@ -13,7 +13,7 @@ use crate::error::{BindError, ConnectError, UnbindError};
 use crate::io::{self, Handle, Latch, Order};
 use crate::pipe::PipeId;
 use crate::routing_id::RoutingId;
-use crate::signal::Target;
+use crate::signal::{Target, Wakes};
 use crate::transport::{self, Listener};
 
 impl Core {
@@ -119,13 +119,14 @@ impl Core {
             None => return Err(ConnectError::NoIoThread(endpoint)),
         };
         let token = unique_number();
-        let ends = self.open_at_once(&io, token, id.is_some());
+        let ends = self.open_at_once(&io, token);
         let pipe = ends.as_ref().map(|ends| ends.id);
         self.name_connected(pipe, id, &endpoint)?;
         let way = Way::Connecter {
             io: io.clone(),
             token,
             pipe,
+            name: id.filter(|_| pipe.is_none()).cloned(),
         };
         let order = Order::Connect {
             token,
@@ -142,16 +143,10 @@ impl Core {
         Ok(endpoint)
     }
 
-    /// The pipe that outlives the connections of an endpoint: none with *immediate* (unless it is to
-    /// have a name), and none for a PAIR that has its peer already (it then gets one if that peer
-    /// has gone when it connects).
-    fn open_at_once(
-        self: &Arc<Self>,
-        io: &Arc<Handle>,
-        token: Token,
-        named: bool,
-    ) -> Option<WireEnds> {
-        if !self.keeps_pipes() && !named {
+    /// The pipe that outlives the connections of an endpoint: none with *immediate*, and none for
+    /// a PAIR that has its peer already (it then gets one if that peer has gone when it connects).
+    fn open_at_once(self: &Arc<Self>, io: &Arc<Handle>, token: Token) -> Option<WireEnds> {
+        if !self.keeps_pipes() {
             return None;
         }
         self.clone()
@@ -169,10 +164,18 @@ impl Core {
         id: Option<&RoutingId>,
         endpoint: &Endpoint,
     ) -> Result<(), ConnectError> {
-        if let (Some(pipe), Some(id)) = (pipe, id)
-            && !self.name_pipe(pipe, id)
-        {
-            self.release_pipe(pipe);
+        let Some(id) = id else {
+            return Ok(());
+        };
+        let is_free = match pipe {
+            Some(pipe) => self.name_pipe(pipe, id),
+            // It is asked for again with each connection.
+            None => !self.knows(id),
+        };
+        if !is_free {
+            if let Some(pipe) = pipe {
+                self.release_pipe(pipe);
+            }
             return Err(ConnectError::RoutingIdTaken(endpoint.clone()));
         }
         Ok(())
@@ -251,7 +254,9 @@ impl Core {
                         done,
                     });
                 }
-                Way::Connecter { io, token, pipe } => {
+                Way::Connecter {
+                    io, token, pipe, ..
+                } => {
                     // What is queued is still sent; nothing more is taken in.
                     if let Some(pipe) = pipe {
                         self.release_writer(pipe);
@@ -268,7 +273,9 @@ impl Core {
                 Way::InprocPipe { name, pipe, writer } => {
                     if self.context().registry().withdraw(&name, self.id(), pipe) {
                         if let Some(writer) = &writer {
-                            self.dropped(writer.queued(), &endpoint);
+                            let mut wakes = Wakes::new();
+                            self.dropped(writer.abandon(&mut wakes), &endpoint);
+                            wakes.fire();
                         }
                         self.release_pipe(pipe);
                     } else {

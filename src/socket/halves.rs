@@ -85,20 +85,20 @@ impl Outbound {
         if let Some(ended) = self.ended {
             return Some(Err(ended.into()));
         }
+        if let Writers::Balance(writers) = &mut self.writers {
+            let (_, bytes) = writers.send(message, wakes)?;
+            self.accepted += Load { messages: 1, bytes };
+            return Some(Ok(()));
+        }
         let bytes = message.as_ref().map_or(0, Message::byte_len);
         let sent = match &mut self.writers {
-            Writers::Balance(writers) => {
-                writers.send(message, wakes)?;
-                self.accepted += Load { messages: 1, bytes };
-                return Some(Ok(()));
-            }
             Writers::Distributor(writers) => writers.send(message, wakes)?,
             Writers::Upstream(writers) => match message.as_ref() {
                 Some(message) => writers.send(message, wakes),
                 None => Sent::default(),
             },
             // These are sent to by name.
-            Writers::Table(_) => return Some(Err(SendFailure::Unroutable)),
+            Writers::Table(_) | Writers::Balance(_) => return Some(Err(SendFailure::Unroutable)),
         };
         self.count_copies(sent, bytes, wakes);
         Some(Ok(()))
@@ -133,7 +133,7 @@ impl Outbound {
             return Some(Err(SendFailure::Unroutable));
         };
         match table.send(id, message, wakes) {
-            Some(Ok(())) => {}
+            Some(Ok(_)) => {}
             None if mandatory => return Some(Err(SendFailure::Unroutable)),
             Some(Err(_)) if mandatory => return None,
             None => self.dropped.unroutable += 1,
@@ -156,7 +156,7 @@ impl Outbound {
             return Err(SendFailure::Unroutable);
         };
         match table.send_to_pipe(pipe, message, wakes) {
-            Some(Ok(())) => {}
+            Some(Ok(_)) => {}
             None => self.dropped.unroutable += 1,
             Some(Err(_)) => self.dropped.full += 1,
         }
@@ -285,51 +285,46 @@ impl Inbound {
         }
         match &self.intake {
             Intake::Plain | Intake::Told(_) => {
-                if !self.next(out, wakes) {
-                    return None;
-                }
+                let bytes = self.next(out, wakes)?;
+                self.count(bytes);
             }
             Intake::Filter(_) => {
-                if !self.next_wanted(out, wakes) {
-                    return None;
-                }
+                let bytes = self.next_wanted(out, wakes)?;
+                self.count(bytes);
             }
             Intake::Exchange(_) => return self.recv_reply(None, out, wakes),
             // These have a form of their own.
             Intake::Upstreams(_) => return Some(Err(RecvError::WrongState)),
         }
-        self.count(out);
         Some(Ok(()))
     }
 
     #[inline]
-    fn next(&mut self, out: &mut Message, wakes: &mut Wakes) -> bool {
+    fn next(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<usize> {
         if !self.conflate {
             return self.readers.recv(out, wakes);
         }
-        let passed = self.readers.recv_newest(out, wakes);
-        self.discarded.conflated += passed.map_or(0, |passed| passed.messages as u64);
-        passed.is_some()
+        let (passed, bytes) = self.readers.recv_newest(out, wakes)?;
+        self.discarded.conflated += passed.messages as u64;
+        Some(bytes)
     }
 
     /// The next message that passes the filter: a publisher may send what was unsubscribed from
     /// since, or what nobody asked for.
-    fn next_wanted(&mut self, out: &mut Message, wakes: &mut Wakes) -> bool {
+    fn next_wanted(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<usize> {
         for _ in 0..PASSED_OVER_MAX {
-            if !self.next(out, wakes) {
-                return false;
-            }
+            let bytes = self.next(out, wakes)?;
             let Intake::Filter(interests) = &self.intake else {
-                return true;
+                return Some(bytes);
             };
             if interests.matches(out.first()) != self.invert_matching {
-                return true;
+                return Some(bytes);
             }
             self.discarded.filtered += 1;
             // Over inproc its memory may be foreign: not to be freed under the lock.
             wakes.drop_later(std::mem::take(out));
         }
-        false
+        None
     }
 
     /// Takes the next message and whom it is from.
@@ -343,11 +338,11 @@ impl Inbound {
             return Some(Err(ended.into()));
         }
         for _ in 0..PASSED_OVER_MAX {
-            let peer = self
+            let (peer, bytes) = self
                 .readers
                 .recv_with(out, wakes, |_, reader| reader.peer().cloned())?;
             if let Some(peer) = peer {
-                self.count(out);
+                self.count(bytes);
                 return Some(Ok(peer));
             }
             // Every pipe begins by naming its peer.
@@ -367,16 +362,11 @@ impl Inbound {
             return Some(Err(ended.into()));
         }
         for _ in 0..PASSED_OVER_MAX {
-            let (pipe, peer) = self
+            let ((pipe, peer), bytes) = self
                 .readers
                 .recv_with(out, wakes, |pipe, reader| (pipe, reader.peer().cloned()))?;
-            let whole = out.byte_len();
-            let messages = 1;
             if let (Some(envelope), Some(peer)) = (exchange::take_envelope(out), peer) {
-                self.returned += Load {
-                    messages,
-                    bytes: whole,
-                };
+                self.count(bytes);
                 return Some(Ok(Asker {
                     pipe,
                     peer,
@@ -408,28 +398,25 @@ impl Inbound {
                 _ => return Some(Err(RecvError::WrongState)),
             };
             match self.readers.recv_from(asked.pipe, out, wakes) {
-                Reading::Message => {
-                    let bytes = out.byte_len();
-                    match exchange.judge(out) {
-                        Answer::Reply => {
-                            exchange.end();
-                            self.returned += Load { messages: 1, bytes };
-                            return Some(Ok(()));
-                        }
-                        Answer::Stale => {
-                            self.discarded.stale += 1;
-                            wakes.drop_later(std::mem::take(out));
-                        }
-                        Answer::Malformed => {
-                            self.discarded.malformed += 1;
-                            exchange.end();
-                            if let Some(reader) = self.readers.get(asked.pipe) {
-                                reader.ask(News::HangUp, wakes);
-                            }
-                            return Some(Err(RecvError::PeerLost));
-                        }
+                Reading::Message(bytes) => match exchange.judge(out) {
+                    Answer::Reply => {
+                        exchange.end();
+                        self.returned += Load { messages: 1, bytes };
+                        return Some(Ok(()));
                     }
-                }
+                    Answer::Stale => {
+                        self.discarded.stale += 1;
+                        wakes.drop_later(std::mem::take(out));
+                    }
+                    Answer::Malformed => {
+                        self.discarded.malformed += 1;
+                        exchange.end();
+                        if let Some(reader) = self.readers.get(asked.pipe) {
+                            reader.ask_owner(News::HangUp, wakes);
+                        }
+                        return Some(Err(RecvError::PeerLost));
+                    }
+                },
                 Reading::Ended => {
                     exchange.end();
                     return Some(Err(RecvError::PeerLost));
@@ -445,11 +432,8 @@ impl Inbound {
     }
 
     #[inline]
-    fn count(&mut self, message: &Message) {
-        self.returned += Load {
-            messages: 1,
-            bytes: message.byte_len(),
-        };
+    fn count(&mut self, bytes: usize) {
+        self.returned += Load { messages: 1, bytes };
     }
 
     /// Takes a pipe out.
@@ -471,17 +455,13 @@ pub(super) fn ask(
     else {
         return None;
     };
-    let bytes = {
-        let request = message.as_mut()?;
-        exchange.wrap(request, correlate);
-        request.byte_len()
-    };
+    exchange.wrap(message.as_mut()?, correlate);
     let (readers, discarded) = (&mut inb.readers, &mut inb.discarded);
     // What a peer said before it was asked is no reply: away with it before it could be taken for one.
-    let pipe = writers.send_after(message, wakes, |pipe, wakes| {
+    let asked = writers.send_after(message, wakes, |pipe, wakes| {
         discarded.stale += readers.discard(pipe, wakes).messages as u64;
     });
-    let Some(pipe) = pipe else {
+    let Some((pipe, bytes)) = asked else {
         if let Some(request) = message.as_mut() {
             Exchange::unwrap(request, correlate);
         }

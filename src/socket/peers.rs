@@ -47,6 +47,13 @@ impl Core {
             outbound: outlet.clone(),
             inbound: inlet.as_ref().map(Inlet::intake),
         });
+        // A REQ listens before it asks: a pipe that it could ask through and not hear from would be
+        // taken for one whose peer is gone.
+        let listens_first = matches!(self.pattern.socket_type(), SocketType::Req);
+        let mut inlet = inlet;
+        if listens_first {
+            self.attach_inlet(id, inlet.take(), None)?;
+        }
         let attached = self.outbound.update(|half, wakes| {
             half.has_place(self.pattern.has_one_peer())?;
             let Some(outlet) = outlet else {
@@ -57,7 +64,12 @@ impl Core {
             half.writers.attach(writer);
             Ok(())
         });
-        attached?;
+        if let Err(refused) = attached {
+            if listens_first {
+                self.release_reader(id);
+            }
+            return Err(refused);
+        }
         let mut peer = None;
         if let Some(hello) = hello {
             match self.name(id, hello) {
@@ -68,21 +80,35 @@ impl Core {
                 }
             }
         }
-        if let Some(inlet) = inlet {
-            self.inbound.update(|half, wakes| {
-                if half.ended.is_some() {
-                    return Err(Refused::Closed);
-                }
-                let mut reader = Reader::new(inlet);
-                if let Some(peer) = &peer {
-                    reader.set_peer(peer.clone());
-                }
-                reader.set_owner(owner(), wakes);
-                half.readers.attach(id, reader);
-                Ok(())
-            })?;
-        }
+        self.attach_inlet(id, inlet, peer.as_ref())?;
         Ok(peer)
+    }
+
+    fn attach_inlet(
+        self: &Arc<Self>,
+        id: PipeId,
+        inlet: Option<Inlet>,
+        peer: Option<&PeerInfo>,
+    ) -> Result<(), Refused> {
+        let Some(inlet) = inlet else {
+            return Ok(());
+        };
+        self.inbound.update(|half, wakes| {
+            if half.ended.is_some() {
+                return Err(Refused::Closed);
+            }
+            let mut reader = Reader::new(inlet);
+            if let Some(peer) = peer {
+                reader.set_peer(peer.clone());
+            }
+            let owner = Target {
+                owner: self.clone(),
+                token: id,
+            };
+            reader.set_owner(owner, wakes);
+            half.readers.attach(id, reader);
+            Ok(())
+        })
     }
 
     /// Makes the ends of a pipe to a session.
@@ -160,6 +186,22 @@ impl Core {
         self.outbound.update(|half, _| match &mut half.writers {
             Writers::Table(table) => table.name(pipe, id),
             _ => true,
+        })
+    }
+
+    /// Whether a peer is known by this id.
+    pub(super) fn knows(&self, id: &RoutingId) -> bool {
+        self.outbound.peek(|half| match &half.writers {
+            Writers::Table(table) => table.knows(id),
+            _ => false,
+        })
+    }
+
+    /// The name that a pipe was given here, whatever its peer calls itself.
+    fn given_name(&self, pipe: PipeId) -> Option<RoutingId> {
+        self.outbound.peek(|half| match &half.writers {
+            Writers::Table(table) => table.given_name(pipe).cloned(),
+            _ => None,
         })
     }
 
@@ -442,15 +484,32 @@ impl Core {
         // A peer that had connected to us does the same at its side.
         self.part_inproc(id, !connected);
         if connected {
-            me.reconnect_inproc(id);
+            me.reconnect_inproc(id, None);
         }
     }
 
-    /// Connects again to the name that an inproc pipe was for.
-    fn reconnect_inproc(self: &Arc<Self>, old: PipeId) {
+    /// What a peer sent cannot be: nothing more is sent to it or read of it. Whoever keeps the
+    /// connection has been told.
+    fn part_with(&self, id: PipeId) {
+        self.outbound.update(|half, wakes| {
+            if let Writers::Balance(writers) = &mut half.writers
+                && let Some(writer) = writers.detach(id)
+            {
+                writer.forsake(News::HangUp, wakes);
+            }
+        });
+        self.renew(id);
+    }
+
+    /// Connects again to the name that an inproc pipe was for; `given` is how its peer is called
+    /// here.
+    fn reconnect_inproc(self: &Arc<Self>, old: PipeId, given: Option<RoutingId>) {
         let Ok((pipe, ends, new_writer)) = self.open_inproc() else {
             return;
         };
+        if let Some(given) = given {
+            self.name_pipe(pipe, &given);
+        }
         let name = self.control.update(|control, _| {
             let entry = control
                 .endpoints
@@ -465,12 +524,22 @@ impl Core {
                 return None;
             };
             *known = pipe;
-            *writer = new_writer;
-            Some(name.clone())
+            Some((name.clone(), std::mem::replace(writer, new_writer)))
         });
-        let Some(name) = name else {
+        let Some((name, forsaken)) = name else {
             return self.release_pipe(pipe);
         };
+        // Nobody may have been there to take the old one: nobody must find it any more.
+        if self.context.registry().withdraw(&name, self.id, old)
+            && let Some(forsaken) = forsaken
+        {
+            let mut wakes = Wakes::new();
+            self.dropped(
+                forsaken.abandon(&mut wakes),
+                &format_args!("inproc://{name}"),
+            );
+            wakes.fire();
+        }
         let connecter = crate::inproc::Connecter {
             port: self.clone(),
             pipe,
@@ -527,7 +596,7 @@ impl Post for Core {
                 }
             }
             News::Renew => self.renew(pipe),
-            News::HangUp => {}
+            News::HangUp => self.part_with(pipe),
         }
     }
 }
@@ -586,14 +655,24 @@ impl Port for Core {
     }
 
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
-        self.open_wire_pipe(session)
+        let given = self.control.peek(|control| {
+            control.endpoints.iter().find_map(|entry| match &entry.way {
+                Way::Connecter { token, name, .. } if *token == session.token => name.clone(),
+                _ => None,
+            })
+        });
+        let ends = self.open_wire_pipe(session)?;
+        if let Some(name) = given
+            && !self.name_pipe(ends.id, &name)
+        {
+            self.release_pipe(ends.id);
+            return Err(Refused::IdTaken(name));
+        }
+        Ok(ends)
     }
 
     fn renew_wire(self: Arc<Self>, old: PipeId, session: Target) -> Result<WireEnds, Refused> {
-        let given = self.outbound.peek(|half| match &half.writers {
-            Writers::Table(table) => table.given_name(old).cloned(),
-            _ => None,
-        });
+        let given = self.given_name(old);
         self.release_pipe(old);
         let ends = self.open_wire_pipe(session)?;
         if let Some(name) = given {
@@ -725,9 +804,10 @@ impl Port for Core {
             && wanted
             && let Some(me) = self.me.upgrade()
         {
+            let given = self.given_name(id);
             // What it brought stays readable; nothing goes into it any more.
             me.release_writer(id);
-            me.reconnect_inproc(id);
+            me.reconnect_inproc(id, given);
         }
     }
 
@@ -739,15 +819,21 @@ impl Port for Core {
         Ok(welcome)
     }
 
-    fn peer_left(&self, id: PipeId, written: bool) {
+    fn peer_left(&self, id: PipeId) {
         self.forget_peer(id);
-        if written {
-            self.inbound.update_for_all(|half, _| {
-                if let Intake::Exchange(exchange) = &mut half.intake {
-                    exchange.on_lost(id);
-                }
-            });
-        }
+        // Nobody must send another request between the look into the pipe and what follows from it:
+        // that one would be taken for the one that was lost.
+        self.outbound.update(|out, wakes| {
+            let waits_in_pipe =
+                (out.writers.get(id)).is_some_and(|writer| !writer.queued().is_none());
+            if !waits_in_pipe {
+                self.inbound.update_within(wakes, |inb, _| {
+                    if let Intake::Exchange(exchange) = &mut inb.intake {
+                        exchange.on_lost(id);
+                    }
+                });
+            }
+        });
     }
 
     fn dropped(&self, load: Load, peer: &dyn fmt::Display) {

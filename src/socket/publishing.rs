@@ -12,8 +12,8 @@ use crate::frame::Frame;
 use crate::message::Message;
 use crate::options::{Options, Verbosity};
 use crate::peer_info::PeerInfo;
-use crate::pipe::{Load, PipeId, Reading};
-use crate::routing::{Added, ByPipe, Removed, Subscriptions, TooMany};
+use crate::pipe::{Load, PipeId, Reader, Reading};
+use crate::routing::{Added, ByPipe, FairQueue, Removed, Subscriptions, TooMany};
 use crate::signal::{News, Wakes};
 use crate::socket_type::SocketType;
 
@@ -211,13 +211,21 @@ pub(super) fn digest(
             return Digest::Done;
         }
         let reading = readers.recv_upstream(pipe, &mut message, wakes);
-        let peer = || readers.get(pipe).and_then(|reader| reader.peer().cloned());
         let outcome = match reading {
             Reading::Empty | Reading::Ended => return Digest::Done,
-            Reading::Change(change) => {
-                upstreams.take(out, pipe, peer(), change.topic, change.subscribe)
+            Reading::Change => {
+                let Some(change) = readers.get_mut(pipe).and_then(Reader::take_change) else {
+                    continue;
+                };
+                upstreams.take(
+                    out,
+                    pipe,
+                    peer_of(readers, pipe),
+                    change.topic,
+                    change.subscribe,
+                )
             }
-            Reading::Message => {
+            Reading::Message(_) => {
                 let message = std::mem::take(&mut message);
                 let (subscriptions, rest) = split(&message, upstreams.rules.only_first);
                 let mut outcome = Ok(());
@@ -225,8 +233,9 @@ pub(super) fn digest(
                     discarded.subscriptions += 1;
                 }
                 for (subscribe, topic) in subscriptions {
-                    outcome =
-                        outcome.and_then(|()| upstreams.take(out, pipe, peer(), topic, subscribe));
+                    outcome = outcome.and_then(|()| {
+                        upstreams.take(out, pipe, peer_of(readers, pipe), topic, subscribe)
+                    });
                 }
                 match rest {
                     Some(rest) if upstreams.rules.tells => {
@@ -241,7 +250,7 @@ pub(super) fn digest(
             }
         };
         if outcome.is_err() {
-            let who = peer();
+            let who = peer_of(readers, pipe);
             wakes.later(move || {
                 log::warn!(
                     "{}: more subscriptions than one peer may have",
@@ -321,6 +330,10 @@ impl Upstreams {
     }
 }
 
+fn peer_of(readers: &FairQueue, pipe: PipeId) -> Option<PeerInfo> {
+    readers.get(pipe)?.peer().cloned()
+}
+
 /// A peer has gone: forgets some of its subscriptions, and tells of those that are gone with it;
 /// whether there are more.
 pub(super) fn forget_some(out: &mut Outbound, inb: &mut Inbound, pipe: PipeId) -> Digest {
@@ -328,10 +341,6 @@ pub(super) fn forget_some(out: &mut Outbound, inb: &mut Inbound, pipe: PipeId) -
         (&mut out.writers, &mut inb.intake)
     else {
         return Digest::Done;
-    };
-    let peer = || {
-        let reader = inb.readers.get(pipe)?;
-        reader.peer().cloned()
     };
     let manual = upstreams.rules.manual;
     let mut gone = Vec::new();
@@ -350,7 +359,7 @@ pub(super) fn forget_some(out: &mut Outbound, inb: &mut Inbound, pipe: PipeId) -
         upstreams.on_gone(
             Told {
                 pipe,
-                peer: peer(),
+                peer: peer_of(&inb.readers, pipe),
                 topic,
                 subscribe: false,
                 first: false,

@@ -19,7 +19,7 @@ use super::greeting::GREETING_LEN;
 use super::handshake::{ExpectCommand, ExpectGreeting, Outcome};
 use super::mechanism::{Local, Mechanism};
 use super::null;
-use super::scanner::{Limits, Scanner};
+use super::scanner::{ITEMS_KEPT, Limits, Scanner};
 use crate::frame::Frame;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
@@ -209,6 +209,9 @@ impl Connection {
         if let Some(event) = self.events.pop_front() {
             return Some(event);
         }
+        if self.events.capacity() > ITEMS_KEPT {
+            self.events.shrink_to(ITEMS_KEPT);
+        }
         if let Some(ttl) = self.heard.ping.take() {
             // Tenths of a second.
             return Some(Event::Ping {
@@ -302,6 +305,9 @@ impl Connection {
         let mut on_command = |body: &[u8]| handle_command(body, *socket_type, heard, output);
         let result = scanner.scan(items, &mut on_command);
         events.extend(items.drain(..).map(Event::Item));
+        if items.capacity() > ITEMS_KEPT {
+            items.shrink_to(ITEMS_KEPT);
+        }
         result.map(|_| ())
     }
 

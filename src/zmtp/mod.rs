@@ -50,7 +50,7 @@ pub(crate) use connection::{Config, Connection, Eof, Event, PeerHello};
 pub(crate) use encoder::{SubscriptionForm, encode, encode_subscription};
 pub(crate) use error::Error;
 pub(crate) use greeting::Version;
-pub(crate) use scanner::Item;
+pub(crate) use scanner::{ITEMS_KEPT, Item};
 pub(crate) use wire::Wire;
 
 #[cfg(test)]

@@ -41,6 +41,10 @@ pub(crate) struct Limits {
     pub(crate) max_command: usize,
 }
 
+/// How much room for items is kept for the next: messages come many to an item, and of what comes
+/// one by one (subscriptions, that is) there are seldom many.
+pub(crate) const ITEMS_KEPT: usize = 128;
+
 /// What a scan finds, in wire order.
 #[derive(Debug)]
 pub(crate) enum Item {

@@ -91,8 +91,21 @@ impl Raw {
         raw
     }
 
+    /// The same as a peer that speaks ZMTP 3.0.
+    pub(crate) fn join_3_0(endpoint: &Endpoint, socket_type: &str) -> Self {
+        let mut raw = Self::connect(endpoint);
+        let mut hello = hello(socket_type);
+        hello[11] = 0;
+        raw.shake(&hello);
+        raw
+    }
+
     pub(crate) fn handshake(&mut self, socket_type: &str) {
-        self.say(&hello(socket_type));
+        self.shake(&hello(socket_type));
+    }
+
+    fn shake(&mut self, hello: &[u8]) {
+        self.say(hello);
         self.listen(64);
         let header = self.listen(2);
         assert_eq!(header[0], COMMAND, "not a READY");

@@ -96,6 +96,11 @@ impl Home {
     pub(crate) fn pair(&self) -> Builder<Pair> {
         quick(Pair::builder().context(&self.context))
     }
+
+    /// A socket of any type here, as `home.of(Req::builder())`.
+    pub(crate) fn of<T: zocket::SocketKind>(&self, builder: Builder<T>) -> Builder<T> {
+        quick(builder.context(&self.context))
+    }
 }
 
 /// No test wants to wait ten seconds for the next attempt to connect.
