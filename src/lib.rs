@@ -92,6 +92,7 @@ mod message;
 mod options;
 mod peer_info;
 mod pipe;
+mod proxy;
 mod routing;
 mod routing_id;
 mod signal;
@@ -116,6 +117,7 @@ pub use error::{
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
 pub use peer_info::PeerInfo;
+pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use socket::{
     Asks, Builder, Conflates, Dealer, Forwards, Identifies, Iter, Matches, Pair, Pub, Publishes,

@@ -126,6 +126,11 @@ impl Writer {
         on_lane!(&self.outlet, lane => lane.is_full())
     }
 
+    /// What [`write`](Self::write) would say.
+    pub(crate) fn room(&self) -> Result<(), Refusal> {
+        on_lane!(&self.outlet, lane => lane.admit().map(drop))
+    }
+
     /// Tells the peer of a change to the subscriptions.
     pub(crate) fn tell(&self, change: Change, wakes: &mut Wakes) {
         on_lane!(&self.outlet, lane => lane.tell(change, wakes));

@@ -57,6 +57,20 @@ impl LoadBalancer {
         None
     }
 
+    /// Whether [`send`](Self::send) would find room; if not, the owner will be told when there is.
+    pub(crate) fn look_for_room(&mut self) -> bool {
+        while let Some(writer) = self.writers.current() {
+            match writer.room() {
+                Ok(()) => return true,
+                Err(Refusal::Full) => self.writers.deactivate_current(),
+                Err(Refusal::Ended) => {
+                    self.writers.remove_current();
+                }
+            }
+        }
+        false
+    }
+
     pub(crate) fn attach(&mut self, writer: Writer) {
         self.writers.insert(writer.pipe(), writer);
     }

@@ -148,7 +148,7 @@ impl Core {
         &self.context
     }
 
-    pub(super) fn type_of(&self) -> SocketType {
+    pub(crate) fn type_of(&self) -> SocketType {
         self.pattern.socket_type()
     }
 
@@ -215,7 +215,7 @@ impl Core {
             .map(|asked| asked.map(|_| ()))
     }
 
-    pub(super) fn cancel_send(&self, ticket: &Ticket) {
+    pub(crate) fn cancel_send(&self, ticket: &Ticket) {
         self.outbound.cancel(ticket);
     }
 
@@ -451,7 +451,7 @@ impl Core {
         polled.map_ok(|with| (with, message))
     }
 
-    pub(super) fn cancel_recv(&self, ticket: &Ticket) {
+    pub(crate) fn cancel_recv(&self, ticket: &Ticket) {
         self.inbound.cancel(ticket);
     }
 

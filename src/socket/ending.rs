@@ -17,7 +17,7 @@ use crate::waiting::Patience;
 const GRACE: Duration = Duration::from_secs(2);
 
 impl Core {
-    pub(super) fn linger(&self) -> Option<Duration> {
+    pub(crate) fn linger(&self) -> Option<Duration> {
         self.options.linger
     }
 

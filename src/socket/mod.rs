@@ -13,7 +13,8 @@
 //!   `endpoints`: where those come from; `ending`: how all that ends; `ledger`: what is counted.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
 //!   `publishing` (PUB, XPUB).
-//! * one file for each type, most of them a few lines; `raw` is the form in which [`Socket`] speaks.
+//! * one file for each type, most of them a few lines; `raw` is the form in which [`Socket`] speaks,
+//!   `relay` what a [`Proxy`](crate::Proxy) asks of it.
 
 mod builder;
 #[macro_use]
@@ -38,6 +39,7 @@ mod publishing;
 mod pull;
 mod push;
 mod raw;
+mod relay;
 mod rep;
 mod req;
 mod router;
@@ -63,6 +65,7 @@ pub use sub::Sub;
 pub use xpub::{Subscription, Upstream, XPub};
 pub use xsub::XSub;
 
+pub(crate) use core::Core;
 use owner::Owner;
 pub(crate) use pattern::Pattern;
 

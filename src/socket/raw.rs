@@ -23,7 +23,7 @@ pub(super) struct Memory {
 
 impl Core {
     /// Sends as the type's `send` would, what the message is for being part of it.
-    pub(super) fn send_raw(
+    pub(crate) fn send_raw(
         &self,
         mut message: Message,
         patience: impl FnOnce() -> Patience,
@@ -47,7 +47,7 @@ impl Core {
     }
 
     /// The same for a task; the message is taken once it is sent.
-    pub(super) fn poll_send_raw(
+    pub(crate) fn poll_send_raw(
         &self,
         cx: &Context<'_>,
         ticket: &mut Option<Ticket>,
@@ -133,7 +133,7 @@ impl Core {
     }
 
     /// The same for a task.
-    pub(super) fn poll_recv_raw(
+    pub(crate) fn poll_recv_raw(
         &self,
         cx: &Context<'_>,
         ticket: &mut Option<Ticket>,
@@ -154,6 +154,17 @@ impl Core {
             SocketType::Pub | SocketType::Push => Poll::Ready(Err(RecvError::WrongState)),
             _ => self.poll_recv(cx, ticket),
         }
+    }
+
+    /// Whether a REP has a request to answer.
+    pub(super) fn owes_reply(&self) -> bool {
+        self.raw.lock().asker.is_some()
+    }
+
+    /// There will be no reply to the request that a REP has given out last.
+    pub(crate) fn owe_nothing(&self) {
+        let forgotten = self.raw.lock().asker.take();
+        drop(forgotten);
     }
 
     fn check_owes_nothing(&self) -> Result<(), RecvError> {
