@@ -12,10 +12,12 @@ use peers::meeting::{Joint, Link};
 use peers::over_every_link;
 use peers::scratch::Scratch;
 use peers::stage::{Stage, Working};
-use zocket::{Dealer, Rep, Req, Router, RoutingId};
+use zocket::{Dealer, Proxy, ProxyHandle, Push, Rep, Req, Router, RoutingId};
 
 over_every_link! {
     libzmq_in_the_middle
+    our_proxies_in_the_middle
+    a_tap_hears_both_ways
     loops_by_hand_in_the_middle
     turn_and_turn_about
 }
@@ -40,6 +42,53 @@ fn libzmq_in_the_middle(link: Link) {
     stages.into_iter().for_each(Working::stop);
 }
 
+fn our_proxies_in_the_middle(link: Link) {
+    let [entry, exit] = [OurStage::new(), OurStage::new()];
+    let _between = link_ours(link, &entry, &exit);
+    let (reqs, _req_joints) = their_clients(link, &entry.front);
+    let (reps, _rep_joints) = their_servers(link, &exit.back);
+    let stages = [entry.start(), exit.start()];
+    reqs.into_iter().map(their_client).for_each(finish);
+    for stage in stages {
+        let statistics = stage.stop().unwrap();
+        let each = (CLIENTS * REQUESTS) as u64;
+        assert_eq!(statistics.frontend.received, each);
+        assert_eq!(statistics.frontend.sent, each);
+        assert_eq!(statistics.backend.received, each);
+        assert_eq!(statistics.backend.sent, each);
+    }
+    reps.into_iter().for_each(TheirServer::stop);
+}
+
+/// What passes a proxy of ours, either way, is heard by a libzmq that listens in.
+fn a_tap_hears_both_ways(link: Link) {
+    let stage = OurStage::new();
+    let tap = Push::new();
+    let (ear, req, rep) = (socket(Kind::Pull), socket(Kind::Req), socket(Kind::Rep));
+    let _joints = [
+        link.join(&tap, &ear),
+        link.join(&stage.front, &req),
+        link.join(&stage.back, &rep),
+    ];
+    let proxy = Proxy::new(stage.front, stage.back)
+        .capture(tap)
+        .spawn()
+        .unwrap();
+    for n in 0..REQUESTS {
+        let request = request(n);
+        req.send(&request).unwrap();
+        assert_eq!(received(&rep).unwrap(), request);
+        rep.send(&reply_to(&request)).unwrap();
+        assert_eq!(received(&req).unwrap(), reply_to(&request));
+        for message in [request.clone(), reply_to(&request)] {
+            let mut heard = received(&ear).unwrap();
+            assert_eq!((heard[0].len(), heard[1].len()), (5, 0), "the envelope");
+            assert_eq!(heard.split_off(2), message);
+        }
+    }
+    proxy.stop().unwrap();
+}
+
 fn loops_by_hand_in_the_middle(link: Link) {
     let [entry, exit] = [OurStage::new(), OurStage::new()];
     let _between = link_ours(link, &entry, &exit);
@@ -58,10 +107,10 @@ fn turn_and_turn_about(link: Link) {
     let _between = link.join(&ours.front, &theirs.back);
     let (reqs, _req_joints) = our_clients(link, &theirs.front);
     let (reps, _rep_joints) = their_servers(link, &ours.back);
-    let (theirs, ours) = (theirs.start(), ours.start_by_hand());
+    let (theirs, ours) = (theirs.start(), ours.start());
     reqs.into_iter().map(our_client).for_each(finish);
     reps.into_iter().for_each(TheirServer::stop);
-    ours.stop();
+    ours.stop().unwrap();
     theirs.stop();
 }
 
@@ -78,6 +127,10 @@ impl OurStage {
             front: Router::new(),
             back: Dealer::new(),
         }
+    }
+
+    fn start(self) -> ProxyHandle {
+        Proxy::new(self.front, self.back).spawn().unwrap()
     }
 
     fn start_by_hand(self) -> Loops {

@@ -10,10 +10,11 @@ use peers::libzmq::Kind;
 use peers::meeting::Link;
 use peers::over_every_link;
 use peers::stage::Stage;
-use zocket::{Socket, SocketType};
+use zocket::{Proxy, Socket, SocketType};
 
 over_every_link! {
     libzmq_in_the_middle
+    our_proxy_in_the_middle
     loops_by_hand_in_the_middle
 }
 
@@ -42,6 +43,24 @@ fn libzmq_in_the_middle(link: Link) {
 }
 
 fn loops_by_hand_in_the_middle(link: Link) {
+    between_theirs(link, |front, back, work| {
+        let loops = Loops::start(front, back);
+        work();
+        loops.stop();
+    });
+}
+
+fn our_proxy_in_the_middle(link: Link) {
+    between_theirs(link, |front, back, work| {
+        let proxy = Proxy::new(front, back).spawn().unwrap();
+        work();
+        proxy.stop().unwrap();
+    });
+}
+
+/// Has a stage of ours made between a publisher and two subscribers of theirs, for as long as they
+/// work.
+fn between_theirs(link: Link, stage: impl Fn(Socket, Socket, &dyn Fn())) {
     for (publisher, subscriber) in PAIRINGS {
         let [publisher, first, second] =
             [publisher, subscriber, subscriber].map(|kind| End::libzmq(kind, None));
@@ -53,9 +72,7 @@ fn loops_by_hand_in_the_middle(link: Link) {
             link.join(&back, theirs(&first)),
             link.join(&back, theirs(&second)),
         ];
-        let loops = Loops::start(front, back);
-        publish(&publisher, &first, &second);
-        loops.stop();
+        stage(front, back, &|| publish(&publisher, &first, &second));
     }
 }
 
