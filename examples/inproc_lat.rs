@@ -3,8 +3,6 @@
 //! ```text
 //! cargo run --release --example inproc_lat -- 16 100000
 //! ```
-//!
-//! Over PAIR for now, where libzmq's tool of this name uses REQ and REP.
 
 mod support;
 
@@ -14,7 +12,7 @@ use std::thread;
 use std::time::Instant;
 
 use support::Arguments;
-use zocket::{Message, Pair};
+use zocket::{Message, Rep, Req};
 
 fn main() -> ExitCode {
     let usage = "usage: inproc_lat <message-size> <roundtrip-count>";
@@ -22,8 +20,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let pair = Pair::new();
-    pair.bind("inproc://lat_test")?;
+    let req = Req::new();
+    req.bind("inproc://lat_test")?;
     println!("message size: {} [B]", arguments.size);
     println!("roundtrip count: {}", arguments.count);
 
@@ -33,8 +31,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut message = Message::from(vec![0; arguments.size]);
     let start = Instant::now();
     for _ in 0..count {
-        pair.send(message)?;
-        message = pair.recv()?;
+        req.send(message)?;
+        message = req.recv()?;
         arguments.check(&message)?;
     }
     let elapsed = start.elapsed();
@@ -47,10 +45,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn answer(count: u64) -> Result<(), zocket::Error> {
-    let pair = Pair::new();
-    pair.connect("inproc://lat_test")?;
-    for _ in 0..count {
-        pair.send(pair.recv()?)?;
+    let rep = Rep::new();
+    rep.connect("inproc://lat_test")?;
+    for request in rep.iter().take(count as usize) {
+        let message = request.clone();
+        request.reply(message)?;
     }
     Ok(())
 }

@@ -7,8 +7,7 @@
 //! cargo run --release --example remote_lat -- tcp://127.0.0.1:5555 16 100000
 //! ```
 //!
-//! libzmq's tool of this name uses REP and REQ, which this library does not have yet.
-//! Until it does, these two use PAIR, so they cannot be mixed with libzmq's.
+//! Either half can be mixed with the other one of libzmq's.
 
 mod support;
 
@@ -16,7 +15,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use support::Arguments;
-use zocket::Pair;
+use zocket::Rep;
 
 fn main() -> ExitCode {
     let usage = "usage: local_lat <bind-to> <message-size> <roundtrip-count>";
@@ -24,14 +23,15 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let pair = Pair::new();
-    pair.bind(&arguments.endpoint)?;
+    let rep = Rep::new();
+    rep.bind(&arguments.endpoint)?;
     for _ in 0..arguments.count {
-        let message = pair.recv()?;
-        arguments.check(&message)?;
-        pair.send(message)?;
+        let request = rep.recv()?;
+        arguments.check(&request)?;
+        let message = request.clone();
+        request.reply(message)?;
     }
     // Waits until the last is on its way.
-    pair.close()?;
+    rep.close()?;
     Ok(())
 }

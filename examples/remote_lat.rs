@@ -1,6 +1,6 @@
 //! The asking half of the latency test: connects, and sends a message to and fro.
 //!
-//! See `local_lat`, its other half, also for why both use PAIR.
+//! See `local_lat`, its other half.
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use support::Arguments;
-use zocket::{Message, Pair};
+use zocket::{Message, Req};
 
 fn main() -> ExitCode {
     let usage = "usage: remote_lat <connect-to> <message-size> <roundtrip-count>";
@@ -17,14 +17,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let pair = Pair::new();
-    pair.connect(&arguments.endpoint)?;
+    let req = Req::new();
+    req.connect(&arguments.endpoint)?;
 
     let mut message = Message::from(vec![0; arguments.size]);
     let start = Instant::now();
     for _ in 0..arguments.count {
-        pair.send(message)?;
-        message = pair.recv()?;
+        req.send(message)?;
+        message = req.recv()?;
         arguments.check(&message)?;
     }
     let elapsed = start.elapsed();

@@ -24,7 +24,17 @@
 //! |---|---|---|---|
 //! | [`Push`] | to the next peer with room | – | PULL |
 //! | [`Pull`] | – | from every peer in turn | PUSH |
+//! | [`Pub`] | to every peer that subscribed to it | – | SUB, XSUB |
+//! | [`Sub`] | – | what it subscribed to, from every peer in turn | PUB, XPUB |
+//! | [`XPub`] | as a PUB | subscriptions, and what XSUBs send | SUB, XSUB |
+//! | [`XSub`] | subscriptions, and messages, to every peer | from every peer in turn | PUB, XPUB |
+//! | [`Req`] | a request to the next peer with room | its reply | REP, ROUTER |
+//! | [`Rep`] | the reply, to who asked | requests, from every peer in turn | REQ, DEALER |
+//! | [`Dealer`] | to the next peer with room | from every peer in turn | REP, ROUTER, DEALER |
+//! | [`Router`] | to the peer with the id given | from every peer in turn, and whose it is | REQ, DEALER, ROUTER |
 //! | [`Pair`] | to its one peer | from its one peer | PAIR |
+//!
+//! [`Socket`] is any of them, where the type is known only when the program runs.
 //!
 //! A socket binds and connects to any number of endpoints, over tcp, ipc (Unix domain sockets) and
 //! inproc (within a [`Context`]), all at once; see [`Endpoint`]. Every method takes `&self`, and
@@ -38,6 +48,9 @@
 //! | linger | for ever | 5 s: dropping a socket waits in the dropping thread until what it sent is with the kernel (or the inproc peer), at most this long |
 //! | handshake | 30 s | 10 s in all, 64 KiB for a command, 1024 pending per listener |
 //! | reconnect | 100 ms, constant | 100 ms doubling to 10 s, full jitter; starts anew only after a connection that completed its handshake and lived as long as the first interval; protocol errors are retried too |
+//! | subscriptions | unlimited | 1,000,000 topics and 64 MiB of them for one subscriber, 1 MiB for a topic |
+//! | two peers with one routing id at a ROUTER | the second is ignored for ever | it is refused and its connection closed, which is logged; `handover` as in libzmq |
+//! | a peer that goes with its reply | REQ waits for ever | `recv` says `PeerLost`, and the next request can be sent |
 //! | largest message | unlimited, counted per frame | 256 MiB and 65,536 frames for the whole message |
 //!
 //! Sockets in statics are never dropped, and `process::exit` drops nothing: what they had queued is
@@ -54,7 +67,8 @@
 //!                           (zmtp cut)       │              │   (zmtp: handshake, scanner, commands)
 //!    context                                 │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
-//!    vocabulary: message, frame, endpoint, socket_type, routing_id, options, error, sync, signal, waiting
+//!    vocabulary: message, frame, endpoint, socket_type, routing_id, peer_info, options, stats, error,
+//!    sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -64,7 +78,16 @@
 //! * **A message is always whole**, in every queue: no class keeps track of being inside of one.
 //! * **A socket sees pipes, never connections**; over inproc the other end of the pipe is another
 //!   socket.
-//! * **A pattern is a composition** of an outbound strategy and an inbound one.
+//! * **A pattern is a composition** of an outbound strategy, an inbound one and a framing rule.
+//! * **What must not be lost to a full queue has a lane of its own** beside the batch: changes to the
+//!   subscriptions. It goes out first, and a peer that comes anew is told the whole set instead.
+//! * **A run names its peer.** The first record of each incarnation of a connection says whose it
+//!   is, so an unread message never gets the name of who comes after, and knowing whom it is from
+//!   costs nothing per message.
+//! * **What a subscriber says is applied by the thread that brings it**: a publisher that nobody
+//!   calls still knows who wants what.
+//! * **Every pipe keeps a tally**, and the socket adds up those of its pipes: what was accepted is
+//!   written, queued or dropped; what arrived is returned, queued or discarded.
 //!
 //! Who may use whom: vocabulary ← zmtp ← pipe ← {mailbox, command, routing} ← {transport, inproc}
 //! ← io ← context ← socket; no cycles. `zmtp` knows no socket, lock or clock; `pipe` does not know

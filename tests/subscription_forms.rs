@@ -92,8 +92,8 @@ fn an_xpub_tells_of_both_forms_alike() {
                 minor,
             );
             raw.say(&vector(&format!("xpub_accepts_both_forms_from_3_{minor}")));
-            let heard: Vec<String> = (0..6).map(|_| told(&publisher)).take(4).collect();
-            assert_eq!(heard[..4], ["+cmd.", "+msg.", "+gone.", "-gone."]);
+            let heard: Vec<String> = (0..4).map(|_| told(&publisher)).collect();
+            assert_eq!(heard, ["+cmd.", "+msg.", "+gone.", "-gone."]);
         }
     }
 }

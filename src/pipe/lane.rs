@@ -126,6 +126,11 @@ impl<B: Batch> Lane<B> {
         }
     }
 
+    /// Whoever was named as the writer has nothing to do with it after all.
+    pub(crate) fn disown(&self) {
+        self.state.lock().writer = None;
+    }
+
     /// Changes the limit; a writer that waits is told if it may go on under the new one.
     pub(crate) fn set_limits(&self, limits: Limits, wakes: &mut Wakes) {
         let mut state = self.state.lock();

@@ -259,6 +259,14 @@ impl Reader {
         discarded
     }
 
+    /// Returns credit for what was read to a peer that looks at it: over inproc what is not given
+    /// back counts as queued there. (A session does not look before its lane is full.)
+    pub(crate) fn settle(&mut self, wakes: &mut Wakes) {
+        if let Inlet::Values(..) = &self.inlet {
+            self.give_back(wakes);
+        }
+    }
+
     /// Returns credit for what was read while more is still in hand.
     fn give_back(&mut self, wakes: &mut Wakes) {
         let read = std::mem::take(&mut self.read);

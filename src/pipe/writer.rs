@@ -163,13 +163,19 @@ impl Writer {
         }
     }
 
-    /// Drops what is queued for a peer that never came; how much that was.
+    pub(crate) fn end(&self, wakes: &mut Wakes) {
+        on_lane!(&self.outlet, lane => lane.end_writing(wakes));
+    }
+
+    /// Says that nobody will ever take what is queued, where nobody has the other end; how much
+    /// that is.
     pub(crate) fn abandon(&self, wakes: &mut Wakes) -> Load {
         on_lane!(&self.outlet, lane => lane.end_taking(Load::NONE, wakes))
     }
 
-    pub(crate) fn end(&self, wakes: &mut Wakes) {
-        on_lane!(&self.outlet, lane => lane.end_writing(wakes));
+    /// Leaves the pipe as if it had never been this socket's.
+    pub(crate) fn disown(&self) {
+        on_lane!(&self.outlet, lane => lane.disown());
     }
 
     pub(crate) fn set_owner(&self, owner: Target, wakes: &mut Wakes) {

@@ -193,10 +193,12 @@ impl Distributor {
     pub(crate) fn detach(&mut self, pipe: PipeId) -> Option<Writer> {
         let peer = self.peers.remove(&pipe)?;
         self.subscribers -= usize::from(peer.counted);
+        // The message that was for it alone is for all again.
+        self.only_to.take_if(|only| *only == pipe);
         Some(peer.writer)
     }
 
-    /// Forgets some topics of a pipe that was taken out, telling each, and whether nobody else has
+    /// Forgets some topics of a pipe (that was taken out, or begins anew), telling each, and whether nobody else has
     /// it; whether any are left.
     pub(crate) fn forget_some(
         &mut self,
@@ -204,7 +206,10 @@ impl Distributor {
         most: usize,
         gone: impl FnMut(&[u8], bool),
     ) -> bool {
-        self.subscriptions.remove_some(pipe, most, gone)
+        let more = self.subscriptions.remove_some(pipe, most, gone);
+        // It may be there still, and begin anew.
+        self.recount(pipe);
+        more
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -241,9 +246,10 @@ impl Distributor {
         if !self.peers.contains_key(&pipe) {
             return Ok(None);
         }
-        if self.subscriptions.count_of(pipe) >= self.rules.max_topics
-            || self.subscriptions.bytes_of(pipe) + topic.len() > self.rules.max_topic_bytes
-        {
+        let at_limit = self.subscriptions.count_of(pipe) >= self.rules.max_topics
+            || self.subscriptions.bytes_of(pipe) + topic.len() > self.rules.max_topic_bytes;
+        // To ask again for what it has is not to have more.
+        if at_limit && !self.subscriptions.holds(topic, pipe) {
             return Err(TooMany);
         }
         let added = self.subscriptions.add(topic, pipe);

@@ -145,6 +145,13 @@ impl FairQueue {
         self.readers.is_active(id)
     }
 
+    /// Tells the peer of a pipe how much of what it sent has been taken.
+    pub(crate) fn settle(&mut self, id: PipeId, wakes: &mut Wakes) {
+        if let Some(reader) = self.readers.get_mut(id) {
+            reader.settle(wakes);
+        }
+    }
+
     /// What was read and is still counted as queued.
     pub(crate) fn unreturned(&self) -> Load {
         let mut load = Load::NONE;

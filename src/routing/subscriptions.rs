@@ -152,6 +152,14 @@ impl Subscriptions {
         }
     }
 
+    /// Whether a subscriber has a topic.
+    pub(crate) fn holds(&self, topic: &[u8], id: PipeId) -> bool {
+        let subscriber = self.subscribers.get(&id);
+        self.topics
+            .find(topic)
+            .is_some_and(|key| subscriber.is_some_and(|subscriber| subscriber.keys.contains(&key)))
+    }
+
     /// How many topics a subscriber has.
     pub(crate) fn count_of(&self, id: PipeId) -> usize {
         self.subscribers

@@ -9,7 +9,7 @@ use crate::command::Port;
 use crate::context::Member;
 use crate::error::Unsent;
 use crate::io;
-use crate::pipe::{Load, PipeId, Reader, Writer};
+use crate::pipe::{PipeId, Reader, Writer};
 use crate::signal::Wakes;
 use crate::waiting::Patience;
 
@@ -99,16 +99,16 @@ impl Core {
             withdrawn
         });
         let mut unsent = Unsent::default();
+        let mut wakes = Wakes::new();
         for entry in withdrawn {
             if let Way::InprocPipe { name, pipe, writer } = &entry.way
                 && self.context.registry().withdraw(name, self.id, *pipe)
+                && let Some(writer) = writer
             {
-                unsent.add(
-                    &entry.endpoint,
-                    writer.as_ref().map_or(Load::NONE, Writer::queued),
-                );
+                unsent.add(&entry.endpoint, writer.abandon(&mut wakes));
             }
         }
+        wakes.fire();
         unsent
     }
 
@@ -154,12 +154,12 @@ impl Core {
                 Vec::new()
             }
         });
-        let readers: Vec<Reader> = self.inbound.update_for_all(|half, _| {
+        let (readers, unread): (Vec<Reader>, _) = self.inbound.update_for_all(|half, _| {
             half.ended = Some(half.ended.unwrap_or(why));
             if closed {
-                half.readers.take_all().collect()
+                (half.readers.take_all().collect(), half.take_unread())
             } else {
-                Vec::new()
+                Default::default()
             }
         });
         // Messages are freed, and with them foreign memory, outside the locks.
@@ -171,6 +171,7 @@ impl Core {
             reader.end(&mut wakes);
         }
         wakes.fire();
+        drop(unread);
     }
 }
 

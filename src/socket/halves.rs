@@ -1,7 +1,9 @@
 //! The two halves of a socket: the policy that each follows, and what it has counted.
 
+use std::collections::VecDeque;
+
 use super::exchange::{self, Answer, Exchange};
-use super::publishing::Upstreams;
+use super::publishing::{Event, Upstreams};
 use crate::command::Refused;
 use crate::error::{RecvError, SendFailure};
 use crate::frame::Frame;
@@ -401,6 +403,9 @@ impl Inbound {
                 Reading::Message(bytes) => match exchange.judge(out) {
                     Answer::Reply => {
                         exchange.end();
+                        // The next look into this pipe may be far: over inproc the peer would take
+                        // the reply for unread until then.
+                        self.readers.settle(asked.pipe, wakes);
                         self.returned += Load { messages: 1, bytes };
                         return Some(Ok(()));
                     }
@@ -434,6 +439,15 @@ impl Inbound {
     #[inline]
     fn count(&mut self, bytes: usize) {
         self.returned += Load { messages: 1, bytes };
+    }
+
+    /// Takes what subscribers have said out, to be dropped: nobody will ask any more.
+    pub(super) fn take_unread(&mut self) -> Option<VecDeque<Event>> {
+        let Intake::Upstreams(upstreams) = &mut self.intake else {
+            return None;
+        };
+        self.discarded.unread += upstreams.queued().messages as u64;
+        Some(upstreams.take_all())
     }
 
     /// Takes a pipe out.

@@ -2,14 +2,14 @@
 
 use super::core::Core;
 use super::halves::Intake as Policy;
-use crate::pipe::{Intake, Load, Outlet, Tally};
+use crate::pipe::{Intake, Load, Outlet, PipeId, Tally};
 use crate::stats::{Count, Stats};
 
 /// The lanes of a socket's pipes, for as long as anything may still happen in them, and the sum of
 /// those before.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    live: Vec<Lanes>,
+    live: Vec<(PipeId, Lanes)>,
     past: Sums,
     /// Pipes that have ended since the last look through them.
     ended: usize,
@@ -29,8 +29,8 @@ struct Sums {
 }
 
 impl Ledger {
-    pub(super) fn open(&mut self, lanes: Lanes) {
-        self.live.push(lanes);
+    pub(super) fn open(&mut self, pipe: PipeId, lanes: Lanes) {
+        self.live.push((pipe, lanes));
     }
 
     /// A pipe has come to its end. A look through all of them is due once it is worth it, so that
@@ -42,10 +42,16 @@ impl Ledger {
         }
     }
 
+    /// A pipe that came to nothing: its lanes are none of ours. (Over inproc they may be offered
+    /// again, and would be counted again.)
+    pub(super) fn strike(&mut self, pipe: PipeId) {
+        self.live.retain(|(known, _)| *known != pipe);
+    }
+
     /// Adds up the lanes in which nothing will happen any more, and lets go of them.
     fn sweep(&mut self) {
         let past = &mut self.past;
-        self.live.retain_mut(|lanes| {
+        self.live.retain_mut(|(_, lanes)| {
             if let Some(outlet) = lanes.outbound.take_if(|outlet| outlet.is_over()) {
                 past.outbound += outlet.tally();
             }
@@ -60,7 +66,7 @@ impl Ledger {
     fn sums(&mut self) -> Sums {
         self.sweep();
         let mut sums = self.past;
-        for lanes in &self.live {
+        for (_, lanes) in &self.live {
             if let Some(outlet) = &lanes.outbound {
                 sums.outbound += outlet.tally();
             }

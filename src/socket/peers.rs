@@ -31,7 +31,8 @@ impl Core {
     }
 
     /// Puts both ends of a pipe into the halves: the outbound one first, so that whoever reads a
-    /// message from the peer can already answer. A pipe whose peer is known is named in between.
+    /// message from the peer can already answer; but at a REQ, which looks for the reply as soon as
+    /// it has asked, the inbound one. A pipe whose peer is known is named in between.
     fn attach(
         self: &Arc<Self>,
         id: PipeId,
@@ -39,52 +40,50 @@ impl Core {
         inlet: Option<Inlet>,
         hello: Option<&Hello>,
     ) -> Result<Option<PeerInfo>, Refused> {
-        let owner = || Target {
-            owner: self.clone(),
-            token: id,
-        };
-        self.ledger.lock().open(Lanes {
+        let lanes = Lanes {
             outbound: outlet.clone(),
             inbound: inlet.as_ref().map(Inlet::intake),
-        });
-        // A REQ listens before it asks: a pipe that it could ask through and not hear from would be
-        // taken for one whose peer is gone.
-        let listens_first = matches!(self.pattern.socket_type(), SocketType::Req);
-        let mut inlet = inlet;
-        if listens_first {
-            self.attach_inlet(id, inlet.take(), None)?;
-        }
-        let attached = self.outbound.update(|half, wakes| {
+        };
+        self.ledger.lock().open(id, lanes);
+        let (first, last) = if self.pattern.socket_type() == SocketType::Req {
+            (inlet, None)
+        } else {
+            (None, inlet)
+        };
+        let attached = self
+            .attach_reader(id, first, None)
+            .and_then(|()| self.attach_writer(id, outlet))
+            .and_then(|()| hello.map(|hello| self.name(id, hello)).transpose());
+        let peer = match attached {
+            Ok(welcome) => welcome.map(|welcome| welcome.peer),
+            Err(refused) => {
+                // Nothing was sent to it yet. Its lanes are left as they are: it may come again.
+                if let Some(writer) = self.take_writer(id) {
+                    writer.disown();
+                }
+                drop(self.inbound.update(|half, _| half.detach(id)));
+                self.ledger.lock().strike(id);
+                return Err(refused);
+            }
+        };
+        self.attach_reader(id, last, peer.as_ref())?;
+        Ok(peer)
+    }
+
+    fn attach_writer(self: &Arc<Self>, id: PipeId, outlet: Option<Outlet>) -> Result<(), Refused> {
+        self.outbound.update(|half, wakes| {
             half.has_place(self.pattern.has_one_peer())?;
             let Some(outlet) = outlet else {
                 return Ok(());
             };
             let writer = Writer::new(id, outlet);
-            writer.set_owner(owner(), wakes);
+            writer.set_owner(self.pipe_end(id), wakes);
             half.writers.attach(writer);
             Ok(())
-        });
-        if let Err(refused) = attached {
-            if listens_first {
-                self.release_reader(id);
-            }
-            return Err(refused);
-        }
-        let mut peer = None;
-        if let Some(hello) = hello {
-            match self.name(id, hello) {
-                Ok(welcome) => peer = Some(welcome.peer),
-                Err(refused) => {
-                    self.release_writer(id);
-                    return Err(refused);
-                }
-            }
-        }
-        self.attach_inlet(id, inlet, peer.as_ref())?;
-        Ok(peer)
+        })
     }
 
-    fn attach_inlet(
+    fn attach_reader(
         self: &Arc<Self>,
         id: PipeId,
         inlet: Option<Inlet>,
@@ -101,14 +100,18 @@ impl Core {
             if let Some(peer) = peer {
                 reader.set_peer(peer.clone());
             }
-            let owner = Target {
-                owner: self.clone(),
-                token: id,
-            };
-            reader.set_owner(owner, wakes);
+            reader.set_owner(self.pipe_end(id), wakes);
             half.readers.attach(id, reader);
             Ok(())
         })
+    }
+
+    /// This socket, as the owner of an end of a pipe.
+    fn pipe_end(self: &Arc<Self>, id: PipeId) -> Target {
+        Target {
+            owner: self.clone(),
+            token: id,
+        }
     }
 
     /// Makes the ends of a pipe to a session.
@@ -435,10 +438,11 @@ impl Core {
             };
             for topic in topics {
                 let there = if subscribe {
-                    if self.options.manual_last_value {
+                    let there = matches!(distributor.subscribe(pipe, topic), Ok(Some(_)));
+                    if there && self.options.manual_last_value {
                         distributor.next_only_to(pipe);
                     }
-                    matches!(distributor.subscribe(pipe, topic), Ok(Some(_)))
+                    there
                 } else {
                     distributor.unsubscribe(pipe, topic).is_some()
                 };
@@ -812,6 +816,10 @@ impl Port for Core {
     }
 
     fn peer_joined(&self, id: PipeId, hello: Hello) -> Result<Welcome, Refused> {
+        if self.pattern.publishes() {
+            // One that comes back says anew what it wants, which may be less, or is another.
+            self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id));
+        }
         let welcome = self.name(id, &hello)?;
         self.control.update_for_all(|control, _| {
             Self::remember_peer(control, id, welcome.peer.clone());

@@ -44,6 +44,13 @@ struct Rules {
     max_topic_bytes: usize,
 }
 
+impl Rules {
+    /// Whether all that each peer makes and takes back is told, not only what it comes to.
+    fn tells_each(self) -> bool {
+        self.manual || self.verbose == Verbosity::All
+    }
+}
+
 /// One thing that a subscriber said.
 #[derive(Debug)]
 pub(super) enum Event {
@@ -58,8 +65,8 @@ pub(super) struct Told {
     pub(super) peer: Option<PeerInfo>,
     pub(super) topic: Frame,
     pub(super) subscribe: bool,
-    /// Nobody had it before.
-    first: bool,
+    /// Before this nobody had it; or, where each peer's are told, this peer had not.
+    new: bool,
 }
 
 /// How many things of one subscriber are taken before others have their turn at the locks.
@@ -103,6 +110,12 @@ impl Upstreams {
         self.queue.is_empty()
     }
 
+    /// Takes everything out.
+    pub(super) fn take_all(&mut self) -> VecDeque<Event> {
+        self.held.clear();
+        std::mem::take(&mut self.queue)
+    }
+
     /// Messages that wait.
     pub(super) fn queued(&self) -> Load {
         let mut load = Load::NONE;
@@ -133,6 +146,7 @@ impl Upstreams {
         if self.queue.is_empty() {
             // An XPUB that was flooded once need not keep the memory.
             self.queue = VecDeque::new();
+            self.compacted = 0;
         }
         Some((event, relieved))
     }
@@ -155,13 +169,12 @@ impl Upstreams {
     /// Leaves of each topic only how it stands now, so that subscribers who come and go at an XPUB
     /// that nobody reads take no more memory than their subscriptions do.
     fn compact(&mut self) {
-        let by_peer = self.rules.manual || self.rules.verbose != Verbosity::Changes;
+        let by_peer = self.rules.tells_each();
         let key = |told: &Told| (if by_peer { told.pipe } else { 0 }, told.topic.clone());
         let mut seen: HashMap<(PipeId, Frame), (usize, bool)> = HashMap::new();
         for (place, event) in self.queue.iter().enumerate() {
             if let Event::Subscription(told) = event {
-                let began = told.subscribe && told.first;
-                seen.entry(key(told)).or_insert((place, began)).0 = place;
+                seen.entry(key(told)).or_insert((place, told.new)).0 = place;
             }
         }
         let mut place = 0;
@@ -170,13 +183,12 @@ impl Upstreams {
             let Event::Subscription(told) = event else {
                 return true;
             };
-            let Some(&(last, began)) = seen.get(&key(told)) else {
+            let Some(&(last, new)) = seen.get(&key(told)) else {
                 return true;
             };
             // What came and went again unseen was never there.
-            let keep = place - 1 == last && (told.subscribe || !began);
-            told.first = began;
-            keep
+            told.new = new;
+            place - 1 == last && (told.subscribe || !new)
         });
         self.compacted = self.queue.len();
     }
@@ -261,7 +273,7 @@ pub(super) fn digest(
                 reader.ask(News::HangUp, wakes);
             }
             // Nothing more of what it wants is looked at.
-            readers.discard(pipe, wakes);
+            discarded.unread += readers.discard(pipe, wakes).messages as u64;
             return Digest::Done;
         }
     }
@@ -281,28 +293,28 @@ impl Upstreams {
         let Writers::Distributor(distributor) = &mut out.writers else {
             return Ok(());
         };
-        let (tell, first) = if self.rules.manual {
+        let (tell, new) = if self.rules.manual {
             if distributor.get(pipe).is_none() {
                 return Ok(());
             }
             if subscribe {
-                if self.requested.count_of(pipe) >= self.rules.max_topics
-                    || self.requested.bytes_of(pipe) + topic.len() > self.rules.max_topic_bytes
-                {
+                let at_limit = self.requested.count_of(pipe) >= self.rules.max_topics
+                    || self.requested.bytes_of(pipe) + topic.len() > self.rules.max_topic_bytes;
+                if at_limit && !self.requested.holds(&topic, pipe) {
                     return Err(TooMany);
                 }
                 let added = self.requested.add(&topic, pipe);
                 (true, added != Added::Again)
             } else {
-                self.requested.remove(&topic, pipe);
-                (true, false)
+                let removed = self.requested.remove(&topic, pipe);
+                (true, removed == Removed::Absent)
             }
         } else if subscribe {
             match distributor.subscribe(pipe, &topic)? {
                 None => return Ok(()),
                 Some(added) => (
                     added == Added::First || self.rules.verbose != Verbosity::Changes,
-                    added == Added::First,
+                    added == Added::First || self.rules.tells_each() && added == Added::Another,
                 ),
             }
         } else {
@@ -312,7 +324,7 @@ impl Upstreams {
                 // libzmq tells of one that is taken back without having been made, if nobody has it.
                 Some(Removed::Absent) => (
                     self.rules.verbose == Verbosity::All || !distributor.has_topic(&topic),
-                    false,
+                    true,
                 ),
                 Some(Removed::Other) => (self.rules.verbose == Verbosity::All, false),
             }
@@ -323,7 +335,7 @@ impl Upstreams {
                 peer,
                 topic,
                 subscribe,
-                first,
+                new,
             });
         }
         Ok(())
@@ -362,7 +374,7 @@ pub(super) fn forget_some(out: &mut Outbound, inb: &mut Inbound, pipe: PipeId) -
                 peer: peer_of(&inb.readers, pipe),
                 topic,
                 subscribe: false,
-                first: false,
+                new: false,
             },
             last,
         );

@@ -61,3 +61,39 @@ fn a_closed_socket_is_freed_with_pipes_that_ended_before_it() {
         }
     }
 }
+
+/// A request that is given up ends its pipe: at the server, too, where somebody else may be asking
+/// on and on.
+#[test]
+fn what_a_requester_gave_up_does_not_keep_it() {
+    let context = Context::new();
+    let socket = |it| Core::new(Pattern(it), Options::default(), context.clone());
+    let (req, rep) = (socket(SocketType::Req), socket(SocketType::Rep));
+    let give_up = || {
+        let serial = req.ask("anybody?".into(), || Patience::from_now(PATIENCE));
+        req.abandon(serial.unwrap());
+    };
+    req.connect("inproc://given-up".parse().unwrap()).unwrap();
+    // Before there is a server: it gets the last of these only.
+    give_up();
+    give_up();
+    assert_eq!(req.stats().dropped.with_peer, 2);
+    rep.bind("inproc://given-up".parse().unwrap()).unwrap();
+    // And when there is one: what was asked is there to be read.
+    give_up();
+    give_up();
+    for _ in 0..2 {
+        rep.recv_request(|| Patience::from_now(PATIENCE)).unwrap();
+    }
+    let nothing_more = rep.recv_request(|| Patience::from_now(Duration::from_millis(1)));
+    assert!(nothing_more.is_err());
+    let stats = req.stats();
+    assert_eq!(stats.accepted.messages, 4);
+    assert_eq!((stats.written.messages, stats.send_queue.messages), (2, 0));
+
+    let gone = Arc::downgrade(&req);
+    req.close(Some(PATIENCE)).unwrap();
+    drop(req);
+    until_gone("the REQ", &gone);
+    drop(rep);
+}
