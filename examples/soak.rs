@@ -5,7 +5,7 @@
 //! cargo run --release --example soak -- [seconds] [seed]
 //! ```
 //!
-//! About fifty sockets at a time, in small cells of one pattern each:
+//! Fifty sockets and more at a time, in small cells of one pattern each:
 //!
 //! ```text
 //!            ┌── spoke              the hub binds one to three endpoints, each spoke connects to
@@ -289,6 +289,8 @@ struct Peer {
     received: u64,
     /// REQ: has asked; REP: has been asked.
     under_way: bool,
+    /// REQ: whoever it has asked may be gone.
+    bears_loss: bool,
     /// REQ: may ask again before it was answered.
     relaxed: bool,
     /// REP: what it was asked.
@@ -425,16 +427,18 @@ impl Cell<'_> {
                 _ => {}
             }
         }
-        // The end is orderly for all.
         if self.hub.is_none() {
             self.bring_hub()?;
         }
-        self.settle()?;
+        if self.manners == Manners::Orderly {
+            self.settle()?;
+        }
         while !self.spokes.is_empty() {
             self.leave(Some(0))?;
         }
         self.leave(None)?;
-        self.fold_departed(true)
+        self.fold_departed(true)?;
+        self.is_not_quiet().map_or(Ok(()), Err)
     }
 
     fn note(&mut self, what: String) {
@@ -448,7 +452,11 @@ impl Cell<'_> {
 
     /// Makes a socket, with options drawn at random.
     fn make(&mut self, side: Side) -> Result<Peer, Fault> {
-        let kind = self.group.kind(side, &mut self.rng);
+        let mut kind = self.group.kind(side, &mut self.rng);
+        if self.group == Group::DealerRouter && side == self.hub_side && kind == SocketType::Req {
+            // A ROUTER that had a DEALER there might send it what is no reply.
+            kind = SocketType::Dealer;
+        }
         let rude = self.manners == Manners::Rude;
         let hwm = |rng: &mut Random| match rng.below(6) {
             0 => 1,
@@ -462,10 +470,6 @@ impl Cell<'_> {
             .reconnect_interval(Duration::from_millis(5))
             .reconnect_interval_max(Duration::from_millis(20))
             .linger(Duration::from_millis(self.rng.below(2) * 20));
-        if self.rng.one_in(2) {
-            // So that queues fill up soon.
-            builder = builder.send_buffer(4096).recv_buffer(4096);
-        }
         if kind != SocketType::Pull {
             builder = builder.send_hwm(hwm(&mut self.rng));
         }
@@ -515,6 +519,7 @@ impl Cell<'_> {
             sent: 0,
             received: 0,
             under_way: false,
+            bears_loss: rude,
             relaxed,
             asked: Message::new(),
             known: Vec::new(),
@@ -555,6 +560,7 @@ impl Cell<'_> {
         self.happened.returned += 1;
         for at in 0..self.spokes.len() {
             if self.spokes[at].parted {
+                self.disconnect_spoke(at)?;
                 self.connect_spoke(at)?;
             }
         }
@@ -586,16 +592,22 @@ impl Cell<'_> {
         }
     }
 
-    /// Connects a spoke to one of the hub's endpoints, and lets go of the one before.
+    /// A spoke lets go of the endpoint that it is connected to.
+    fn disconnect_spoke(&mut self, at: usize) -> Result<(), Fault> {
+        let spoke = &mut self.spokes[at];
+        if let Some(home) = spoke.home.take() {
+            let done = spoke.socket.disconnect(&home);
+            done.map_err(|error| format!("{}: {error}", spoke.name))?;
+            // A request may have been queued there.
+            spoke.bears_loss = true;
+        }
+        Ok(())
+    }
+
+    /// Connects a spoke to one of the hub's endpoints.
     fn connect_spoke(&mut self, at: usize) -> Result<(), Fault> {
         let (_, endpoint) = &self.endpoints[self.rng.index(self.endpoints.len())];
         let spoke = &mut self.spokes[at];
-        if let Some(home) = spoke.home.take() {
-            spoke
-                .socket
-                .disconnect(&home)
-                .map_err(|error| format!("{}: {error}", spoke.name))?;
-        }
         let connected = spoke.socket.connect(endpoint);
         let connected = connected.map_err(|error| format!("{}: {error}", spoke.name))?;
         let what = format!("{} connects to {connected}", spoke.name);
@@ -614,16 +626,18 @@ impl Cell<'_> {
 
     /// A spoke goes from one endpoint of the hub to another, or to the same.
     fn change_home(&mut self) -> Result<(), Fault> {
-        if self.manners == Manners::Orderly {
+        let orderly = self.manners == Manners::Orderly;
+        if orderly {
             self.settle()?;
         }
         let at = self.rng.index(self.spokes.len());
+        self.disconnect_spoke(at)?;
+        if orderly {
+            // Until the hub knows, it might still send to where nobody reads.
+            self.await_peers()?;
+        }
         self.connect_spoke(at)?;
         self.happened.moved += 1;
-        if self.manners == Manners::Orderly {
-            // Until then the hub might still send to where nobody reads.
-            self.settle()?;
-        }
         Ok(())
     }
 
@@ -725,9 +739,11 @@ impl Cell<'_> {
 
     fn is_not_joined(&self) -> Option<String> {
         let here = u64::from(self.hub.is_some());
-        let spokes = self.spokes.len() as u64;
+        let at_home = |spoke: &Peer| u64::from(spoke.home.is_some());
+        let spokes: u64 = self.spokes.iter().map(at_home).sum();
         let hub = self.hub.iter().map(|hub| (hub, spokes * here));
-        let mut all = hub.chain(self.spokes.iter().map(|spoke| (spoke, here)));
+        let spokes = self.spokes.iter();
+        let mut all = hub.chain(spokes.map(|spoke| (spoke, here * at_home(spoke))));
         all.find_map(|(peer, expected)| {
             let peers = peer.socket.stats().peers;
             (peers != expected).then(|| format!("{} has {peers} peers, not {expected}", peer.name))
@@ -979,7 +995,7 @@ fn next(peer: &mut Peer, wait: bool) -> Result<Option<Message>, Fault> {
         return match peer.socket.recv_timeout(MOMENT) {
             Ok(message) => Ok(Some(message)),
             Err(RecvError::Timeout) => Ok(None),
-            Err(RecvError::PeerLost) => {
+            Err(RecvError::PeerLost) if peer.bears_loss => {
                 peer.under_way = false;
                 Ok(None)
             }
@@ -989,7 +1005,7 @@ fn next(peer: &mut Peer, wait: bool) -> Result<Option<Message>, Fault> {
     match peer.socket.try_recv() {
         Ok(message) => Ok(Some(message)),
         Err(TryRecvError::Empty) => Ok(None),
-        Err(TryRecvError::PeerLost) => {
+        Err(TryRecvError::PeerLost) if peer.bears_loss => {
             peer.under_way = false;
             Ok(None)
         }

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use peer::{MORE, Raw, frame, greeting};
-use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, until, until_alone};
+use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, until, until_alone, until_it_adds_up};
 use zocket::{
     Dealer, Message, RecvError, Rep, Req, Router, RoutingId, SendFailure, TryRecvError,
     TrySendError,
@@ -423,6 +423,56 @@ fn over_inproc_a_lost_peer_is_told_and_another_may_be_connected_to() {
     req.send("hello").unwrap();
     answer(&rep, "hello", "world");
     assert_eq!(req.recv_timeout(PATIENCE).unwrap(), "world");
+}
+
+#[test]
+fn letting_go_of_the_endpoint_that_was_asked_ends_the_exchange() {
+    for &transport in ALL {
+        for binds in [false, true] {
+            let home = Home::new();
+            let req = home.of(Req::builder()).build().unwrap();
+            let rep = home.of(Rep::builder()).build().unwrap();
+            let here = if binds {
+                let here = req.bind(home.endpoint(transport)).unwrap();
+                rep.connect(&here).unwrap();
+                here
+            } else {
+                let here = rep.bind(home.endpoint(transport)).unwrap();
+                req.connect(&here).unwrap();
+                here
+            };
+            if binds && transport == Transport::Inproc {
+                // Only the name is freed: who is joined stays.
+                continue;
+            }
+            req.send_timeout("question", PATIENCE).unwrap();
+            let request = rep.recv_timeout(PATIENCE).unwrap();
+            if binds {
+                req.unbind(&here).unwrap();
+            } else {
+                req.disconnect(&here).unwrap();
+            }
+            assert_eq!(
+                req.recv_timeout(PATIENCE),
+                Err(RecvError::PeerLost),
+                "{transport:?}, binds: {binds}"
+            );
+            drop(request);
+        }
+
+        // Of one where nobody ever was as well.
+        let home = Home::new();
+        let req = home.of(Req::builder().linger(QUIET)).build().unwrap();
+        let there = home.vacant(transport);
+        req.connect(there.as_str()).unwrap();
+        req.send("question").unwrap();
+        thread::scope(|scope| {
+            let receiving = scope.spawn(|| req.recv_timeout(PATIENCE));
+            req.disconnect(there.as_str()).unwrap();
+            assert_eq!(receiving.join().unwrap(), Err(RecvError::PeerLost));
+        });
+        until_it_adds_up(|| req.stats());
+    }
 }
 
 #[test]

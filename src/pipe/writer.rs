@@ -146,14 +146,6 @@ impl Writer {
         on_lane!(&self.outlet, lane => lane.tell_nobody());
     }
 
-    /// Asks whoever keeps the connection for something; nobody does over inproc.
-    pub(crate) fn ask(&self, news: News, wakes: &mut Wakes) {
-        match &self.outlet {
-            Outlet::Wire(lane) => lane.ask_taker(news, wakes),
-            Outlet::Values(_) => {}
-        }
-    }
-
     /// Gives the pipe up for a new one in its place: whoever keeps the connection is asked for that;
     /// over inproc the peer learns that nothing more will come.
     pub(crate) fn forsake(&self, news: News, wakes: &mut Wakes) {

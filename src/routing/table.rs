@@ -82,12 +82,6 @@ impl Table {
         self.ids.contains_key(id)
     }
 
-    /// The name that was given to a pipe here.
-    pub(crate) fn given_name(&self, pipe: PipeId) -> Option<&RoutingId> {
-        let entry = self.writers.get(&pipe)?;
-        entry.id.as_ref().filter(|_| entry.named)
-    }
-
     /// A peer is there, and has announced this id or none; with `handover` it gets the id even if
     /// somebody else has it.
     pub(crate) fn register(

@@ -86,13 +86,13 @@ pub(super) struct Entry {
 pub(super) enum Way {
     /// A listener of an I/O thread.
     Listener { io: Arc<io::Handle>, token: Token },
-    /// A connecting endpoint of an I/O thread, with the pipe it was given at once, if any; or else
-    /// with the name that those will get that are made for its connections.
+    /// A connecting endpoint of an I/O thread, with the pipe it was given at once, if any, and how
+    /// its peer is to be called here, if that was said.
     Connecter {
         io: Arc<io::Handle>,
         token: Token,
         pipe: Option<PipeId>,
-        name: Option<RoutingId>,
+        given: Option<RoutingId>,
     },
     /// An inproc name that is ours.
     InprocName(Arc<str>),
@@ -101,6 +101,7 @@ pub(super) enum Way {
         name: Arc<str>,
         pipe: PipeId,
         writer: Option<Writer>,
+        given: Option<RoutingId>,
     },
 }
 

@@ -101,7 +101,9 @@ impl Core {
         let mut unsent = Unsent::default();
         let mut wakes = Wakes::new();
         for entry in withdrawn {
-            if let Way::InprocPipe { name, pipe, writer } = &entry.way
+            if let Way::InprocPipe {
+                name, pipe, writer, ..
+            } = &entry.way
                 && self.context.registry().withdraw(name, self.id, *pipe)
                 && let Some(writer) = writer
             {

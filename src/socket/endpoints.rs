@@ -126,7 +126,7 @@ impl Core {
             io: io.clone(),
             token,
             pipe,
-            name: id.filter(|_| pipe.is_none()).cloned(),
+            given: id.cloned(),
         };
         let order = Order::Connect {
             token,
@@ -207,6 +207,7 @@ impl Core {
             name: name.clone(),
             pipe,
             writer,
+            given: id.cloned(),
         };
         self.add_endpoint(endpoint.clone(), way)
             .map_err(ConnectError::from)?;
@@ -270,7 +271,9 @@ impl Core {
                 Way::InprocName(name) => {
                     self.context().registry().unbind(&name, self.id());
                 }
-                Way::InprocPipe { name, pipe, writer } => {
+                Way::InprocPipe {
+                    name, pipe, writer, ..
+                } => {
                     if self.context().registry().withdraw(&name, self.id(), pipe) {
                         if let Some(writer) = &writer {
                             let mut wakes = Wakes::new();

@@ -200,14 +200,6 @@ impl Core {
         })
     }
 
-    /// The name that a pipe was given here, whatever its peer calls itself.
-    fn given_name(&self, pipe: PipeId) -> Option<RoutingId> {
-        self.outbound.peek(|half| match &half.writers {
-            Writers::Table(table) => table.given_name(pipe).cloned(),
-            _ => None,
-        })
-    }
-
     /// Takes a pipe out of the outbound half; its other end learns that no more will come.
     pub(super) fn release_writer(&self, id: PipeId) {
         if let Some(writer) = self.take_writer(id) {
@@ -354,9 +346,10 @@ impl Core {
             "{self:?}: {} takes over the routing id of another peer, whose connection ends",
             newcomer.address
         );
+        // A session that found its pipe ended would take that for the end of the endpoint, which is to
+        // be connected to again.
         let mut wakes = Wakes::new();
-        writer.ask(News::HangUp, &mut wakes);
-        writer.end(&mut wakes);
+        writer.forsake(News::HangUp, &mut wakes);
         wakes.fire();
         self.part_inproc(writer.pipe(), false);
     }
@@ -488,7 +481,7 @@ impl Core {
         // A peer that had connected to us does the same at its side.
         self.part_inproc(id, !connected);
         if connected {
-            me.reconnect_inproc(id, None);
+            me.reconnect_inproc(id);
         }
     }
 
@@ -505,15 +498,11 @@ impl Core {
         self.renew(id);
     }
 
-    /// Connects again to the name that an inproc pipe was for; `given` is how its peer is called
-    /// here.
-    fn reconnect_inproc(self: &Arc<Self>, old: PipeId, given: Option<RoutingId>) {
+    /// Connects again to the name that an inproc pipe was for.
+    fn reconnect_inproc(self: &Arc<Self>, old: PipeId) {
         let Ok((pipe, ends, new_writer)) = self.open_inproc() else {
             return;
         };
-        if let Some(given) = given {
-            self.name_pipe(pipe, &given);
-        }
         let name = self.control.update(|control, _| {
             let entry = control
                 .endpoints
@@ -523,16 +512,21 @@ impl Core {
                 name,
                 pipe: known,
                 writer,
+                given,
             } = &mut entry.way
             else {
                 return None;
             };
             *known = pipe;
-            Some((name.clone(), std::mem::replace(writer, new_writer)))
+            let forsaken = std::mem::replace(writer, new_writer);
+            Some((name.clone(), given.clone(), forsaken))
         });
-        let Some((name, forsaken)) = name else {
+        let Some((name, given, forsaken)) = name else {
             return self.release_pipe(pipe);
         };
+        if let Some(given) = given {
+            self.name_pipe(pipe, &given);
+        }
         // Nobody may have been there to take the old one: nobody must find it any more.
         if self.context.registry().withdraw(&name, self.id, old)
             && let Some(forsaken) = forsaken
@@ -661,7 +655,7 @@ impl Port for Core {
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
         let given = self.control.peek(|control| {
             control.endpoints.iter().find_map(|entry| match &entry.way {
-                Way::Connecter { token, name, .. } if *token == session.token => name.clone(),
+                Way::Connecter { token, given, .. } if *token == session.token => given.clone(),
                 _ => None,
             })
         });
@@ -676,21 +670,23 @@ impl Port for Core {
     }
 
     fn renew_wire(self: Arc<Self>, old: PipeId, session: Target) -> Result<WireEnds, Refused> {
-        let given = self.given_name(old);
         self.release_pipe(old);
         let ends = self.open_wire_pipe(session)?;
+        let given = self.control.update(|control, _| {
+            control
+                .endpoints
+                .iter_mut()
+                .find_map(|entry| match &mut entry.way {
+                    Way::Connecter { pipe, given, .. } if *pipe == Some(old) => {
+                        *pipe = Some(ends.id);
+                        given.clone()
+                    }
+                    _ => None,
+                })
+        });
         if let Some(name) = given {
             self.name_pipe(ends.id, &name);
         }
-        self.control.update(|control, _| {
-            for entry in &mut control.endpoints {
-                if let Way::Connecter { pipe, .. } = &mut entry.way
-                    && *pipe == Some(old)
-                {
-                    *pipe = Some(ends.id);
-                }
-            }
-        });
         Ok(ends)
     }
 
@@ -808,10 +804,9 @@ impl Port for Core {
             && wanted
             && let Some(me) = self.me.upgrade()
         {
-            let given = self.given_name(id);
             // What it brought stays readable; nothing goes into it any more.
             me.release_writer(id);
-            me.reconnect_inproc(id, given);
+            me.reconnect_inproc(id);
         }
     }
 

@@ -158,3 +158,13 @@ pub(crate) fn expect_numbers(pull: &Pull, numbers: std::ops::Range<usize>) {
         assert_eq!(next_of(pull), number.to_string());
     }
 }
+
+/// Waits until everything that the socket has counted adds up, as it must when nothing is on the move.
+pub(crate) fn until_it_adds_up(stats: impl Fn() -> zocket::Stats) {
+    until("the counts add up", || {
+        let stats = stats();
+        let sent = stats.written.messages + stats.send_queue.messages + stats.dropped.total();
+        let got = stats.returned.messages + stats.recv_queue.messages + stats.discarded.total();
+        stats.accepted.messages == sent && stats.arrived.messages == got
+    });
+}
