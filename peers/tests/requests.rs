@@ -151,8 +151,8 @@ fn their_relaxed_and_correlating_req_gives_up_a_request(link: Link) {
     assert_eq!(heard_from(&req), [&b"second"[..], b"reply"]);
 }
 
-/// Without numbers, the connection is what tells the exchanges apart. (A libzmq that connected to us
-/// keeps what it has for us, and our id, over a reconnect: its late reply would be taken, as it
+/// Without numbers, the connection is what tells the exchanges apart. (A libzmq that connected to
+/// us keeps what it has for us, and our id, over a reconnect: its late reply would be taken, as it
 /// would by a REQ of its own.)
 fn our_relaxed_req_gives_up_a_request(link: Link) {
     let req = Req::builder()
