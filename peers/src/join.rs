@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::libzmq;
 use crate::scratch::{Scratch, Transport};
-use zocket::{Pair, Pull, Push};
+use zocket::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub, XPub, XSub};
 
 /// Longer than anything takes that works, on the slowest machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,10 +46,12 @@ macro_rules! joins {
     )*};
 }
 
-joins!(Push, Pull, Pair);
+joins!(
+    Pair, Pub, Sub, Req, Rep, Dealer, Router, Pull, Push, XPub, XSub, Socket
+);
 
-/// Joins the two, and returns when they have shaken hands. The libzmq socket gives up after
-/// [`PATIENCE`] from now on, so that a failed test ends.
+/// Joins the two, and returns the endpoint when they have shaken hands. The libzmq socket gives
+/// up after [`PATIENCE`] from now on, so that a failed test ends.
 ///
 /// # Panics
 ///
@@ -58,22 +60,25 @@ pub fn join(
     scratch: &Scratch,
     transport: Transport,
     binder: Binder,
-    zocket: &impl Joins,
+    zocket: &(impl Joins + ?Sized),
     libzmq: &libzmq::Socket,
-) {
+) -> String {
     libzmq
         .set_timeout(PATIENCE)
         .expect("libzmq takes a timeout");
-    let endpoint = scratch.endpoint(transport);
-    match binder {
+    let wanted = scratch.endpoint(transport);
+    let endpoint = match binder {
         Binder::Zocket => {
-            let endpoint = zocket.bind_to(&endpoint);
+            let endpoint = zocket.bind_to(&wanted);
             libzmq.connect(&endpoint).expect("libzmq connects");
+            endpoint
         }
         Binder::Libzmq => {
-            let endpoint = libzmq.bind(&endpoint).expect("libzmq binds");
+            let endpoint = libzmq.bind(&wanted).expect("libzmq binds");
             zocket.connect_to(&endpoint);
+            endpoint
         }
-    }
+    };
     zocket.wait_for_peer();
+    endpoint
 }

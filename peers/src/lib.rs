@@ -6,12 +6,18 @@
 //!     ├── numbered  messages that tell what is lost, doubled, torn
 //!     ├── scratch   endpoints nobody else has   ├── zocket       one side
 //!     ├── join      either of the two binds     │
-//!     └── helper    a libzmq in a process       └── libzmq       the other side
-//!                   that may be killed                           (the only `unsafe`)
+//!     ├── meeting   every way in which they can │
+//!     ├── end       either of the two, one face │
+//!     ├── stage     libzmq in the middle        └── libzmq       the other side
+//!     └── helper    a libzmq in a process                        (the only `unsafe`)
+//!                   that may be killed
 //! ```
 
+pub mod end;
 pub mod helper;
 pub mod join;
 pub mod libzmq;
+pub mod meeting;
 pub mod numbered;
 pub mod scratch;
+pub mod stage;

@@ -9,6 +9,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// The version of the libzmq that is linked in, such as `4.3.5`.
@@ -35,6 +36,23 @@ impl Error {
     /// Whether a timeout ran out, or the call would have had to wait.
     pub fn is_again(self) -> bool {
         self.0 == libc::EAGAIN
+    }
+
+    /// Whether a mandatory ROUTER has no such peer.
+    pub fn is_unroutable(self) -> bool {
+        self.0 == libc::EHOSTUNREACH
+    }
+
+    /// Whether the context was shut down.
+    pub fn is_terminated(self) -> bool {
+        const ETERM: c_int = 156_384_712 + 53;
+        self.0 == ETERM
+    }
+
+    /// Whether it is the other one's turn: a REQ sends and receives by turns, so does a REP.
+    pub fn is_wrong_state(self) -> bool {
+        const EFSM: c_int = 156_384_712 + 51;
+        self.0 == EFSM
     }
 }
 
@@ -92,6 +110,26 @@ impl Context {
             context: self.clone(),
         })
     }
+
+    /// Ends every call that waits in a socket of this context, and fails those to come.
+    pub fn shut_down(&self) -> Result<()> {
+        // SAFETY: the context is alive, and may be shut down more than once.
+        check(unsafe { ffi::zmq_ctx_shutdown(self.0.0.as_ptr()) })
+    }
+}
+
+/// Hands every message of either socket to the other, until their context is shut down.
+pub fn proxy(frontend: Socket, backend: Socket) -> Error {
+    // SAFETY: both sockets are alive and nobody else's; no capture is allowed.
+    unsafe {
+        ffi::zmq_proxy(
+            frontend.handle.as_ptr(),
+            backend.handle.as_ptr(),
+            ptr::null_mut(),
+        )
+    };
+    // It never ends well.
+    Error::last()
 }
 
 impl Default for Context {
@@ -109,18 +147,34 @@ impl Drop for ContextHandle {
     }
 }
 
-/// The patterns that are met here.
+/// The stable socket types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// One peer, both ways.
     Pair = 0,
+    /// Sends to every peer that subscribed.
+    Pub = 1,
+    /// Receives what it subscribed to.
+    Sub = 2,
+    /// Asks one peer after the other, and waits for each reply.
+    Req = 3,
+    /// Replies to each request.
+    Rep = 4,
+    /// Sends to the peers in turn, receives from every peer in turn.
+    Dealer = 5,
+    /// Names the peer in front of each message, both ways.
+    Router = 6,
     /// Receives from every peer in turn.
     Pull = 7,
     /// Sends to the peers in turn.
     Push = 8,
+    /// A [`Kind::Pub`] that receives the subscriptions.
+    XPub = 9,
+    /// A [`Kind::Sub`] that sends its subscriptions as messages.
+    XSub = 10,
 }
 
-/// The options that are met here, each an `int`.
+/// The options that are met here whose value is an `int`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opt {
     /// Kernel send buffer, bytes.
@@ -139,8 +193,45 @@ pub enum Opt {
     ReceiveTimeout = 27,
     /// How long `send` waits, ms; -1 = for ever.
     SendTimeout = 28,
+    /// 1 = a ROUTER refuses what it has no peer for (without: dropped).
+    RouterMandatory = 33,
     /// 1 = queue only for completed connections.
     Immediate = 39,
+    /// 1 = an XPUB is told of every subscription, not only of the first to a topic.
+    XPubVerbose = 40,
+    /// 1 = an empty message is the first thing that each new peer gets.
+    ProbeRouter = 51,
+    /// 1 = a REQ numbers its requests, and takes the reply with the same number only.
+    ReqCorrelate = 52,
+    /// 1 = a REQ may send again before it got its reply.
+    ReqRelaxed = 53,
+    /// 1 = each queue keeps the last message only.
+    Conflate = 54,
+    /// 1 = a peer takes an id over from the one that has it.
+    RouterHandover = 56,
+    /// 1 = a full subscriber is waited for (without: its copy is dropped).
+    XPubNoDrop = 69,
+    /// 1 = subscriptions take effect only when this end sets them.
+    XPubManual = 71,
+    /// 1 = what was not subscribed to is what passes.
+    InvertMatching = 74,
+    /// 1 = as [`Opt::XPubVerbose`], and for every cancellation too.
+    XPubVerboser = 78,
+}
+
+/// The options that are met here whose value is a string of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BytesOpt {
+    /// The id that a ROUTER at the other end is to know this socket by.
+    RoutingId = 5,
+    /// Adds a prefix to the subscriptions of a SUB (or of an XPUB's last subscriber, if manual).
+    Subscribe = 6,
+    /// Takes one such prefix back.
+    Unsubscribe = 7,
+    /// The id of the next peer that a ROUTER connects to.
+    ConnectRoutingId = 61,
+    /// What an XPUB sends to each new subscriber.
+    XPubWelcomeMessage = 72,
 }
 
 /// A socket. Closed when dropped; what it has not sent goes on being sent (see [`Opt::Linger`]).
@@ -170,6 +261,20 @@ impl Socket {
         check(unsafe { ffi::zmq_connect(self.handle.as_ptr(), endpoint.as_ptr()) })
     }
 
+    /// Gives up an endpoint that was bound, by the name that [`bind`](Self::bind) returned.
+    pub fn unbind(&self, endpoint: &str) -> Result<()> {
+        let endpoint = c_string(endpoint)?;
+        // SAFETY: the socket is alive, the string ends with a NUL.
+        check(unsafe { ffi::zmq_unbind(self.handle.as_ptr(), endpoint.as_ptr()) })
+    }
+
+    /// Lets go of an endpoint that was connected to.
+    pub fn disconnect(&self, endpoint: &str) -> Result<()> {
+        let endpoint = c_string(endpoint)?;
+        // SAFETY: the socket is alive, the string ends with a NUL.
+        check(unsafe { ffi::zmq_disconnect(self.handle.as_ptr(), endpoint.as_ptr()) })
+    }
+
     /// The endpoint of the last bind or connect.
     pub fn last_endpoint(&self) -> Result<String> {
         const LAST_ENDPOINT: c_int = 32;
@@ -188,7 +293,21 @@ impl Socket {
         Ok(text.to_string_lossy().into_owned())
     }
 
-    /// Sets an option.
+    /// Sets an option whose value is a string of bytes.
+    pub fn set_bytes(&self, option: BytesOpt, value: &[u8]) -> Result<()> {
+        // SAFETY: the socket is alive, the option takes bytes and copies as many as it is told
+        // there are.
+        check(unsafe {
+            ffi::zmq_setsockopt(
+                self.handle.as_ptr(),
+                option as c_int,
+                value.as_ptr().cast(),
+                value.len(),
+            )
+        })
+    }
+
+    /// Sets an option whose value is an `int`.
     pub fn set(&self, option: Opt, value: c_int) -> Result<()> {
         // SAFETY: the socket is alive, the option takes an int and is given one.
         check(unsafe {
@@ -263,16 +382,20 @@ impl Socket {
         }
     }
 
-    /// Events of this socket's connections from now on.
-    pub fn monitor(&self) -> Result<Monitor> {
-        let name = format!("inproc://monitor-{:p}", self.handle);
+    /// Events of this socket's connections from now on, until the [`Monitor`] is dropped.
+    pub fn monitor(&self) -> Result<Monitor<'_>> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("inproc://monitor-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let c_name = c_string(&name)?;
         let events = c_int::from(Event::HANDSHAKEN | Event::DISCONNECTED);
         // SAFETY: the socket is alive, the string ends with a NUL.
         check(unsafe { ffi::zmq_socket_monitor(self.handle.as_ptr(), c_name.as_ptr(), events) })?;
         let events = self.context.socket(Kind::Pair)?;
         events.connect(&name)?;
-        Ok(Monitor { events })
+        Ok(Monitor {
+            events,
+            monitored: self,
+        })
     }
 }
 
@@ -285,8 +408,9 @@ impl Drop for Socket {
 
 /// Tells when connections of a socket come and go.
 #[derive(Debug)]
-pub struct Monitor {
+pub struct Monitor<'a> {
     events: Socket,
+    monitored: &'a Socket,
 }
 
 /// What a [`Monitor`] tells.
@@ -303,7 +427,7 @@ impl Event {
     const HANDSHAKEN: u16 = 0x1000;
 }
 
-impl Monitor {
+impl Monitor<'_> {
     /// The next event; `None` when the time is over.
     pub fn next(&self, timeout: Duration) -> Result<Option<Event>> {
         if !self.events.poll_readable(timeout)? {
@@ -316,6 +440,14 @@ impl Monitor {
             Event::DISCONNECTED => Ok(Some(Event::Disconnected)),
             other => unreachable!("event {other:#x} was not asked for"),
         }
+    }
+}
+
+impl Drop for Monitor<'_> {
+    fn drop(&mut self) {
+        // An event that nobody takes would hold up the I/O thread.
+        // SAFETY: the socket is alive; no name is how monitoring is ended.
+        unsafe { ffi::zmq_socket_monitor(self.monitored.handle.as_ptr(), ptr::null(), 0) };
     }
 }
 
@@ -447,10 +579,18 @@ mod ffi {
         pub(super) fn zmq_strerror(number: c_int) -> *const c_char;
         pub(super) fn zmq_ctx_new() -> *mut c_void;
         pub(super) fn zmq_ctx_term(context: *mut c_void) -> c_int;
+        pub(super) fn zmq_ctx_shutdown(context: *mut c_void) -> c_int;
+        pub(super) fn zmq_proxy(
+            frontend: *mut c_void,
+            backend: *mut c_void,
+            capture: *mut c_void,
+        ) -> c_int;
         pub(super) fn zmq_socket(context: *mut c_void, kind: c_int) -> *mut c_void;
         pub(super) fn zmq_close(socket: *mut c_void) -> c_int;
         pub(super) fn zmq_bind(socket: *mut c_void, endpoint: *const c_char) -> c_int;
         pub(super) fn zmq_connect(socket: *mut c_void, endpoint: *const c_char) -> c_int;
+        pub(super) fn zmq_unbind(socket: *mut c_void, endpoint: *const c_char) -> c_int;
+        pub(super) fn zmq_disconnect(socket: *mut c_void, endpoint: *const c_char) -> c_int;
         pub(super) fn zmq_socket_monitor(
             socket: *mut c_void,
             endpoint: *const c_char,
@@ -485,5 +625,119 @@ mod ffi {
             flags: c_int,
         ) -> c_int;
         pub(super) fn zmq_msg_close(message: *mut Message) -> c_int;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [Kind; 11] = [
+        Kind::Pair,
+        Kind::Pub,
+        Kind::Sub,
+        Kind::Req,
+        Kind::Rep,
+        Kind::Dealer,
+        Kind::Router,
+        Kind::Pull,
+        Kind::Push,
+        Kind::XPub,
+        Kind::XSub,
+    ];
+
+    #[test]
+    fn every_kind_is_made() {
+        let context = Context::new();
+        for kind in KINDS {
+            assert!(context.socket(kind).is_ok(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn every_option_is_taken_by_the_kinds_it_is_for() {
+        let context = Context::new();
+        for (kind, options) in [
+            (
+                Kind::Router,
+                &[
+                    Opt::RouterMandatory,
+                    Opt::RouterHandover,
+                    Opt::ProbeRouter,
+                    Opt::Immediate,
+                ] as &[_],
+            ),
+            (
+                Kind::XPub,
+                &[
+                    Opt::XPubVerbose,
+                    Opt::XPubVerboser,
+                    Opt::XPubNoDrop,
+                    Opt::XPubManual,
+                    Opt::InvertMatching,
+                ],
+            ),
+            (Kind::Req, &[Opt::ReqCorrelate, Opt::ReqRelaxed]),
+            (Kind::Pub, &[Opt::Conflate, Opt::InvertMatching]),
+        ] {
+            let socket = context.socket(kind).unwrap();
+            for &option in options {
+                socket.set(option, 1).unwrap();
+            }
+        }
+        for (kind, options) in [
+            (
+                Kind::Router,
+                &[BytesOpt::RoutingId, BytesOpt::ConnectRoutingId] as &[_],
+            ),
+            (Kind::XPub, &[BytesOpt::XPubWelcomeMessage]),
+            (Kind::Sub, &[BytesOpt::Subscribe, BytesOpt::Unsubscribe]),
+        ] {
+            let socket = context.socket(kind).unwrap();
+            for &option in options {
+                socket.set_bytes(option, b"a").unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_refused_says_why() {
+        let context = Context::new();
+        let req = context.socket(Kind::Req).unwrap();
+        assert!(req.recv().unwrap_err().is_wrong_state());
+        let router = context.socket(Kind::Router).unwrap();
+        router.set(Opt::RouterMandatory, 1).unwrap();
+        assert!(router.send(&["nobody", ""]).unwrap_err().is_unroutable());
+    }
+
+    #[test]
+    fn a_proxy_ends_with_its_context() {
+        let context = Context::new();
+        let [front, back] = [Kind::Pull, Kind::Push].map(|kind| context.socket(kind).unwrap());
+        let entry = front.bind("tcp://127.0.0.1:*").unwrap();
+        let exit = back.bind("tcp://127.0.0.1:*").unwrap();
+        let middle = std::thread::spawn(move || proxy(front, back));
+        let outside = Context::new();
+        let push = outside.socket(Kind::Push).unwrap();
+        push.connect(&entry).unwrap();
+        let pull = outside.socket(Kind::Pull).unwrap();
+        pull.connect(&exit).unwrap();
+        push.send(&["through"]).unwrap();
+        assert_eq!(&*pull.recv().unwrap()[0], b"through");
+        context.shut_down().unwrap();
+        assert!(middle.join().unwrap().is_terminated());
+    }
+
+    #[test]
+    fn endpoints_are_given_up() {
+        let context = Context::new();
+        let pull = context.socket(Kind::Pull).unwrap();
+        let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+        let push = context.socket(Kind::Push).unwrap();
+        push.connect(&endpoint).unwrap();
+        push.disconnect(&endpoint).unwrap();
+        assert!(push.disconnect(&endpoint).is_err());
+        pull.unbind(&endpoint).unwrap();
+        assert!(pull.unbind(&endpoint).is_err());
     }
 }
