@@ -9,7 +9,8 @@
 /// * `arrived = returned + recv_queue + discarded`: nothing that arrived is, either.
 ///
 /// A message that goes to several subscribers is accepted once for each of them (and once if it is
-/// for nobody). Over inproc, what the other socket has taken is written.
+/// for nobody). Over inproc, what the other socket has taken is written; what is left between the two
+/// when one of them goes is dropped for the one that sent it, and unread for the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

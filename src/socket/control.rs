@@ -142,6 +142,9 @@ macro_rules! socket {
             /// be sent meanwhile (but see [`immediate`](crate::Builder::immediate)). A name that
             /// does not resolve or a peer that does not answer is no error here: it is tried again.
             ///
+            /// Over inproc nothing is lost on the way, so nothing is connected again: when the
+            /// socket that is bound leaves, that was it, until `connect` is called again.
+            ///
             /// # Errors
             ///
             /// [`ConnectError`](crate::ConnectError): the text is not an endpoint, the sockets do

@@ -55,7 +55,8 @@ impl Req {
     /// [`send_timeout`](crate::Builder::send_timeout) and
     /// [`recv_timeout`](crate::Builder::recv_timeout) say. One that fails ends its exchange: the
     /// next call works, and a late reply is not taken for that one's (see
-    /// [`correlate`](crate::Builder::correlate); without it the connection is made anew).
+    /// [`correlate`](crate::Builder::correlate); without it the connection is made anew, which does
+    /// not help against a peer that keeps its replies over that, as a libzmq that connects does).
     ///
     /// # Errors
     ///
