@@ -219,7 +219,11 @@ impl Core {
 
     /// Takes a pipe out of the outbound half, with all that was known of its peer there.
     fn take_writer(&self, id: PipeId) -> Option<Writer> {
-        let writer = self.outbound.update(|out, _| out.writers.detach(id));
+        // Who waits for this peer's room must not go on: over inproc, or where the writer ended it
+        // himself, nobody else will say that it is gone.
+        let writer = self
+            .outbound
+            .update_for_all(|out, _| out.writers.detach(id));
         if self.pattern.publishes() {
             self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id));
         }
@@ -334,6 +338,10 @@ impl Core {
             _ => Ok((hello.routing_id.clone(), false, None)),
         });
         let (routing_id, is_another, ousted) = named?;
+        if ousted.is_some() || is_another {
+            // Who waits for room at a peer by its name has another to look at, or none.
+            self.outbound.update_for_all(|_, _| {});
+        }
         if let Some(ousted) = ousted {
             self.oust(&ousted, hello);
         }
