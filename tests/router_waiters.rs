@@ -64,3 +64,25 @@ fn a_sender_that_waits_goes_on_when_another_takes_the_id_over() {
         drop(full);
     }
 }
+
+/// Over inproc the peer comes by another thread's hand, that must not tell of it too soon.
+#[test]
+fn who_has_waited_for_a_peer_can_send_to_it() {
+    for round in 0..1_000 {
+        let router = Router::builder().mandatory(true).build().unwrap();
+        let here = router
+            .bind(format!("inproc://router-waiters-{round}").as_str())
+            .unwrap();
+        let connecting = thread::spawn(move || {
+            let dealer = Dealer::new();
+            dealer.connect(&here).unwrap();
+            dealer
+        });
+        router.wait_for_peers(1, PATIENCE).unwrap();
+        let peers = router.peers();
+        let id = peers[0].routing_id().unwrap();
+        router.send_to(id, "at once").unwrap();
+        let dealer = connecting.join().unwrap();
+        assert_eq!(dealer.recv_timeout(PATIENCE).unwrap(), "at once");
+    }
+}

@@ -66,6 +66,16 @@ impl Core {
                 return Err(refused);
             }
         };
+        if let Some(peer) = &peer {
+            // Who waits for peers may send at once: it is told when the pipe can be written to. Who
+            // receives may ask for them: that is before it can be read. One that left meanwhile is
+            // not paired any more.
+            self.control.update_for_all(|control, _| {
+                if control.inproc.contains_key(&id) {
+                    Self::remember_peer(control, id, peer.clone());
+                }
+            });
+        }
         self.attach_reader(id, last, peer.as_ref())?;
         Ok(peer)
     }
@@ -737,16 +747,9 @@ impl Port for Core {
         hello: Hello,
     ) -> Result<PipeId, Refused> {
         let id = self.next_pipe_id();
-        // Known before the pipe can be read, so that a peer that leaves at once is counted once.
-        self.control.update_for_all(|control, _| {
-            control.inproc.insert(id, peer);
-            let info = PeerInfo::new(
-                hello.address.clone(),
-                hello.routing_id.clone(),
-                hello.socket_type,
-            );
-            Self::remember_peer(control, id, info);
-        });
+        // Known before anything can be made of the pipe, so that a peer that leaves at once is missed.
+        self.control
+            .update(|control, _| control.inproc.insert(id, peer));
         let attached = self.attach(
             id,
             ends.outbound.map(Outlet::Values),
@@ -754,14 +757,7 @@ impl Port for Core {
             Some(&hello),
         );
         match attached {
-            Ok(peer) => {
-                if let Some(peer) = peer {
-                    self.control.update(|control, _| {
-                        if let Some(known) = control.peers.get_mut(&id) {
-                            *known = peer;
-                        }
-                    });
-                }
+            Ok(_) => {
                 self.probe(id);
                 if self.pattern.publishes() {
                     self.digest(id);
