@@ -151,7 +151,9 @@ impl Distributor {
 
     /// Who has subscribed last gets the next message alone.
     pub(crate) fn next_only_to(&mut self, pipe: PipeId) {
-        self.only_to = Some(pipe);
+        if self.peers.contains_key(&pipe) {
+            self.only_to = Some(pipe);
+        }
     }
 
     // ---- peers
@@ -193,6 +195,8 @@ impl Distributor {
     pub(crate) fn detach(&mut self, pipe: PipeId) -> Option<Writer> {
         let peer = self.peers.remove(&pipe)?;
         self.subscribers -= usize::from(peer.counted);
+        // The next message is for everybody again.
+        self.only_to.take_if(|only| *only == pipe);
         Some(peer.writer)
     }
 
