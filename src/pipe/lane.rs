@@ -110,7 +110,7 @@ impl<B: Batch> Lane<B> {
     pub(crate) fn set_taker(&self, target: Target, wakes: &mut Wakes) {
         let mut state = self.state.lock();
         state.taker = Some(target);
-        if !state.open.is_empty() || state.writer_ended {
+        if !state.open.is_empty() || !state.changes.is_empty() || state.writer_ended {
             state.taker_idle = false;
             state.wake_taker(wakes);
         }

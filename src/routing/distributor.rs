@@ -151,7 +151,9 @@ impl Distributor {
 
     /// Who has subscribed last gets the next message alone.
     pub(crate) fn next_only_to(&mut self, pipe: PipeId) {
-        self.only_to = Some(pipe);
+        if self.peers.contains_key(&pipe) {
+            self.only_to = Some(pipe);
+        }
     }
 
     // ---- peers
@@ -198,8 +200,8 @@ impl Distributor {
         Some(peer.writer)
     }
 
-    /// Forgets some topics of a pipe (that was taken out, or begins anew), telling each, and whether nobody else has
-    /// it; whether any are left.
+    /// Forgets some topics of a pipe (that was taken out, or begins anew), telling each, and whether
+    /// nobody else has it; whether any are left.
     pub(crate) fn forget_some(
         &mut self,
         pipe: PipeId,

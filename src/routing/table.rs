@@ -103,8 +103,10 @@ impl Table {
             (None, None) => self.generate(),
         };
         let mut ousted = None;
+        // Nobody is ousted for one that has gone again meanwhile.
         if let Some(&owner) = self.ids.get(&id)
             && owner != pipe
+            && self.writers.contains_key(&pipe)
         {
             if !handover {
                 return Registered::Taken(id);

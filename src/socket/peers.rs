@@ -66,6 +66,16 @@ impl Core {
                 return Err(refused);
             }
         };
+        if let Some(peer) = &peer {
+            // Who waits for peers may send at once: it is told when the pipe can be written to. Who
+            // receives may ask for them: that is before it can be read. One that left meanwhile is
+            // not paired any more.
+            self.control.update_for_all(|control, _| {
+                if control.inproc.contains_key(&id) {
+                    Self::remember_peer(control, id, peer.clone());
+                }
+            });
+        }
         self.attach_reader(id, last, peer.as_ref())?;
         Ok(peer)
     }
@@ -211,7 +221,11 @@ impl Core {
 
     /// Takes a pipe out of the outbound half, with all that was known of its peer there.
     fn take_writer(&self, id: PipeId) -> Option<Writer> {
-        let writer = self.outbound.update(|out, _| out.writers.detach(id));
+        // Who waits for this peer's room must not go on: over inproc, or where the writer ended it
+        // himself, nobody else will say that it is gone.
+        let writer = self
+            .outbound
+            .update_for_all(|out, _| out.writers.detach(id));
         if self.pattern.publishes() {
             self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id));
         }
@@ -326,6 +340,10 @@ impl Core {
             _ => Ok((hello.routing_id.clone(), false, None)),
         });
         let (routing_id, is_another, ousted) = named?;
+        if ousted.is_some() || is_another {
+            // Who waits for room at a peer by its name has another to look at, or none.
+            self.outbound.update_for_all(|_, _| {});
+        }
         if let Some(ousted) = ousted {
             self.oust(&ousted, hello);
         }
@@ -726,16 +744,9 @@ impl Port for Core {
         hello: Hello,
     ) -> Result<PipeId, Refused> {
         let id = self.next_pipe_id();
-        // Known before the pipe can be read, so that a peer that leaves at once is counted once.
-        self.control.update_for_all(|control, _| {
-            control.inproc.insert(id, peer);
-            let info = PeerInfo::new(
-                hello.address.clone(),
-                hello.routing_id.clone(),
-                hello.socket_type,
-            );
-            Self::remember_peer(control, id, info);
-        });
+        // Known before anything can be made of the pipe, so that a peer that leaves at once is missed.
+        self.control
+            .update(|control, _| control.inproc.insert(id, peer));
         let attached = self.attach(
             id,
             ends.outbound.map(Outlet::Values),
@@ -743,14 +754,7 @@ impl Port for Core {
             Some(&hello),
         );
         match attached {
-            Ok(peer) => {
-                if let Some(peer) = peer {
-                    self.control.update(|control, _| {
-                        if let Some(known) = control.peers.get_mut(&id) {
-                            *known = peer;
-                        }
-                    });
-                }
+            Ok(_) => {
                 self.probe(id);
                 if self.pattern.publishes() {
                     self.digest(id);

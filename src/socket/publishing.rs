@@ -218,7 +218,10 @@ pub(super) fn digest(
         return Digest::Done;
     };
     let mut message = Message::new();
-    for _ in 0..BATCH {
+    // A message may hold any number of subscriptions: each is work.
+    let mut work = 0;
+    while work < BATCH {
+        work += 1;
         if upstreams.is_held_up(pipe) {
             return Digest::Done;
         }
@@ -241,6 +244,7 @@ pub(super) fn digest(
                 let message = std::mem::take(&mut message);
                 let (subscriptions, rest) = split(&message, upstreams.rules.only_first);
                 let mut outcome = Ok(());
+                work += subscriptions.len();
                 if !subscriptions.is_empty() && rest.is_none() {
                     discarded.subscriptions += 1;
                 }

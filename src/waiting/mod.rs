@@ -49,6 +49,10 @@ impl Patience {
     }
 }
 
+/// How often an attempt that gave nothing is made again by a caller who does not wait, while the
+/// state says that there is something.
+const AGAIN: usize = 1000;
+
 /// A state that can be waited for.
 pub(crate) trait Ready {
     /// Whether an attempt would have an outcome now (an error is an outcome too).
@@ -130,7 +134,13 @@ impl<S: Ready> Half<S> {
         mut attempt: impl FnMut(&mut S, &mut Wakes) -> Option<T>,
     ) -> Result<T, TimedOut> {
         let deadline = match patience {
-            Patience::None => return Err(TimedOut),
+            // An attempt may have passed over what nobody wants, with more behind that.
+            Patience::None => {
+                return (0..AGAIN)
+                    .take_while(|_| self.peek(Ready::ready))
+                    .find_map(|_| self.attempt(&mut attempt))
+                    .ok_or(TimedOut);
+            }
             Patience::Until(deadline) => Some(deadline),
             Patience::Forever => None,
         };
