@@ -85,6 +85,21 @@ fn however_much_is_passed_over_what_is_wanted_is_found() {
 }
 
 #[test]
+fn one_look_is_enough_to_find_what_is_wanted() {
+    for &transport in WIRE {
+        let home = Home::new();
+        let (subscriber, mut raw) = with_raw_publisher(&home, transport);
+        subscriber.subscribe("wanted").unwrap();
+        raw.say(&frame(0, b"nobody asked").repeat(900));
+        raw.say(&frame(0, b"wanted"));
+        until("all of it has arrived", || {
+            subscriber.stats().arrived.messages == 901
+        });
+        assert_eq!(subscriber.try_recv().unwrap(), "wanted");
+    }
+}
+
+#[test]
 fn what_was_on_its_way_when_its_topic_was_taken_back_is_not_received() {
     for &transport in ALL {
         let home = Home::new();
