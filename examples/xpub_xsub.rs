@@ -106,7 +106,7 @@ impl Cache {
                     let known = latest.get(topic.topic()).cloned();
                     println!(
                         "{} subscribes to {}",
-                        topic.peer().map_or("somebody", |peer| peer.address()),
+                        topic.peer().address(),
                         String::from_utf8_lossy(&topic),
                     );
                     // After this the next message goes to that subscriber and nobody else: there

@@ -40,12 +40,11 @@ fn a_sender_that_waits_goes_on_when_another_takes_the_id_over() {
         full.send("here").unwrap();
         let (id, _): (RoutingId, _) = router.recv_from_timeout(PATIENCE).unwrap();
         // Full for good: what the kernel takes, it has taken.
-        loop {
-            match router.send_to_timeout(&id, vec![0; LARGE], Duration::from_millis(300)) {
-                Ok(()) => {}
-                Err(_) => break,
-            }
-        }
+        let patience = Duration::from_millis(300);
+        while router
+            .send_to_timeout(&id, vec![0; LARGE], patience)
+            .is_ok()
+        {}
         let router = Arc::new(router);
         let waiter = thread::spawn({
             let (router, id) = (router.clone(), id.clone());

@@ -180,7 +180,7 @@ fn events_say_whose_they_are() {
             panic!("not a subscription");
         };
         assert_eq!(event.topic(), "A");
-        let peer = event.peer().expect("it is there");
+        let peer = event.peer();
         assert_eq!(peer.socket_type(), SocketType::XSub);
         assert_eq!(peer.address(), scene.publisher.peers()[0].address());
     }

@@ -295,7 +295,7 @@ fn their_req_gets_nothing_of_a_request_given_up(link: Link) {
     let _joints = [link.join(&rep, &reqs[0]), link.join(&rep, &reqs[1])];
     reqs[0].send(&["unanswered"]).unwrap();
     let given_up = rep.recv_timeout(PATIENCE).unwrap();
-    let id = given_up.peer().and_then(|peer| peer.routing_id());
+    let id = given_up.peer().routing_id();
     assert_eq!(**id.unwrap(), b"given up"[..]);
     assert_eq!(given_up.into_message(), "unanswered");
     reqs[1].send(&["answered"]).unwrap();

@@ -5,6 +5,7 @@ use super::active::ByPipe;
 use super::subscriptions::{Added, Removed};
 use super::upstream::Sent;
 use crate::message::Message;
+use crate::peer_info::PeerInfo;
 use crate::pipe::{Copies, PipeId, Refusal, Writer};
 use crate::signal::Wakes;
 
@@ -42,6 +43,8 @@ pub(crate) struct Rules {
 #[derive(Debug)]
 struct Subscriber {
     writer: Writer,
+    /// Who is there, or was last.
+    info: Option<PeerInfo>,
     joined: bool,
     /// Counted among the subscribers.
     counted: bool,
@@ -160,6 +163,7 @@ impl Distributor {
 
     pub(crate) fn attach(&mut self, writer: Writer) {
         let peer = Subscriber {
+            info: None,
             joined: false,
             counted: false,
             round: 0,
@@ -178,12 +182,26 @@ impl Distributor {
         })
     }
 
-    /// A peer is there, or is not.
-    pub(crate) fn set_joined(&mut self, pipe: PipeId, joined: bool) {
+    /// A peer is there.
+    pub(crate) fn on_joined(&mut self, pipe: PipeId, info: PeerInfo) {
         if let Some(peer) = self.peers.get_mut(&pipe) {
-            peer.joined = joined;
+            peer.joined = true;
+            peer.info = Some(info);
         }
         self.recount(pipe);
+    }
+
+    /// A peer is not there any more.
+    pub(crate) fn on_left(&mut self, pipe: PipeId) {
+        if let Some(peer) = self.peers.get_mut(&pipe) {
+            peer.joined = false;
+        }
+        self.recount(pipe);
+    }
+
+    /// Who is there, or was last.
+    pub(crate) fn info(&self, pipe: PipeId) -> Option<&PeerInfo> {
+        self.peers.get(&pipe)?.info.as_ref()
     }
 
     pub(crate) fn get(&self, pipe: PipeId) -> Option<&Writer> {

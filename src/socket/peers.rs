@@ -219,15 +219,27 @@ impl Core {
         }
     }
 
+    /// Who is at the other end of a publisher's pipe, or was last.
+    fn subscriber(&self, id: PipeId) -> Option<PeerInfo> {
+        if !self.pattern.publishes() {
+            return None;
+        }
+        self.outbound.peek(|out| match &out.writers {
+            Writers::Distributor(distributor) => distributor.info(id).cloned(),
+            _ => None,
+        })
+    }
+
     /// Takes a pipe out of the outbound half, with all that was known of its peer there.
     fn take_writer(&self, id: PipeId) -> Option<Writer> {
         // Who waits for this peer's room must not go on: over inproc, or where the writer ended it
         // himself, nobody else will say that it is gone.
+        let peer = self.subscriber(id);
         let writer = self
             .outbound
             .update_for_all(|out, _| out.writers.detach(id));
-        if self.pattern.publishes() {
-            self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id));
+        if let Some(peer) = peer {
+            self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id, &peer));
         }
         self.ledger.lock().on_end();
         writer
@@ -269,7 +281,7 @@ impl Core {
             control.inproc.remove(&id)
         });
         if let Some(peer) = peer {
-            self.mark_joined(id, false);
+            self.on_left(id);
             // The peer writes no more; what it wrote stays readable. (Posting to ourselves must wait
             // until the half is free again.)
             let mut wakes = Wakes::new();
@@ -334,7 +346,7 @@ impl Core {
                 Ok((hello.routing_id.clone(), false, None))
             }
             Writers::Distributor(distributor) => {
-                distributor.set_joined(id, true);
+                distributor.on_joined(id, known_as(hello.routing_id.clone()));
                 Ok((hello.routing_id.clone(), false, None))
             }
             _ => Ok((hello.routing_id.clone(), false, None)),
@@ -372,16 +384,17 @@ impl Core {
         self.part_inproc(writer.pipe(), false);
     }
 
-    fn mark_joined(&self, id: PipeId, joined: bool) {
+    /// A peer is not there any more: it does not count as a subscriber, and is told nothing.
+    fn on_left(&self, id: PipeId) {
         if self.pattern.publishes() {
             self.outbound.update(|out, _| {
                 if let Writers::Distributor(distributor) = &mut out.writers {
-                    distributor.set_joined(id, joined);
+                    distributor.on_left(id);
                 }
             });
             self.count_subscribers();
         }
-        if self.pattern.subscribes() && !joined {
+        if self.pattern.subscribes() {
             self.outbound.peek(|out| {
                 if let Some(writer) = out.writers.get(id) {
                     writer.tell_nobody();
@@ -642,7 +655,7 @@ impl Core {
         self.control.update_for_all(|control, _| {
             control.peers.remove(&id);
         });
-        self.mark_joined(id, false);
+        self.on_left(id);
     }
 
     fn remember_peer(control: &mut Control, id: PipeId, peer: PeerInfo) {
@@ -795,7 +808,7 @@ impl Port for Core {
             control.peers.remove(&id);
             (control.inproc.remove(&id).is_some(), control.wants(id))
         });
-        self.mark_joined(id, false);
+        self.on_left(id);
         if !was_paired {
             return;
         }
@@ -815,9 +828,9 @@ impl Port for Core {
     }
 
     fn peer_joined(&self, id: PipeId, hello: Hello) -> Result<Welcome, Refused> {
-        if self.pattern.publishes() {
+        if let Some(before) = self.subscriber(id) {
             // One that comes back says anew what it wants, which may be less, or is another.
-            self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id));
+            self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id, &before));
         }
         let welcome = self.name(id, &hello)?;
         self.control.update_for_all(|control, _| {

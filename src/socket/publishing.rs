@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::options::{Options, Verbosity};
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Load, PipeId, Reader, Reading};
-use crate::routing::{Added, ByPipe, FairQueue, Removed, Subscriptions, TooMany};
+use crate::routing::{Added, ByPipe, Removed, Subscriptions, TooMany};
 use crate::signal::{News, Wakes};
 use crate::socket_type::SocketType;
 
@@ -62,7 +62,7 @@ pub(super) enum Event {
 #[derive(Clone, Debug)]
 pub(super) struct Told {
     pub(super) pipe: PipeId,
-    pub(super) peer: Option<PeerInfo>,
+    pub(super) peer: PeerInfo,
     pub(super) topic: Frame,
     pub(super) subscribe: bool,
     /// Before this nobody had it; or, where each peer's are told, this peer had not.
@@ -232,13 +232,7 @@ pub(super) fn digest(
                 let Some(change) = readers.get_mut(pipe).and_then(Reader::take_change) else {
                     continue;
                 };
-                upstreams.take(
-                    out,
-                    pipe,
-                    peer_of(readers, pipe),
-                    change.topic,
-                    change.subscribe,
-                )
+                upstreams.take(out, pipe, change.topic, change.subscribe)
             }
             Reading::Message(_) => {
                 let message = std::mem::take(&mut message);
@@ -249,9 +243,7 @@ pub(super) fn digest(
                     discarded.subscriptions += 1;
                 }
                 for (subscribe, topic) in subscriptions {
-                    outcome = outcome.and_then(|()| {
-                        upstreams.take(out, pipe, peer_of(readers, pipe), topic, subscribe)
-                    });
+                    outcome = outcome.and_then(|()| upstreams.take(out, pipe, topic, subscribe));
                 }
                 match rest {
                     Some(rest) if upstreams.rules.tells => {
@@ -266,7 +258,7 @@ pub(super) fn digest(
             }
         };
         if outcome.is_err() {
-            let who = peer_of(readers, pipe);
+            let who = readers.get(pipe).and_then(|reader| reader.peer().cloned());
             wakes.later(move || {
                 log::warn!(
                     "{}: more subscriptions than one peer may have",
@@ -290,11 +282,13 @@ impl Upstreams {
         &mut self,
         out: &mut Outbound,
         pipe: PipeId,
-        peer: Option<PeerInfo>,
         topic: Frame,
         subscribe: bool,
     ) -> Result<(), TooMany> {
         let Writers::Distributor(distributor) = &mut out.writers else {
+            return Ok(());
+        };
+        let Some(peer) = distributor.info(pipe).cloned() else {
             return Ok(());
         };
         let (tell, new) = if self.rules.manual {
@@ -346,13 +340,14 @@ impl Upstreams {
     }
 }
 
-fn peer_of(readers: &FairQueue, pipe: PipeId) -> Option<PeerInfo> {
-    readers.get(pipe)?.peer().cloned()
-}
-
 /// A peer has gone: forgets some of its subscriptions, and tells of those that are gone with it;
 /// whether there are more.
-pub(super) fn forget_some(out: &mut Outbound, inb: &mut Inbound, pipe: PipeId) -> Digest {
+pub(super) fn forget_some(
+    out: &mut Outbound,
+    inb: &mut Inbound,
+    pipe: PipeId,
+    peer: &PeerInfo,
+) -> Digest {
     let (Writers::Distributor(distributor), Intake::Upstreams(upstreams)) =
         (&mut out.writers, &mut inb.intake)
     else {
@@ -375,7 +370,7 @@ pub(super) fn forget_some(out: &mut Outbound, inb: &mut Inbound, pipe: PipeId) -
         upstreams.on_gone(
             Told {
                 pipe,
-                peer: peer_of(&inb.readers, pipe),
+                peer: peer.clone(),
                 topic,
                 subscribe: false,
                 new: false,

@@ -53,7 +53,9 @@ socket! {
 #[must_use = "who asked waits for the reply"]
 pub struct Request {
     core: Weak<Core>,
+    /// Until the reply is sent, or given up on.
     asker: Option<Asker>,
+    peer: PeerInfo,
     message: Message,
 }
 
@@ -61,6 +63,7 @@ impl Request {
     fn new(core: &Weak<Core>, (asker, message): (Asker, Message)) -> Self {
         Self {
             core: core.clone(),
+            peer: asker.peer.clone(),
             asker: Some(asker),
             message,
         }
@@ -85,8 +88,8 @@ impl Request {
     }
 
     /// Who asked.
-    pub fn peer(&self) -> Option<&PeerInfo> {
-        self.asker.as_ref().map(|asker| &asker.peer)
+    pub fn peer(&self) -> &PeerInfo {
+        &self.peer
     }
 
     /// The message, for whoever does not mean to reply.
@@ -115,10 +118,8 @@ impl fmt::Debug for Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        if let Some(asker) = &self.asker
-            && self.core.strong_count() > 0
-        {
-            log::warn!("a request of {:?} was dropped without a reply", asker.peer);
+        if self.asker.is_some() && self.core.strong_count() > 0 {
+            log::warn!("a request of {:?} was dropped without a reply", self.peer);
         }
     }
 }

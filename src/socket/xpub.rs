@@ -71,9 +71,9 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Whose it is; `None` if that has gone meanwhile.
-    pub fn peer(&self) -> Option<&PeerInfo> {
-        self.told.peer.as_ref()
+    /// Whose it is, or was: the first or the last who had the topic, unless every one is told.
+    pub fn peer(&self) -> &PeerInfo {
+        &self.told.peer
     }
 
     /// In manual mode: has the subscriber get (or, of one that is taken back, not get any more)
