@@ -301,6 +301,55 @@ impl Core {
     }
 }
 
+// ---- as they are remembered
+
+impl Core {
+    /// Remembers an endpoint, unless the socket was closed meanwhile.
+    pub(super) fn add_endpoint(&self, endpoint: Endpoint, way: Way) -> Result<(), Ended> {
+        self.control.update(|control, _| {
+            control.check_open()?;
+            control.add(endpoint, way);
+            Ok(())
+        })
+    }
+
+    /// Remembers an endpoint and has it served. Both in one step, so that nobody who closes or
+    /// unbinds can come in between, and be overtaken by the order.
+    pub(super) fn add_served_endpoint(
+        &self,
+        endpoint: Endpoint,
+        way: Way,
+        io: &io::Handle,
+        order: io::Order,
+    ) -> Result<(), Ended> {
+        let asleep = self.control.update(|control, _| {
+            control.check_open()?;
+            let asleep = io.enqueue(order).ok_or(Ended::Terminated)?;
+            control.add(endpoint, way);
+            Ok(asleep)
+        })?;
+        io.wake_if(asleep);
+        Ok(())
+    }
+
+    /// Forgets every endpoint that is equal to this one and was bound (or connected), and gives
+    /// what was behind it.
+    pub(super) fn remove_endpoints(
+        &self,
+        endpoint: &Endpoint,
+        bound: bool,
+    ) -> Result<Vec<Way>, Ended> {
+        self.control.update(|control, _| {
+            control.check_open()?;
+            let (gone, stay): (Vec<_>, _) = std::mem::take(&mut control.endpoints)
+                .into_iter()
+                .partition(|entry| entry.endpoint == *endpoint && entry.way.is_bound() == bound);
+            control.endpoints = stay;
+            Ok(gone.into_iter().map(|entry| entry.way).collect())
+        })
+    }
+}
+
 impl From<Ended> for BindError {
     fn from(ended: Ended) -> Self {
         match ended {

@@ -9,8 +9,9 @@
 //!                              └─ ledger          what became of everything in the pipes ────────┘
 //! ```
 //!
-//! * `core`: sending and receiving in every form; `peers`: pipes and who is at their other ends;
-//!   `endpoints`: where those come from; `ending`: how all that ends; `ledger`: what is counted.
+//! * `core`: sending and receiving in every form; `endpoints`: where pipes come from, `pipes`: how they
+//!   are made and taken out, `peers`: who is at their other ends, `topics`: what those subscribe to;
+//!   `port`: how a socket hears of all that; `ending`: how it ends; `ledger`: what is counted.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
 //!   `publishing` (PUB, XPUB).
 //! * one file for each type, most of them a few lines; `raw` is the form in which [`Socket`] speaks,
@@ -34,6 +35,8 @@ mod owner;
 mod pair;
 mod pattern;
 mod peers;
+mod pipes;
+mod port;
 mod publisher;
 mod publishing;
 mod pull;
@@ -46,6 +49,7 @@ mod router;
 mod sub;
 #[cfg(all(test, not(loom)))]
 mod tests;
+mod topics;
 mod turn;
 mod xpub;
 mod xsub;

@@ -1,0 +1,383 @@
+//! Pipes: made, taken out, and made again.
+
+use std::sync::Arc;
+
+use super::core::{Core, Entry, Way};
+use super::halves::Writers;
+use super::ledger::Lanes;
+use super::publishing;
+use crate::command::{Hello, Port, Refused, ValueEnds, WireEnds};
+use crate::message::Message;
+use crate::peer_info::PeerInfo;
+use crate::pipe::{Inlet, Lane, Limits, Load, Outlet, PipeId, Reader, Refusal, Writer};
+use crate::signal::{News, Target, Wakes};
+use crate::socket_type::SocketType;
+use crate::sync::Ordering;
+
+impl Core {
+    pub(super) fn next_pipe_id(&self) -> PipeId {
+        self.next_pipe.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Puts both ends of a pipe into the halves: the outbound one first, so that whoever reads a
+    /// message from the peer can already answer; but at a REQ, which looks for the reply as soon as
+    /// it has asked, the inbound one. A pipe whose peer is known is named in between.
+    pub(super) fn attach(
+        self: &Arc<Self>,
+        id: PipeId,
+        outlet: Option<Outlet>,
+        inlet: Option<Inlet>,
+        hello: Option<&Hello>,
+    ) -> Result<Option<PeerInfo>, Refused> {
+        let lanes = Lanes {
+            outbound: outlet.clone(),
+            inbound: inlet.as_ref().map(Inlet::intake),
+        };
+        self.ledger.lock().open(id, lanes);
+        let (first, last) = if self.pattern.socket_type() == SocketType::Req {
+            (inlet, None)
+        } else {
+            (None, inlet)
+        };
+        let attached = self
+            .attach_reader(id, first, None)
+            .and_then(|()| self.attach_writer(id, outlet))
+            .and_then(|()| hello.map(|hello| self.name(id, hello)).transpose());
+        let peer = match attached {
+            Ok(welcome) => welcome.map(|welcome| welcome.peer),
+            Err(refused) => {
+                // Nothing was sent to it yet. Its lanes are left as they are: it may come again.
+                if let Some(writer) = self.take_writer(id) {
+                    writer.disown();
+                }
+                drop(self.inbound.update(|half, _| half.detach(id)));
+                self.ledger.lock().strike(id);
+                return Err(refused);
+            }
+        };
+        if let Some(peer) = &peer {
+            // Who waits for peers may send at once: it is told when the pipe can be written to. Who
+            // receives may ask for them: that is before it can be read. One that left meanwhile is
+            // not paired any more.
+            self.control.update_for_all(|control, _| {
+                if control.inproc.contains_key(&id) {
+                    Self::remember_peer(control, id, peer.clone());
+                }
+            });
+        }
+        self.attach_reader(id, last, peer.as_ref())?;
+        Ok(peer)
+    }
+
+    pub(super) fn attach_writer(
+        self: &Arc<Self>,
+        id: PipeId,
+        outlet: Option<Outlet>,
+    ) -> Result<(), Refused> {
+        self.outbound.update(|half, wakes| {
+            half.has_place(self.pattern.has_one_peer())?;
+            let Some(outlet) = outlet else {
+                return Ok(());
+            };
+            let writer = Writer::new(id, outlet);
+            writer.set_owner(self.pipe_end(id), wakes);
+            half.writers.attach(writer);
+            Ok(())
+        })
+    }
+
+    pub(super) fn attach_reader(
+        self: &Arc<Self>,
+        id: PipeId,
+        inlet: Option<Inlet>,
+        peer: Option<&PeerInfo>,
+    ) -> Result<(), Refused> {
+        let Some(inlet) = inlet else {
+            return Ok(());
+        };
+        self.inbound.update(|half, wakes| {
+            if half.ended.is_some() {
+                return Err(Refused::Closed);
+            }
+            let mut reader = Reader::new(inlet);
+            if let Some(peer) = peer {
+                reader.set_peer(peer.clone());
+            }
+            reader.set_owner(self.pipe_end(id), wakes);
+            half.readers.attach(id, reader);
+            Ok(())
+        })
+    }
+
+    /// This socket, as the owner of an end of a pipe.
+    pub(super) fn pipe_end(self: &Arc<Self>, id: PipeId) -> Target {
+        Target {
+            owner: self.clone(),
+            token: id,
+        }
+    }
+
+    /// Makes the ends of a pipe to a session.
+    pub(super) fn open_wire_pipe(self: &Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
+        let id = self.next_pipe_id();
+        let mut wakes = Wakes::new();
+        let outbound = self.pattern.sends().then(|| {
+            let lane = Arc::new(Lane::new(Limits::sending(&self.options)));
+            lane.set_taker(session.clone(), &mut wakes);
+            lane
+        });
+        let inbound = self.pattern.receives().then(|| {
+            let lane = Arc::new(Lane::new(Limits::receiving(&self.options)));
+            lane.set_writer(session, &mut wakes);
+            lane
+        });
+        wakes.fire();
+        self.attach(
+            id,
+            outbound.clone().map(Outlet::Wire),
+            inbound.clone().map(Inlet::runs),
+            None,
+        )?;
+        Ok(WireEnds {
+            id,
+            outbound,
+            inbound,
+        })
+    }
+
+    /// Makes the ends of a pipe to another socket of this process; they are in use here at once.
+    pub(super) fn open_inproc(
+        self: &Arc<Self>,
+    ) -> Result<(PipeId, ValueEnds, Option<Writer>), Refused> {
+        let id = self.next_pipe_id();
+        // Until the other side is known, what may wait for it is this side's limit alone.
+        let inbound = self
+            .pattern
+            .sends()
+            .then(|| Arc::new(Lane::new(Limits::sending(&self.options))));
+        let outbound = self
+            .pattern
+            .receives()
+            .then(|| Arc::new(Lane::new(Limits::receiving(&self.options))));
+        let ends = ValueEnds { inbound, outbound };
+        let outlet = ends.inbound.clone().map(Outlet::Values);
+        let inlet = ends.outbound.clone().map(Inlet::values);
+        self.attach(id, outlet.clone(), inlet, None)?;
+        self.probe(id);
+        Ok((id, ends, outlet.map(|outlet| Writer::new(id, outlet))))
+    }
+
+    /// Over inproc nobody else sends the empty message by which a ROUTER gets to know its peer.
+    pub(super) fn probe(&self, id: PipeId) {
+        if self.options.probe_router {
+            self.write_first(id, Message::new());
+        }
+    }
+
+    pub(super) fn write_first(&self, id: PipeId, message: Message) {
+        let mut message = Some(message);
+        self.outbound.update(|half, wakes| {
+            if let Some(writer) = half.writers.get(id) {
+                let bytes = message.as_ref().map_or(0, Message::byte_len);
+                half.accepted += Load { messages: 1, bytes };
+                if let Err(Refusal::Full) = writer.write(&mut message, wakes) {
+                    half.dropped.full += 1;
+                }
+            }
+        });
+    }
+
+    /// Takes a pipe out of the outbound half, with all that was known of its peer there.
+    pub(super) fn take_writer(&self, id: PipeId) -> Option<Writer> {
+        // Who waits for this peer's room must not go on: over inproc, or where the writer ended it
+        // himself, nobody else will say that it is gone.
+        let peer = self.subscriber(id);
+        let writer = self
+            .outbound
+            .update_for_all(|out, _| out.writers.detach(id));
+        if let Some(peer) = peer {
+            self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id, &peer));
+        }
+        self.ledger.lock().on_end();
+        writer
+    }
+
+    /// Takes a pipe out of the outbound half; its other end learns that no more will come.
+    pub(super) fn release_writer(&self, id: PipeId) {
+        if let Some(writer) = self.take_writer(id) {
+            let mut wakes = Wakes::new();
+            writer.end(&mut wakes);
+            wakes.fire();
+        }
+    }
+
+    /// Takes a pipe out of the inbound half; what was not read from it is discarded.
+    pub(super) fn release_reader(&self, id: PipeId) {
+        let reader = self.inbound.update(|half, _| half.detach(id));
+        if let Some(mut reader) = reader {
+            let mut wakes = Wakes::new();
+            reader.end(&mut wakes);
+            wakes.fire();
+        }
+    }
+
+    /// Takes a pipe out of both halves, with whatever is in it.
+    pub(super) fn release_pipe(&self, id: PipeId) {
+        self.release_writer(id);
+        self.release_reader(id);
+    }
+
+    /// The pipe is of no use as it stands. Over tcp and ipc the connection is made again behind;
+    /// over inproc whoever had connected does it here.
+    pub(super) fn renew(&self, id: PipeId) {
+        self.release_pipe(id);
+        let Some(me) = self.me.upgrade() else {
+            return;
+        };
+        let connected = self.control.peek(|control| control.wants(id));
+        // A peer that had connected to us does the same at its side.
+        self.part_inproc(id, !connected);
+        if connected {
+            me.reconnect_inproc(id);
+        }
+    }
+
+    /// What a peer sent cannot be: nothing more is sent to it or read of it. Whoever keeps the
+    /// connection has been told.
+    pub(super) fn part_with(&self, id: PipeId) {
+        self.outbound.update(|half, wakes| {
+            if let Writers::Balance(writers) = &mut half.writers
+                && let Some(writer) = writers.detach(id)
+            {
+                writer.forsake(News::HangUp, wakes);
+            }
+        });
+        self.renew(id);
+    }
+
+    /// Tells the inproc peer of a pipe that this side leaves, and forgets it. If only to begin
+    /// `anew`, a peer that had connected connects again.
+    pub(super) fn part_inproc(&self, id: PipeId, anew: bool) {
+        let peer = self.control.update_for_all(|control, _| {
+            control.peers.remove(&id);
+            control.inproc.remove(&id)
+        });
+        if let Some(peer) = peer {
+            self.on_left(id);
+            // The peer writes no more; what it wrote stays readable. (Posting to ourselves must wait
+            // until the half is free again.)
+            let mut wakes = Wakes::new();
+            self.inbound.peek(|half| {
+                if let Some(reader) = half.readers.get(id) {
+                    reader.close_intake(&mut wakes);
+                }
+            });
+            wakes.fire();
+            if let Some(port) = peer.port.upgrade() {
+                port.values_parted(peer.pipe, anew);
+            }
+        }
+    }
+
+    /// Connects again to the name that an inproc pipe was for.
+    pub(super) fn reconnect_inproc(self: &Arc<Self>, old: PipeId) {
+        let Ok((pipe, ends, new_writer)) = self.open_inproc() else {
+            return;
+        };
+        let name = self.control.update(|control, _| {
+            let entry = control
+                .endpoints
+                .iter_mut()
+                .find(|entry| matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == old))?;
+            let Way::InprocPipe {
+                name,
+                pipe: known,
+                writer,
+                given,
+            } = &mut entry.way
+            else {
+                return None;
+            };
+            *known = pipe;
+            let forsaken = std::mem::replace(writer, new_writer);
+            Some((name.clone(), given.clone(), forsaken))
+        });
+        let Some((name, given, forsaken)) = name else {
+            return self.release_pipe(pipe);
+        };
+        if let Some(given) = given {
+            self.name_pipe(pipe, &given);
+        }
+        // Nobody may have been there to take the old one: nobody must find it any more.
+        if self.context.registry().withdraw(&name, self.id, old)
+            && let Some(forsaken) = forsaken
+        {
+            let mut wakes = Wakes::new();
+            self.dropped(
+                forsaken.abandon(&mut wakes),
+                &format_args!("inproc://{name}"),
+            );
+            wakes.fire();
+        }
+        let connecter = crate::inproc::Connecter {
+            port: self.clone(),
+            pipe,
+            ends,
+        };
+        if let Err(mismatch) = self.context.registry().connect(&name, connecter) {
+            log::warn!("inproc://{name}: {mismatch}");
+            self.release_pipe(pipe);
+            self.forget_inproc_pipe(pipe);
+        }
+    }
+
+    /// Forgets the endpoint of an inproc pipe that came to nothing.
+    pub(super) fn forget_inproc_pipe(&self, id: PipeId) {
+        let forgotten = self.control.update(|control, _| {
+            let is_it =
+                |entry: &Entry| matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == id);
+            let place = control.endpoints.iter().position(is_it);
+            place.map(|place| control.endpoints.swap_remove(place))
+        });
+        // What is in the pipe is freed outside the lock.
+        drop(forgotten);
+    }
+
+    /// The one place of this socket is free, or a name of a peer is: whoever waits for it over
+    /// inproc may have it.
+    pub(super) fn offer_place(&self) {
+        let names: Vec<Arc<str>> = self.control.peek(|control| {
+            let names = control
+                .endpoints
+                .iter()
+                .filter_map(|entry| match &entry.way {
+                    Way::InprocName(name) => Some(name.clone()),
+                    _ => None,
+                });
+            names.collect()
+        });
+        for name in names {
+            self.context.registry().join_waiting(&name);
+        }
+    }
+
+    pub(super) fn on_writable(&self, pipe: PipeId) {
+        if !self.pattern.publishes() && self.pattern.socket_type() != SocketType::Router {
+            return self.outbound.update(|half, _| {
+                if let Writers::Balance(writers) = &mut half.writers {
+                    writers.activate(pipe);
+                }
+            });
+        }
+        // Who waits for room waits for that of certain peers.
+        let missed = self
+            .outbound
+            .update_for_all(|half, _| match &mut half.writers {
+                Writers::Distributor(writers) => writers.activate(pipe),
+                _ => 0,
+            });
+        if missed > 0 {
+            log::warn!("{self:?}: a subscriber has room again; it missed {missed} messages");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! How a socket is told by those below it: by an I/O thread, by the registry of inproc names, and by
+//! the far ends of its pipes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::core::{Core, Phase, Way};
+use super::halves::Intake;
+use super::publishing;
+use crate::command::{
+    Hello, InprocPeer, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
+};
+use crate::error::Unsent;
+use crate::options::Options;
+use crate::pipe::{Inlet, Load, Outlet, PipeId};
+use crate::signal::{News, Post, Target, Wakes};
+use crate::socket_type::SocketType;
+
+impl Post for Core {
+    fn post(&self, pipe: u64, news: News) {
+        match news {
+            News::Readable if self.pattern.publishes() => {
+                self.inbound.update(|half, _| half.readers.activate(pipe));
+                self.digest(pipe);
+            }
+            News::Readable => self.inbound.update(|half, _| half.readers.activate(pipe)),
+            News::Ended => {
+                if self.pattern.publishes() {
+                    self.inbound.update(|half, _| half.readers.activate(pipe));
+                    self.digest(pipe);
+                }
+                let ended = self.inbound.update(|half, _| half.readers.end(pipe));
+                if let Some(mut reader) = ended {
+                    let mut wakes = Wakes::new();
+                    reader.end(&mut wakes);
+                    wakes.fire();
+                }
+                self.ledger.lock().on_end();
+            }
+            News::Writable => self.on_writable(pipe),
+            News::Closed => {
+                drop(self.take_writer(pipe));
+                self.outbound.update_for_all(|_, _| {});
+                if self.pattern.has_one_peer() || self.pattern.socket_type() == SocketType::Router {
+                    self.offer_place();
+                }
+            }
+            News::Renew => self.renew(pipe),
+            News::HangUp => self.part_with(pipe),
+        }
+    }
+}
+
+impl Port for Core {
+    fn id(&self) -> SocketId {
+        self.id
+    }
+
+    fn socket_type(&self) -> SocketType {
+        self.pattern.socket_type()
+    }
+
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn has_place(&self) -> Result<(), Refused> {
+        if !self.pattern.has_one_peer() {
+            return Ok(());
+        }
+        self.outbound.peek(|half| half.has_place(true))
+    }
+
+    fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
+        let given = self.control.peek(|control| {
+            control.endpoints.iter().find_map(|entry| match &entry.way {
+                Way::Connecter { token, given, .. } if *token == session.token => given.clone(),
+                _ => None,
+            })
+        });
+        let ends = self.open_wire_pipe(session)?;
+        if let Some(name) = given
+            && !self.name_pipe(ends.id, &name)
+        {
+            self.release_pipe(ends.id);
+            return Err(Refused::IdTaken(name));
+        }
+        Ok(ends)
+    }
+
+    fn renew_wire(self: Arc<Self>, old: PipeId, session: Target) -> Result<WireEnds, Refused> {
+        self.release_pipe(old);
+        let ends = self.open_wire_pipe(session)?;
+        let given = self.control.update(|control, _| {
+            control
+                .endpoints
+                .iter_mut()
+                .find_map(|entry| match &mut entry.way {
+                    Way::Connecter { pipe, given, .. } if *pipe == Some(old) => {
+                        *pipe = Some(ends.id);
+                        given.clone()
+                    }
+                    _ => None,
+                })
+        });
+        if let Some(name) = given {
+            self.name_pipe(ends.id, &name);
+        }
+        Ok(ends)
+    }
+
+    fn keeps_pipes(&self) -> bool {
+        !self.options.immediate && !self.pattern.needs_connection()
+    }
+
+    fn hello(&self, address: String) -> Hello {
+        Hello {
+            socket_type: self.pattern.socket_type(),
+            routing_id: self
+                .options
+                .routing_id
+                .clone()
+                .filter(|_| self.pattern.announces_itself()),
+            address,
+        }
+    }
+
+    fn meet(&self, id: PipeId, hello: Hello) -> Result<(), Refused> {
+        let welcome = self.name(id, &hello)?;
+        self.inbound.update(|half, _| {
+            if let Some(reader) = half.readers.get_mut(id) {
+                reader.set_peer(welcome.peer.clone());
+            }
+        });
+        self.control.update(|control, _| {
+            Self::remember_peer(control, id, welcome.peer);
+        });
+        Ok(())
+    }
+
+    fn open_values(
+        self: Arc<Self>,
+        ends: ValueEnds,
+        peer: InprocPeer,
+        hello: Hello,
+    ) -> Result<PipeId, Refused> {
+        let id = self.next_pipe_id();
+        // Known before anything can be made of the pipe, so that a peer that leaves at once is missed.
+        self.control
+            .update(|control, _| control.inproc.insert(id, peer));
+        let attached = self.attach(
+            id,
+            ends.outbound.map(Outlet::Values),
+            ends.inbound.map(Inlet::values),
+            Some(&hello),
+        );
+        match attached {
+            Ok(_) => {
+                self.probe(id);
+                if self.pattern.publishes() {
+                    self.digest(id);
+                }
+                Ok(id)
+            }
+            Err(refused) => {
+                self.values_parted(id, false);
+                Err(refused)
+            }
+        }
+    }
+
+    fn values_paired(&self, id: PipeId, peer: InprocPeer) -> bool {
+        self.control.update_for_all(|control, _| {
+            // One that closes takes its leave at once: what it left in the pipe is the peer's now.
+            let wanted = control.phase == Phase::Open && control.wants(id);
+            if wanted {
+                control.inproc.insert(id, peer);
+            } else {
+                control.peers.remove(&id);
+            }
+            wanted
+        })
+    }
+
+    fn is_paired(&self, id: PipeId) -> bool {
+        self.control
+            .peek(|control| control.inproc.contains_key(&id))
+    }
+
+    fn wants_values(&self, id: PipeId) -> bool {
+        self.control.peek(|control| control.wants(id))
+    }
+
+    fn values_parted(&self, id: PipeId, anew: bool) {
+        let (was_paired, wanted) = self.control.update_for_all(|control, _| {
+            control.peers.remove(&id);
+            (control.inproc.remove(&id).is_some(), control.wants(id))
+        });
+        self.on_left(id);
+        if !was_paired {
+            return;
+        }
+        self.inbound.update_for_all(|half, _| {
+            if let Intake::Exchange(exchange) = &mut half.intake {
+                exchange.on_lost(id);
+            }
+        });
+        if anew
+            && wanted
+            && let Some(me) = self.me.upgrade()
+        {
+            // What it brought stays readable; nothing goes into it any more.
+            me.release_writer(id);
+            me.reconnect_inproc(id);
+        }
+    }
+
+    fn peer_joined(&self, id: PipeId, hello: Hello) -> Result<Welcome, Refused> {
+        if let Some(before) = self.subscriber(id) {
+            // One that comes back says anew what it wants, which may be less, or is another.
+            self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id, &before));
+        }
+        let welcome = self.name(id, &hello)?;
+        self.control.update_for_all(|control, _| {
+            Self::remember_peer(control, id, welcome.peer.clone());
+        });
+        Ok(welcome)
+    }
+
+    fn peer_left(&self, id: PipeId) {
+        self.forget_peer(id);
+        // Nobody must send another request between the look into the pipe and what follows from it:
+        // that one would be taken for the one that was lost.
+        self.outbound.update(|out, wakes| {
+            let waits_in_pipe =
+                (out.writers.get(id)).is_some_and(|writer| !writer.queued().is_none());
+            if !waits_in_pipe {
+                self.inbound.update_within(wakes, |inb, _| {
+                    if let Intake::Exchange(exchange) = &mut inb.intake {
+                        exchange.on_lost(id);
+                    }
+                });
+            }
+        });
+    }
+
+    fn dropped(&self, load: Load, peer: &dyn fmt::Display) {
+        if !load.is_none() {
+            log::warn!(
+                "{}: {} messages ({} bytes) for {peer} dropped with its connection",
+                self.pattern.socket_type(),
+                load.messages,
+                load.bytes
+            );
+        }
+    }
+
+    fn links_closed(&self, unsent: Unsent) {
+        self.control.update_for_all(|control, _| {
+            control.awaited = control.awaited.saturating_sub(1);
+            control.unsent.merge(unsent);
+        });
+    }
+
+    fn endpoint_ended(&self, token: Token) {
+        self.control.update(|control, _| {
+            control.endpoints.retain(|entry| !matches!(&entry.way, Way::Connecter { token: known, .. } if *known == token));
+        });
+    }
+}
