@@ -78,16 +78,7 @@ impl FairQueue {
         out: &mut Message,
         wakes: &mut Wakes,
     ) -> Reading {
-        let Some(reader) = self.readers.get_mut(id) else {
-            return Reading::Ended;
-        };
-        let reading = reader.read(out, wakes);
-        match reading {
-            Reading::Empty => self.readers.deactivate(id),
-            Reading::Ended => drop(self.readers.remove(id)),
-            Reading::Message(_) | Reading::Change => {}
-        }
-        reading
+        self.read_from(id, |reader| reader.read(out, wakes))
     }
 
     /// Reads from one pipe whatever a subscriber has to say.
@@ -97,10 +88,15 @@ impl FairQueue {
         out: &mut Message,
         wakes: &mut Wakes,
     ) -> Reading {
+        self.read_from(id, |reader| reader.read_upstream(out, wakes))
+    }
+
+    #[inline]
+    fn read_from(&mut self, id: PipeId, read: impl FnOnce(&mut Reader) -> Reading) -> Reading {
         let Some(reader) = self.readers.get_mut(id) else {
             return Reading::Ended;
         };
-        let reading = reader.read_upstream(out, wakes);
+        let reading = read(reader);
         match reading {
             Reading::Empty => self.readers.deactivate(id),
             Reading::Ended => drop(self.readers.remove(id)),
