@@ -16,7 +16,7 @@ use super::turn::Turn;
 use crate::command::{InprocPeer, SocketId, Token};
 use crate::context::{Context, Member};
 use crate::endpoint::Endpoint;
-use crate::error::{RecvError, SendFailure, SubscribeError, Unsent, WaitError};
+use crate::error::{RecvError, SendFailure, Unsent, WaitError};
 use crate::frame::Frame;
 use crate::io;
 use crate::message::Message;
@@ -661,24 +661,6 @@ impl Way {
 impl Drop for Core {
     fn drop(&mut self) {
         self.context.withdraw(self.id);
-    }
-}
-
-impl From<Ended> for SubscribeError {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Closed => Self::Closed,
-            Ended::Terminated => Self::Terminated,
-        }
-    }
-}
-
-impl From<Ended> for WaitError {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Closed => Self::Closed,
-            Ended::Terminated => Self::Terminated,
-        }
     }
 }
 

@@ -349,30 +349,3 @@ impl Core {
         })
     }
 }
-
-impl From<Ended> for BindError {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Closed => Self::Closed,
-            Ended::Terminated => Self::Terminated,
-        }
-    }
-}
-
-impl From<Ended> for ConnectError {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Closed => Self::Closed,
-            Ended::Terminated => Self::Terminated,
-        }
-    }
-}
-
-impl From<Ended> for UnbindError {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Closed => Self::Closed,
-            Ended::Terminated => Self::Terminated,
-        }
-    }
-}

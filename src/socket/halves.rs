@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use super::exchange::{self, Answer, Exchange};
 use super::publishing::{Event, Upstreams};
 use crate::command::Refused;
-use crate::error::{RecvError, SendFailure};
+use crate::error::{
+    BindError, ConnectError, RecvError, SendFailure, SubscribeError, UnbindError, WaitError,
+};
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::options::Options;
@@ -22,6 +24,22 @@ pub(super) enum Ended {
     Closed,
     Terminated,
 }
+
+/// Every operation says it in its own words, and all of them have these two.
+macro_rules! ended_becomes {
+    ($($error:ident)*) => {$(
+        impl From<Ended> for $error {
+            fn from(ended: Ended) -> Self {
+                match ended {
+                    Ended::Closed => Self::Closed,
+                    Ended::Terminated => Self::Terminated,
+                }
+            }
+        }
+    )*};
+}
+
+ended_becomes!(SendFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
 
 /// What a socket sends through.
 #[derive(Debug)]
@@ -492,22 +510,4 @@ pub(super) struct Asker {
     pub(super) pipe: PipeId,
     pub(super) peer: PeerInfo,
     pub(super) envelope: Vec<Frame>,
-}
-
-impl From<Ended> for SendFailure {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Closed => Self::Closed,
-            Ended::Terminated => Self::Terminated,
-        }
-    }
-}
-
-impl From<Ended> for RecvError {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Closed => Self::Closed,
-            Ended::Terminated => Self::Terminated,
-        }
-    }
 }
