@@ -315,7 +315,7 @@ impl Subscriber {
                 self.full = true;
                 self.missed = 1;
                 sent.full += 1;
-                sent.stalled = Some(self.writer.pipe());
+                sent.stalled = true;
             }
             // Its end has been posted, and will be seen to.
             Err(Refusal::Ended) => {}

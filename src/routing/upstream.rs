@@ -64,8 +64,8 @@ pub(crate) struct Sent {
     pub(crate) queued: usize,
     /// Dropped, for want of room at the peers they were for.
     pub(crate) full: usize,
-    /// One that had room until now.
-    pub(crate) stalled: Option<PipeId>,
+    /// One of them had room until now.
+    pub(crate) stalled: bool,
 }
 
 impl Sent {

@@ -131,7 +131,7 @@ impl Outbound {
             self.accepted += Load { messages: 1, bytes };
             self.dropped.unwanted += 1;
         }
-        if sent.stalled.is_some() {
+        if sent.stalled {
             wakes.later(|| log::warn!("a subscriber is at its high-water mark: messages for it are dropped until it has room"));
         }
     }

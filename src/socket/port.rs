@@ -40,7 +40,6 @@ impl Post for Core {
             News::Writable => self.on_writable(pipe),
             News::Closed => {
                 drop(self.take_writer(pipe));
-                self.outbound.update_for_all(|_, _| {});
                 if self.pattern.has_one_peer() || self.pattern.socket_type() == SocketType::Router {
                     self.offer_place();
                 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::task::Context;
 use std::time::Duration;
 
@@ -137,7 +137,7 @@ impl Rep {
     pub fn recv(&self) -> Result<Request, RecvError> {
         self.core
             .recv_request(|| self.core.recv_patience())
-            .map(|received| Request::new(&Arc::downgrade(&self.core), received))
+            .map(|received| Request::new(&self.core.me, received))
     }
 
     /// As [`recv`](Self::recv), but waits for at most `timeout`.
@@ -148,7 +148,7 @@ impl Rep {
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Request, RecvError> {
         self.core
             .recv_request(|| self.core.patience(Some(timeout)))
-            .map(|received| Request::new(&Arc::downgrade(&self.core), received))
+            .map(|received| Request::new(&self.core.me, received))
     }
 
     /// As [`recv`](Self::recv), but never waits.
@@ -159,7 +159,7 @@ impl Rep {
     pub fn try_recv(&self) -> Result<Request, TryRecvError> {
         self.core
             .recv_request(|| Patience::None)
-            .map(|received| Request::new(&Arc::downgrade(&self.core), received))
+            .map(|received| Request::new(&self.core.me, received))
             .map_err(TryRecvError::from)
     }
 

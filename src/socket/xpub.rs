@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::task::Context;
 use std::time::Duration;
 
@@ -139,7 +139,7 @@ impl Upstream {
 
 impl XPub {
     fn upstream(&self, event: Event) -> Upstream {
-        Upstream::new(&Arc::downgrade(&self.core), event)
+        Upstream::new(&self.core.me, event)
     }
 
     /// Takes the next thing that a subscriber has said, waiting for one if there is none.
