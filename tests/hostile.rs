@@ -117,19 +117,13 @@ struct Vector {
 }
 
 fn vectors() -> Vec<Vector> {
-    let text = include_str!("data/zmtp_vectors.json");
-    let all: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
-    all.iter()
+    peer::recorded()
+        .iter()
         .filter(|vector| vector["group"] == "violations" && vector["socket"] == "PULL")
-        .map(|vector| {
-            let hex = vector["hex"].as_str().unwrap();
-            Vector {
-                name: vector["name"].as_str().unwrap().to_owned(),
-                bytes: (0..hex.len() / 2)
-                    .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap())
-                    .collect(),
-                after_handshake: !vector["peer"].is_null(),
-            }
+        .map(|vector| Vector {
+            name: vector["name"].as_str().unwrap().to_owned(),
+            bytes: peer::bytes_of(vector),
+            after_handshake: !vector["peer"].is_null(),
         })
         .collect()
 }

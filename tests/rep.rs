@@ -16,7 +16,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use peer::{MORE, Raw, frame, long_header};
+use peer::{MORE, Raw, frame, long_header, vector};
 use support::{ALL, Home, PATIENCE, Transport, WIRE, until, until_alone};
 use zocket::{
     Dealer, Endpoint, Message, Rep, Req, Request, SocketType, TryRecvError, TrySendError,
@@ -325,16 +325,6 @@ fn what_is_no_request_is_discarded_and_counted() {
         assert_eq!(rep.stats().discarded.malformed, 905);
         assert_eq!(rep.try_recv().unwrap_err(), TryRecvError::Empty);
     }
-}
-
-fn vector(name: &str) -> Vec<u8> {
-    let text = include_str!("data/zmtp_vectors.json");
-    let all: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
-    let vector = all.iter().find(|vector| vector["name"] == name).unwrap();
-    let hex = vector["hex"].as_str().unwrap();
-    (0..hex.len() / 2)
-        .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap())
-        .collect()
 }
 
 #[test]

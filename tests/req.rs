@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use peer::{MORE, Raw, frame, greeting};
+use peer::{MORE, Raw, frame, greeting, vector};
 use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, until, until_alone, until_it_adds_up};
 use zocket::{
     Dealer, Message, RecvError, Rep, Req, Router, RoutingId, SendFailure, TryRecvError,
@@ -784,16 +784,6 @@ fn a_probe_goes_out_right_after_the_handshake_and_on_every_connection() {
 }
 
 // ---- recorded violations
-
-fn vector(name: &str) -> Vec<u8> {
-    let text = include_str!("data/zmtp_vectors.json");
-    let all: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
-    let vector = all.iter().find(|vector| vector["name"] == name).unwrap();
-    let hex = vector["hex"].as_str().unwrap();
-    (0..hex.len() / 2)
-        .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap())
-        .collect()
-}
 
 #[test]
 fn recorded_replies_that_are_none_cost_their_sender_the_connection() {

@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use peer::{COMMAND, MORE, Raw, frame, greeting, records};
+use peer::{COMMAND, MORE, Raw, frame, greeting, records, vector};
 use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, until, until_alone, until_it_adds_up};
 use zocket::{
     ConnectError, Dealer, Endpoint, Message, Rep, Req, Router, RoutingId, SendFailure,
@@ -866,16 +866,6 @@ fn ready_tells_the_identity() {
         .concat();
         assert!(ready.windows(identity.len()).any(|part| part == identity));
     }
-}
-
-fn vector(name: &str) -> Vec<u8> {
-    let text = include_str!("data/zmtp_vectors.json");
-    let all: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
-    let vector = all.iter().find(|vector| vector["name"] == name).unwrap();
-    let hex = vector["hex"].as_str().unwrap();
-    (0..hex.len() / 2)
-        .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap())
-        .collect()
 }
 
 #[test]

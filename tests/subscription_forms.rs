@@ -10,7 +10,7 @@ mod peer;
 mod support;
 mod topics;
 
-use peer::Raw;
+use peer::{Raw, vector};
 use support::{Home, PATIENCE, QUIET, Transport, WIRE};
 use topics::{
     cancel, frame, in_message, publisher, subscribe, subscriber, told, told_nothing, xpub, xsub,
@@ -23,20 +23,6 @@ const LENGTHS: [usize; 12] = [0, 1, 245, 246, 248, 249, 253, 254, 255, 256, 65_5
 
 fn topic(length: usize) -> Vec<u8> {
     vec![b't'; length]
-}
-
-/// One that was recorded.
-fn vector(name: &str) -> Vec<u8> {
-    let text = include_str!("data/zmtp_vectors.json");
-    let all: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
-    let vector = all
-        .iter()
-        .find(|vector| vector["name"] == name)
-        .unwrap_or_else(|| panic!("{name}"));
-    let hex = vector["hex"].as_str().unwrap();
-    (0..hex.len() / 2)
-        .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap())
-        .collect()
 }
 
 fn join(endpoint: &Endpoint, socket_type: &str, minor: u8) -> Raw {

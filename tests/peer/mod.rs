@@ -61,6 +61,26 @@ pub(crate) fn hello(socket_type: &str) -> Vec<u8> {
     [greeting(), ready(socket_type)].concat()
 }
 
+/// All that was recorded.
+pub(crate) fn recorded() -> Vec<serde_json::Value> {
+    serde_json::from_str(include_str!("../data/zmtp_vectors.json")).unwrap()
+}
+
+/// The bytes of one record.
+pub(crate) fn bytes_of(record: &serde_json::Value) -> Vec<u8> {
+    let hex = record["hex"].as_str().unwrap();
+    (0..hex.len() / 2)
+        .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap())
+        .collect()
+}
+
+/// The bytes of the record of this name.
+pub(crate) fn vector(name: &str) -> Vec<u8> {
+    let all = recorded();
+    let record = all.iter().find(|record| record["name"] == name);
+    bytes_of(record.unwrap_or_else(|| panic!("{name} was not recorded")))
+}
+
 /// One raw connection.
 pub(crate) enum Raw {
     Tcp(TcpStream),
