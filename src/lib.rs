@@ -65,7 +65,7 @@
 //!                           (zmtp encoder)   │              │      │
 //!    socket ◄── routing ◄── pipe reader ◄────┼── run ◄──────┼── session ◄── transport   read, scan, hand over
 //!                           (zmtp cut)       │              │   (zmtp: handshake, scanner, commands)
-//!    context                                 │   orders     │
+//!    context, proxy                          │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
 //!    vocabulary: message, frame, endpoint, socket_type, routing_id, peer_info, options, stats, error,
 //!    sync, signal, waiting
@@ -96,8 +96,8 @@
 //! **Locks.** A half of a socket and a lane of a pipe have a lock each, held for an append, a cut or
 //! a swap: no system call and no foreign code under them. Whoever has news for a half takes its lock
 //! (there is no queue of commands before it that could grow): the lock is free again before any
-//! wake-up is fired. The order is control, outbound, inbound, lane; no half is locked while another
-//! socket's is held.
+//! wake-up is fired. The order is control, outbound, inbound, ledger, lane; no half is locked while
+//! another socket's is held.
 #![forbid(unsafe_code)]
 
 #[macro_use]

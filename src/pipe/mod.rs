@@ -6,6 +6,7 @@
 //! ```text
 //!   writer's thread            lane (one lock)                  taker's thread
 //!
+//!   tell ────────────► changes    │        │                    (goes first)
 //!   admit ───────────► open batch │ credit │ taker_idle
 //!                                 │        │ writer_waits
 //!                      swapped out whole ────────────────────► take: works it off
@@ -15,8 +16,10 @@
 //! | lane | batch | writer | taker |
 //! |---|---|---|---|
 //! | outbound, tcp and ipc | [`Wire`](crate::zmtp::Wire): encoded bytes | outbound half | session |
-//! | inbound, tcp and ipc | [`Runs`]: received bytes, checked | session | inbound half |
+//! | inbound, tcp and ipc | [`Runs`]: whose they are, and received bytes, checked | session | inbound half |
 //! | inproc | [`Values`]: messages as they are | outbound half | inbound half of the other socket |
+//!
+//! Subscriptions ([`Change`]) have a way beside the batch, where no limit holds them up.
 //!
 //! Who owns which field, and when somebody is woken, is written at [`Lane`]. A lane does not know
 //! who is on either side: it posts an opaque token to a [`Target`](crate::signal::Target).

@@ -7,7 +7,8 @@
 //! * [`LoadBalancer`]: round robin over every writer with room
 //! * [`FairQueue`]: round robin over every reader with something
 //! * [`Table`]: to one peer, by its routing id
-//! * [`Distributor`]: a copy to every subscriber who wants it, as [`Subscriptions`] say
+//! * [`Distributor`]: a copy to every subscriber who wants it, as [`Subscriptions`] say, which are
+//!   kept in a [`trie`]
 //! * [`Upstream`]: a copy to every publisher; [`Interests`] are what they are told
 
 mod active;

@@ -5,7 +5,7 @@
 //! make the state ready is made under it too, so no wake-up can be lost between the two.
 //!
 //! Three rules keep several waiters alive on one state:
-//! * whoever changes the state and leaves it ready wakes the next waiter ([`Half::settle`]);
+//! * whoever changes the state and leaves it ready wakes the next waiter (`Inner::settle`);
 //! * a waiter that was woken and gives up instead (timeout, cancelled future) does the same;
 //! * a waiter is taken off the list by whoever wakes it, so it is woken once for one registration.
 //!
