@@ -1,40 +1,6 @@
-//! What every socket type offers besides messages, and the forms of sending and receiving.
+//! What every socket type offers besides messages.
 //!
-//! Written once as macros, so that each type has them as its own documented methods.
-
-use std::fmt;
-
-use super::core::Core;
-use crate::message::Message;
-
-/// What a receiver receives, one after the other; made by its `iter()`.
-///
-/// Blocks in [`next`](Iterator::next) as `recv` does, and ends when that fails: when the socket is
-/// closed or its context shut down, or nothing arrived within its `recv_timeout`.
-pub struct Iter<'a, T = Message> {
-    core: &'a Core,
-    recv: fn(&Core) -> Option<T>,
-}
-
-impl<'a, T> Iter<'a, T> {
-    pub(super) fn new(core: &'a Core, recv: fn(&Core) -> Option<T>) -> Self {
-        Self { core, recv }
-    }
-}
-
-impl<T> Iterator for Iter<'_, T> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        (self.recv)(self.core)
-    }
-}
-
-impl<T> fmt::Debug for Iter<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Iter({:?})", self.core)
-    }
-}
+//! Written once as a macro, so that each type has it as its own documented methods.
 
 macro_rules! socket {
     (
@@ -62,8 +28,8 @@ macro_rules! socket {
         }
 
         socket!(@control $name);
-        socket!(@sends $sends $name $($send_doc)?);
-        socket!(@receives $receives $name $($recv_doc)?);
+        sending!($sends $name $($send_doc)?);
+        receiving!($receives $name $($recv_doc)?);
 
         impl $crate::socket::SocketKind for $name {}
 
@@ -244,162 +210,5 @@ macro_rules! socket {
             fn assert<T: Send + Sync + std::fmt::Debug + 'static>() {}
             assert::<$name>();
         };
-    };
-
-    (@sends no $name:ident) => {};
-    (@sends yes $name:ident $how:literal) => {
-        impl $name {
-            #[doc = $how]
-            ///
-            /// Where it waits, it does so for ever, or as long as the socket's [`send_timeout`] says; on an I/O thread
-            /// (in a waker, say) not at all. The message is whole or not there: a peer gets
-            /// all its frames or none. `Ok` means that it is queued; an I/O thread does the rest.
-            ///
-            /// [`send_timeout`]: crate::Builder::send_timeout
-            ///
-            /// # Errors
-            ///
-            /// [`SendError`](crate::SendError) hands the message back: the time allowed ran out, or
-            /// the socket is closed, or its context shut down.
-            #[inline]
-            pub fn send(&self, message: impl Into<$crate::Message>) -> Result<(), $crate::SendError> {
-                self.core
-                    .send(message.into(), || self.core.send_patience())
-                    .map_err(|(message, reason)| $crate::SendError::new(message, reason))
-            }
-
-            /// As [`send`](Self::send), but waits for at most `timeout`.
-            ///
-            /// # Errors
-            ///
-            /// As [`send`](Self::send).
-            pub fn send_timeout(
-                &self,
-                message: impl Into<$crate::Message>,
-                timeout: std::time::Duration,
-            ) -> Result<(), $crate::SendError> {
-                self.core
-                    .send(message.into(), || self.core.patience(Some(timeout)))
-                    .map_err(|(message, reason)| $crate::SendError::new(message, reason))
-            }
-
-            /// As [`send`](Self::send), but never waits.
-            ///
-            /// # Errors
-            ///
-            /// [`TrySendError`](crate::TrySendError) hands the message back: no peer has room (or
-            /// there is none), or the socket is closed.
-            #[inline]
-            pub fn try_send(&self, message: impl Into<$crate::Message>) -> Result<(), $crate::TrySendError> {
-                self.core
-                    .send(message.into(), || $crate::waiting::Patience::None)
-                    .map_err(|(message, reason)| $crate::TrySendError::new(message, reason))
-            }
-
-            /// As [`send`](Self::send), for tasks: the future waits for room, on any executor.
-            ///
-            /// The socket's `send_timeout` does not apply; use the executor's own.
-            ///
-            /// # Cancel safety
-            ///
-            /// A future that is dropped has sent the whole message or nothing of it. Dropped before
-            /// it is ready, it has sent nothing, and the message goes with it.
-            ///
-            /// # Errors
-            ///
-            /// [`SendError`](crate::SendError) hands the message back: the socket is closed, or its
-            /// context shut down.
-            pub fn send_async(
-                &self,
-                message: impl Into<$crate::Message>,
-            ) -> impl Future<Output = Result<(), $crate::SendError>> + Send + '_ {
-                $crate::socket::futures::Sending::new(
-                    &self.core,
-                    message.into(),
-                    $crate::socket::core::Core::poll_send,
-                )
-            }
-        }
-    };
-
-    (@receives no $name:ident) => {};
-    (@receives yes $name:ident $how:literal) => {
-        impl $name {
-            #[doc = $how]
-            ///
-            /// Waits for ever, or as long as the socket's [`recv_timeout`] says; on an I/O thread
-            /// (in a waker, say) not at all. The messages of one peer come in the order in which it
-            /// sent them.
-            ///
-            /// [`recv_timeout`]: crate::Builder::recv_timeout
-            ///
-            /// # Errors
-            ///
-            /// [`RecvError`](crate::RecvError): the time allowed ran out, or the socket is closed,
-            /// or its context shut down.
-            #[inline]
-            pub fn recv(&self) -> Result<$crate::Message, $crate::RecvError> {
-                self.core.recv(|| self.core.recv_patience())
-            }
-
-            /// As [`recv`](Self::recv), but waits for at most `timeout`.
-            ///
-            /// # Errors
-            ///
-            /// As [`recv`](Self::recv).
-            pub fn recv_timeout(
-                &self,
-                timeout: std::time::Duration,
-            ) -> Result<$crate::Message, $crate::RecvError> {
-                self.core.recv(|| self.core.patience(Some(timeout)))
-            }
-
-            /// As [`recv`](Self::recv), but never waits.
-            ///
-            /// # Errors
-            ///
-            /// [`TryRecvError`](crate::TryRecvError): there is nothing now, or the socket is closed.
-            #[inline]
-            pub fn try_recv(&self) -> Result<$crate::Message, $crate::TryRecvError> {
-                self.core
-                    .recv(|| $crate::waiting::Patience::None)
-                    .map_err($crate::TryRecvError::from)
-            }
-
-            /// As [`recv`](Self::recv), for tasks: the future waits for a message, on any executor.
-            ///
-            /// The socket's `recv_timeout` does not apply; use the executor's own.
-            ///
-            /// # Cancel safety
-            ///
-            /// A future that is dropped before it is ready has taken nothing, and if it had been
-            /// woken, the next one that waits is woken in its place.
-            ///
-            /// # Errors
-            ///
-            /// [`RecvError`](crate::RecvError): the socket is closed, or its context shut down.
-            pub fn recv_async(
-                &self,
-            ) -> impl Future<Output = Result<$crate::Message, $crate::RecvError>> + Send + '_ {
-                $crate::socket::futures::Receiving::new(
-                    &self.core,
-                    $crate::socket::core::Core::poll_recv,
-                )
-            }
-
-            /// Every message from now on, each as [`recv`](Self::recv) gives it, until that fails.
-            pub fn iter(&self) -> $crate::Iter<'_> {
-                $crate::Iter::new(&self.core, |core| core.recv(|| core.recv_patience()).ok())
-            }
-        }
-
-        impl<'a> IntoIterator for &'a $name {
-            type Item = $crate::Message;
-            type IntoIter = $crate::Iter<'a>;
-
-            fn into_iter(self) -> $crate::Iter<'a> {
-                self.iter()
-            }
-        }
     };
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::Owner;
 use super::builder::Builder;
-use super::control::Iter;
 use super::core::Core;
 use super::futures::{Receiving, Sending};
+use super::receiving::Iter;
 use crate::error::{RecvError, SendError, SubscribeError, TryRecvError, TrySendError, WaitError};
 use crate::message::Message;
 use crate::socket_type::SocketType;

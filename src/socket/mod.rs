@@ -14,10 +14,15 @@
 //!   `port`: how a socket hears of all that; `ending`: how it ends; `ledger`: what is counted.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
 //!   `publishing` (PUB, XPUB).
-//! * one file for each type, most of them a few lines; `raw` is the form in which [`Socket`] speaks,
+//! * one file for each type, most of them a few lines, with what they share in `control`, `sending` and
+//!   `receiving`; `raw` is the form in which [`Socket`] speaks,
 //!   `relay` what a [`Proxy`](crate::Proxy) asks of it.
 
 mod builder;
+#[macro_use]
+mod sending;
+#[macro_use]
+mod receiving;
 #[macro_use]
 mod control;
 mod core;
@@ -55,13 +60,13 @@ mod xpub;
 mod xsub;
 
 pub use builder::Builder;
-pub use control::Iter;
 pub use dealer::Dealer;
 pub use dynamic::Socket;
 pub use pair::Pair;
 pub use publisher::Pub;
 pub use pull::Pull;
 pub use push::Push;
+pub use receiving::Iter;
 pub use rep::{Rep, Request};
 pub use req::Req;
 pub use router::Router;

@@ -6,10 +6,10 @@ use std::sync::Weak;
 use std::task::Context;
 use std::time::Duration;
 
-use super::control::Iter;
 use super::core::Core;
 use super::futures::Receiving;
 use super::halves::Asker;
+use super::receiving::Iter;
 use crate::error::{RecvError, TryRecvError, TrySendError};
 use crate::message::Message;
 use crate::peer_info::PeerInfo;

@@ -6,10 +6,10 @@ use std::sync::Weak;
 use std::task::Context;
 use std::time::Duration;
 
-use super::control::Iter;
 use super::core::Core;
 use super::futures::Receiving;
 use super::publishing::{Event, Told};
+use super::receiving::Iter;
 use crate::error::{RecvError, TryRecvError, WaitError};
 use crate::frame::Frame;
 use crate::message::Message;
