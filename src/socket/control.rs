@@ -236,7 +236,7 @@ macro_rules! socket {
         #[cfg(all(unix, not(loom)))]
         impl std::os::fd::AsFd for $name {
             fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-                #[expect(clippy::expect_used, reason = "the trait leaves no other way to say it")]
+// The trait leaves no other way to say it.
                 self.descriptor().expect("a descriptor for the socket")
             }
         }
