@@ -13,7 +13,7 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::interest::{Interest, Readiness};
-use super::list::Source;
+use super::list::{Look, Source};
 use crate::signal::{Wakes, Watch, Watcher};
 use crate::sync::{AtomicBool, Ordering};
 
@@ -99,18 +99,18 @@ impl Source for Descriptor {
         }
     }
 
-    fn unwatch(&self, _: Interest, _: u64) {
+    fn unwatch(&self, _: Interest, _: u64, _: &mut Wakes) {
         let fd = self.fd.as_raw_fd();
         // If it was not registered, there is nothing to undo.
         let _ = (self.home.registry).deregister(&mut mio::unix::SourceFd(&fd));
     }
 
-    fn look(&self, interest: Interest, _: u64, _: &mut Wakes) -> Option<Readiness> {
+    fn look(&self, interest: Interest, _: u64, _: &mut Wakes) -> Look {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, interest.is_readable());
         flags.set(PollFlags::OUT, interest.is_writable());
         if flags.is_empty() {
-            return Some(Readiness::default());
+            return Look::Nothing;
         }
         let now = Timespec {
             tv_sec: 0,
@@ -122,8 +122,11 @@ impl Source for Descriptor {
             // An attempt to use it will tell.
             Err(_) => PollFlags::ERR,
         };
+        if found.is_empty() {
+            return Look::Nothing;
+        }
         let closed = found.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
-        Some(Readiness {
+        Look::Ready(Readiness {
             readable: interest.is_readable() && (closed || found.contains(PollFlags::IN)),
             writable: interest.is_writable() && (closed || found.contains(PollFlags::OUT)),
             closed,

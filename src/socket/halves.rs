@@ -72,13 +72,14 @@ impl Ready for Outbound {
             }
     }
 
-    fn level(&mut self, _: &mut Wakes) -> bool {
-        self.ended.is_some()
+    fn level(&mut self, _: &mut Wakes) -> Option<bool> {
+        let level = self.ended.is_some()
             || match &mut self.writers {
                 Writers::Balance(writers) => !self.awaits_reply && writers.look_for_room(),
                 // Whether there is room is a matter of whom it is for, and most never wait for it.
                 Writers::Table(_) | Writers::Distributor(_) | Writers::Upstream(_) => true,
-            }
+            };
+        Some(level)
     }
 }
 
@@ -295,20 +296,20 @@ impl Ready for Inbound {
             }
     }
 
-    fn level(&mut self, wakes: &mut Wakes) -> bool {
+    fn level(&mut self, wakes: &mut Wakes) -> Option<bool> {
         if self.ended.is_some() {
-            return true;
+            return Some(true);
         }
         let mut left = PASSED_OVER_MAX;
-        // Where nobody can say within the bounds, the receiver shall see for himself.
+        let mut is_unclear = false;
         let mut goes_on = |passed_over: &mut u64| {
-            let goes_on = left > 0;
+            is_unclear = left == 0;
             left = left.saturating_sub(1);
-            *passed_over += u64::from(goes_on);
-            goes_on
+            *passed_over += u64::from(!is_unclear);
+            !is_unclear
         };
         let discarded = &mut self.discarded;
-        match &self.intake {
+        let level = match &self.intake {
             Intake::Plain | Intake::Told(_) => self.readers.look(wakes, None),
             Intake::Requests(Some(_)) => false,
             Intake::Requests(None) => {
@@ -333,7 +334,8 @@ impl Ready for Inbound {
                 found.unwrap_or(true) || asked.lost
             }),
             Intake::Upstreams(upstreams) => !upstreams.is_empty(),
-        }
+        };
+        (!is_unclear).then_some(level)
     }
 }
 
