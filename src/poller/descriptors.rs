@@ -7,6 +7,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::thread;
 
@@ -14,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::interest::{Interest, Readiness};
 use super::list::{Look, Source};
+use crate::io::serve_others;
 use crate::signal::{Wakes, Watch, Watcher};
 use crate::sync::{AtomicBool, Ordering};
 
@@ -48,6 +50,8 @@ impl Descriptors {
 }
 
 fn run<W: Watcher>(mut poll: mio::Poll, watcher: &Weak<W>, stopped: &AtomicBool) {
+    // Wakers run here, too: none of them must wait for what only this thread can tell.
+    serve_others();
     let mut events = mio::Events::with_capacity(EVENTS);
     while !stopped.load(Ordering::Acquire) {
         if let Err(error) = poll.poll(&mut events, None)
@@ -60,7 +64,11 @@ fn run<W: Watcher>(mut poll: mio::Poll, watcher: &Weak<W>, stopped: &AtomicBool)
             if event.token() != WAKER
                 && let Some(watcher) = watcher.upgrade()
             {
-                watcher.on_change(event.token().0 as u64);
+                let tell = AssertUnwindSafe(|| watcher.on_change(event.token().0 as u64));
+                // A waker that panics must not cost the other descriptors their events.
+                if catch_unwind(tell).is_err() {
+                    log::error!("a waker panicked on a poller's thread");
+                }
             }
         }
     }
