@@ -14,6 +14,13 @@ pub(crate) struct FairQueue {
     readers: Active<Reader>,
 }
 
+/// Messages that made place for a newer one.
+#[derive(Debug, Default)]
+pub(crate) struct PassedOver {
+    pub(crate) older: u64,
+    pub(crate) unwanted: u64,
+}
+
 impl FairQueue {
     pub(crate) fn new() -> Self {
         Self {
@@ -54,21 +61,31 @@ impl FairQueue {
         None
     }
 
-    /// The newest message of the next pipe that has one; what was passed over for it, and its bytes.
+    /// The newest message that `is_wanted` of the next pipe that has any (if none is, the newest of
+    /// those); what was passed over for it, and its bytes.
     pub(crate) fn recv_newest(
         &mut self,
         out: &mut Message,
         wakes: &mut Wakes,
-    ) -> Option<(Load, usize)> {
-        let mut passed = Load::NONE;
+        is_wanted: impl Fn(&Message) -> bool,
+    ) -> Option<(PassedOver, usize)> {
+        let mut passed_over = PassedOver::default();
         let (pipe, mut bytes) = self.recv_with(out, wakes, |id, _| id)?;
-        let mut newer = Message::new();
-        while let Reading::Message(newer_bytes) = self.recv_from(pipe, &mut newer, wakes) {
-            passed += Load { messages: 1, bytes };
-            bytes = newer_bytes;
-            std::mem::swap(out, &mut newer);
+        let mut other = Message::new();
+        while let Reading::Message(other_bytes) = self.recv_from(pipe, &mut other, wakes) {
+            if is_wanted(&other) || !is_wanted(out) {
+                std::mem::swap(out, &mut other);
+                bytes = other_bytes;
+            }
+            if is_wanted(&other) {
+                passed_over.older += 1;
+            } else {
+                passed_over.unwanted += 1;
+            }
+            // Over inproc its memory may be foreign: not to be freed under the lock.
+            wakes.drop_later(std::mem::take(&mut other));
         }
-        Some((passed, bytes))
+        Some((passed_over, bytes))
     }
 
     /// Reads from one pipe only.

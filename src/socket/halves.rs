@@ -383,8 +383,15 @@ impl Inbound {
         if !self.conflate {
             return self.readers.recv(out, wakes);
         }
-        let (passed, bytes) = self.readers.recv_newest(out, wakes)?;
-        self.discarded.conflated += passed.messages as u64;
+        let (intake, inverted) = (&self.intake, self.invert_matching);
+        let is_wanted = |message: &Message| match intake {
+            Intake::Filter(interests) => interests.matches(message.first()) != inverted,
+            _ => true,
+        };
+        // One that nobody wants takes no place from one that is wanted.
+        let (passed_over, bytes) = self.readers.recv_newest(out, wakes, is_wanted)?;
+        self.discarded.conflated += passed_over.older;
+        self.discarded.filtered += passed_over.unwanted;
         Some(bytes)
     }
 
