@@ -115,7 +115,7 @@ impl Source for Descriptor {
         }
     }
 
-    fn unwatch(&self, _: Interest, _: u64, _: &mut Wakes) {
+    fn unwatch(&self, _: u64, _: &mut Wakes) {
         let fd = self.fd.as_raw_fd();
         // If it was not registered, there is nothing to undo.
         let _ = (self.home.registry).deregister(&mut mio::unix::SourceFd(&fd));
