@@ -23,6 +23,9 @@ use crate::transport;
 /// Readiness events taken from the system at once.
 const EVENTS: usize = 256;
 
+/// Timers served in one turn; a thousand heartbeats at once are not to hold up messages.
+const TIMERS: usize = 64;
+
 /// What an I/O thread is told to do.
 pub(crate) enum Order {
     /// Accept connections for a socket.
@@ -144,7 +147,7 @@ impl Reactor {
                 poll,
                 handle,
                 resolver: Resolver::new(),
-                timers: Timers::default(),
+                timers: Timers::new(Instant::now()),
                 alone: false,
             },
             events: mio::Events::with_capacity(EVENTS),
@@ -198,7 +201,9 @@ impl Reactor {
             self.drive(token, now);
         }
         // Those that are set meanwhile wait for the next turn, even if they are due at once.
-        let due: Vec<_> = std::iter::from_fn(|| self.tools.timers.pop_due(now)).collect();
+        let due: Vec<_> = std::iter::from_fn(|| self.tools.timers.pop_due(now))
+            .take(TIMERS)
+            .collect();
         for (timer, token) in due {
             self.on_timer(timer, token, now);
         }
