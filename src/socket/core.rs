@@ -540,6 +540,15 @@ impl Core {
         }
     }
 
+    /// The same of what a caller has had from its beginning.
+    pub(super) fn patience_until(&self, patience: Patience) -> Patience {
+        if io::on_io_thread() {
+            Patience::None
+        } else {
+            patience
+        }
+    }
+
     // ---- peers
 
     /// Waits until at least `count` peers are there at the same time.
@@ -592,7 +601,7 @@ impl Core {
 }
 
 /// A ROUTER gives every peer an id when it comes.
-fn id_of(peer: &PeerInfo) -> RoutingId {
+pub(super) fn id_of(peer: &PeerInfo) -> RoutingId {
     peer.routing_id()
         .cloned()
         .unwrap_or_else(|| RoutingId::generated([0; 5]))

@@ -46,6 +46,8 @@ pub struct Socket {
 }
 
 socket!(@control Socket);
+receiving_many!(Socket, recv_many_raw, poll_recv_many_raw);
+sending_many!(Socket, send_many_raw, poll_send_many_raw);
 
 impl super::SocketKind for Socket {}
 

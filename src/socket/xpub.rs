@@ -51,6 +51,8 @@ socket! {
     receives: no
 }
 
+sending_many!(XPub, send_many, poll_send_many);
+
 /// What a subscriber has to say to an [`XPub`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
