@@ -48,6 +48,7 @@ pub struct Socket {
 socket!(@control Socket);
 receiving_many!(Socket, recv_many_raw, poll_recv_many_raw);
 sending_many!(Socket, send_many_raw, poll_send_many_raw);
+subscribers_for_tasks!(Socket);
 
 impl super::SocketKind for Socket {}
 

@@ -70,7 +70,7 @@ impl Core {
         self.poll_recv_many_by(cx, ticket, into, max, take_from)
     }
 
-    /// The same in raw form. A REP takes one, which it owes a reply; what subscribers say to an XPUB
+    /// The same in raw form. A REQ or REP takes one, since it is its turn to send then; what subscribers say to an XPUB
     /// is taken one by one.
     pub(super) fn recv_many_raw(
         &self,
@@ -80,7 +80,11 @@ impl Core {
     ) -> Result<usize, RecvError> {
         match self.type_of() {
             SocketType::Router => self.recv_many_by(into, max, patience, take_raw_from),
-            SocketType::Rep | SocketType::XPub | SocketType::Pub | SocketType::Push => {
+            SocketType::Req
+            | SocketType::Rep
+            | SocketType::XPub
+            | SocketType::Pub
+            | SocketType::Push => {
                 if max == 0 {
                     return Ok(0);
                 }
@@ -100,7 +104,11 @@ impl Core {
     ) -> Poll<Result<usize, RecvError>> {
         match self.type_of() {
             SocketType::Router => self.poll_recv_many_by(cx, ticket, into, max, take_raw_from),
-            SocketType::Rep | SocketType::XPub | SocketType::Pub | SocketType::Push => {
+            SocketType::Req
+            | SocketType::Rep
+            | SocketType::XPub
+            | SocketType::Pub
+            | SocketType::Push => {
                 if max == 0 {
                     return Poll::Ready(Ok(0));
                 }

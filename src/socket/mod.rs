@@ -28,6 +28,8 @@ mod receiving;
 #[macro_use]
 mod many;
 #[macro_use]
+mod tasks;
+#[macro_use]
 mod control;
 mod core;
 mod dealer;
