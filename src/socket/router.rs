@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::futures::{Receiving, Sending};
+use super::receiving::Iter;
 use crate::endpoint::{Endpoint, IntoEndpoint};
 use crate::error::{ConnectError, RecvError, SendError, TryRecvError, TrySendError};
 use crate::message::Message;
@@ -165,6 +166,13 @@ impl Router {
         Receiving::new(&self.core, Core::poll_recv_from)
     }
 
+    /// Every message from now on, each as [`recv_from`](Self::recv_from) gives it, until that fails.
+    pub fn iter(&self) -> Iter<'_, (RoutingId, Message)> {
+        Iter::new(&self.core, |core| {
+            core.recv_from(|| core.recv_patience()).ok()
+        })
+    }
+
     /// Appends up to `max` messages to a queue, each with the id of the peer that sent it, and says
     /// how many: waits for one as [`recv_from`](Self::recv_from) does, and takes with it those that
     /// are there already.
@@ -274,5 +282,14 @@ impl Router {
         E: IntoEndpoint,
     {
         self.core.connect_as(endpoint.into_endpoint()?, Some(id))
+    }
+}
+
+impl<'a> IntoIterator for &'a Router {
+    type Item = (RoutingId, Message);
+    type IntoIter = Iter<'a, (RoutingId, Message)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
