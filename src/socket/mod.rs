@@ -22,6 +22,8 @@
 
 mod builder;
 #[macro_use]
+mod streams;
+#[macro_use]
 mod sending;
 #[macro_use]
 mod receiving;

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::task::Context;
+#[cfg(feature = "futures")]
+use std::task::Poll;
 use std::time::Duration;
 
 use super::core::Core;
@@ -13,6 +15,8 @@ use crate::message::Message;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::waiting::Patience;
+#[cfg(feature = "futures")]
+use crate::{error::SendFailure, waiting::Ticket};
 
 socket! {
     /// Knows each peer by a routing id: receives with it, and sends to it.
@@ -44,6 +48,29 @@ socket! {
     /// # }
     /// ```
     Router, SocketType::Router, sends: no, receives: no
+}
+
+streaming!(Router, (RoutingId, Message), Core::poll_recv_from);
+sinking!(Router, (RoutingId, Message), poll_send_item, |(
+    _,
+    message,
+)| { message });
+
+/// Sends to whom it is for; what is not sent stays.
+#[cfg(feature = "futures")]
+fn poll_send_item(
+    core: &Core,
+    cx: &Context<'_>,
+    ticket: &mut Option<Ticket>,
+    item: &mut Option<(RoutingId, Message)>,
+) -> Poll<Result<(), SendFailure>> {
+    let Some((id, message)) = item.take() else {
+        return Poll::Ready(Ok(()));
+    };
+    let mut message = Some(message);
+    let polled = core.poll_send_to(&id, cx, ticket, &mut message);
+    *item = message.map(|message| (id, message));
+    polled
 }
 
 impl Router {
