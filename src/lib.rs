@@ -41,6 +41,27 @@
 //! sockets are `Send + Sync`: share one by reference or in an `Arc`. A [`Message`] is whole or not
 //! there; nobody looks inside.
 //!
+//! # Threads and tasks
+//!
+//! What waits comes in several forms, on one and the same socket. Those for tasks need no runtime:
+//! they work on any executor, and say what becomes of them when they are dropped.
+//!
+//! | for threads | at most so long | not at all | for tasks | several at once |
+//! |---|---|---|---|---|
+//! | `send(m)` | `send_timeout(m, d)` | `try_send(m)` | `send_async(m)` | `send_many(queue)`, and its forms |
+//! | `recv()`, `iter()` | `recv_timeout(d)` | `try_recv()` | `recv_async()` | `recv_many(queue, max)`, and its forms |
+//! | | `wait_for_peers(n, d)` | | `wait_for_peers_async(n)` | |
+//! | `close()`, or a drop | | `detach()` | `close_async()` | |
+//!
+//! With the feature `futures` every socket that receives has a `stream()`, and every one that sends a
+//! `sink()`.
+//!
+//! # Features
+//!
+//! | | |
+//! |---|---|
+//! | `futures` | `stream()`, `sink()`, and their owned forms: the traits of `futures-core` and `futures-sink`, on which it then depends |
+//!
 //! # Defaults that differ from libzmq's
 //!
 //! | | libzmq | here |
@@ -99,6 +120,7 @@
 //! wake-up is fired. The order is control, outbound, inbound, ledger, lane; no half is locked while
 //! another socket's is held.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[macro_use]
 mod socket;
