@@ -35,3 +35,5 @@ socket! {
     sends: yes "Queues a message for the next peer with room, waiting for room if there is none.",
     receives: yes "Takes the next message, waiting for one if there is none; peers that have something take turns."
 }
+
+receiving_from_peer!(Dealer);

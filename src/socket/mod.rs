@@ -24,6 +24,8 @@ mod sending;
 #[macro_use]
 mod receiving;
 #[macro_use]
+mod from_peer;
+#[macro_use]
 mod control;
 mod core;
 mod dealer;

@@ -28,3 +28,5 @@ socket! {
     sends: yes "Queues a message for the peer, waiting for one with room if there is none.",
     receives: yes "Takes the next message of the peer, waiting for one if there is none."
 }
+
+receiving_from_peer!(Pair);

@@ -30,3 +30,5 @@ socket! {
     sends: no,
     receives: yes "Takes the next message, waiting for one if there is none; peers that have something take turns."
 }
+
+receiving_from_peer!(Pull);

@@ -44,6 +44,8 @@ socket! {
     Router, SocketType::Router, sends: no, receives: no
 }
 
+receiving_from_peer!(Router);
+
 impl Router {
     /// Queues a message for the peer with this id.
     ///

@@ -39,6 +39,8 @@ socket! {
     receives: yes "Takes the next message, waiting for one if there is none; publishers that have something take turns."
 }
 
+receiving_from_peer!(XSub);
+
 impl XSub {
     /// Subscribes, takes a subscription back, or queues a message for every publisher with room.
     ///
