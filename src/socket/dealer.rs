@@ -36,4 +36,5 @@ socket! {
     receives: yes "Takes the next message, waiting for one if there is none; peers that have something take turns."
 }
 
+flushing!(Dealer);
 receiving_from_peer!(Dealer);

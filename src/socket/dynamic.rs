@@ -46,6 +46,7 @@ pub struct Socket {
 }
 
 socket!(@control Socket);
+flushing!(Socket);
 
 impl super::SocketKind for Socket {}
 

@@ -6,7 +6,8 @@ use super::exchange::{self, Answer, Exchange};
 use super::publishing::{Event, Upstreams};
 use crate::command::Refused;
 use crate::error::{
-    BindError, ConnectError, RecvError, SendFailure, SubscribeError, UnbindError, WaitError,
+    BindError, ConnectError, FlushFailure, RecvError, SendFailure, SubscribeError, UnbindError,
+    WaitError,
 };
 use crate::frame::Frame;
 use crate::message::Message;
@@ -39,7 +40,7 @@ macro_rules! ended_becomes {
     )*};
 }
 
-ended_becomes!(SendFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
+ended_becomes!(SendFailure FlushFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
 
 /// What a socket sends through.
 #[derive(Debug)]

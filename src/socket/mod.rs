@@ -26,6 +26,8 @@ mod receiving;
 #[macro_use]
 mod from_peer;
 #[macro_use]
+mod flush;
+#[macro_use]
 mod control;
 mod core;
 mod dealer;

@@ -29,4 +29,5 @@ socket! {
     receives: yes "Takes the next message of the peer, waiting for one if there is none."
 }
 
+flushing!(Pair);
 receiving_from_peer!(Pair);

@@ -39,6 +39,8 @@ socket! {
     receives: no
 }
 
+flushing!(Pub);
+
 impl Pub {
     /// Waits until at least `count` peers that have subscribed to something are there at the same
     /// time: what is sent after that will reach them.

@@ -44,6 +44,7 @@ socket! {
     Router, SocketType::Router, sends: no, receives: no
 }
 
+flushing!(Router);
 receiving_from_peer!(Router);
 
 impl Router {

@@ -51,6 +51,8 @@ socket! {
     receives: no
 }
 
+flushing!(XPub);
+
 /// What a subscriber has to say to an [`XPub`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]

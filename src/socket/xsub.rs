@@ -39,6 +39,7 @@ socket! {
     receives: yes "Takes the next message, waiting for one if there is none; publishers that have something take turns."
 }
 
+flushing!(XSub);
 receiving_from_peer!(XSub);
 
 impl XSub {
