@@ -157,9 +157,9 @@ pub mod fuzzing;
 pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use error::{
-    BindError, BuildError, ConnectError, Error, PollError, RecvError, RequestError, SendError,
-    SendFailure, SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo,
-    WaitError,
+    BindError, BuildError, ConnectError, Error, FlushError, FlushFailure, PollError, RecvError,
+    RequestError, SendError, SendFailure, SubscribeError, TryRecvError, TrySendError, UnbindError,
+    Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};

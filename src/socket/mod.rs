@@ -31,6 +31,9 @@ mod receiving;
 mod many;
 #[macro_use]
 mod tasks;
+mod from_peer;
+#[macro_use]
+mod flush;
 #[macro_use]
 mod control;
 mod core;
