@@ -47,17 +47,6 @@ fn build<T: SocketKind>(home: &Home, builder: Builder<T>) -> Arc<T> {
     Arc::new(home.of(builder).build().unwrap())
 }
 
-/// Binds the one, connects the other, and waits until they have met.
-macro_rules! meet {
-    ($home:expr, $transport:expr, $binds:expr, $connects:expr) => {
-        $connects
-            .connect($binds.bind($home.endpoint($transport)).unwrap())
-            .unwrap();
-        $binds.wait_for_peers(1, PATIENCE).unwrap();
-        $connects.wait_for_peers(1, PATIENCE).unwrap();
-    };
-}
-
 fn push_pull(home: &Home, transport: Transport, hwm: usize) -> (Arc<Push>, Arc<Pull>) {
     let push = build(home, Push::builder().send_hwm(hwm));
     let pull = build(home, Pull::builder().recv_hwm(hwm));
