@@ -62,6 +62,9 @@ pub enum Error {
     /// A socket or a context could not be built as asked.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// Something could not be waited for.
+    #[error(transparent)]
+    Poll(#[from] PollError),
     /// Something was not sent before the linger ended.
     #[error(transparent)]
     Unsent(#[from] Unsent),
@@ -529,6 +532,27 @@ impl From<SubscribeError> for Error {
     }
 }
 
+/// Why something could not be waited for.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum PollError {
+    /// It is in this poller already: it can be modified.
+    #[error("it is in this poller already")]
+    Known,
+    /// It is not in this poller.
+    #[error("it is not in this poller")]
+    Unknown,
+    /// The socket's type never receives.
+    #[error("a {0} never becomes readable")]
+    NeverReadable(SocketType),
+    /// The socket's type never sends.
+    #[error("a {0} never becomes writable")]
+    NeverWritable(SocketType),
+    /// The system cannot wait for the descriptor.
+    #[error("cannot wait for the descriptor: {0}")]
+    Io(#[from] io::Error),
+}
+
 impl From<WaitError> for Error {
     fn from(error: WaitError) -> Self {
         match error {
@@ -595,6 +619,7 @@ mod tests {
         assert_error::<TryRecvError>();
         assert_error::<WaitError>();
         assert_error::<BuildError>();
+        assert_error::<PollError>();
         assert_error::<Unsent>();
     }
 

@@ -65,7 +65,7 @@
 //!                           (zmtp encoder)   │              │      │
 //!    socket ◄── routing ◄── pipe reader ◄────┼── run ◄──────┼── session ◄── transport   read, scan, hand over
 //!                           (zmtp cut)       │              │   (zmtp: handshake, scanner, commands)
-//!    context, proxy                          │   orders     │
+//!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
 //!    vocabulary: message, frame, endpoint, socket_type, routing_id, peer_info, options, stats, error,
 //!    sync, signal, waiting
@@ -90,7 +90,7 @@
 //!   written, queued or dropped; what arrived is returned, queued or discarded.
 //!
 //! Who may use whom: vocabulary ← zmtp ← pipe ← {mailbox, command, routing} ← {transport, inproc}
-//! ← io ← context ← socket ← proxy; no cycles. `zmtp` knows no socket, lock or clock; `pipe` does not know
+//! ← io ← context ← socket ← {poller, proxy}; no cycles. `zmtp` knows no socket, lock or clock; `pipe` does not know
 //! who is on the other side; `io` knows no socket and no routing; the transports know no protocol.
 //!
 //! **Locks.** A half of a socket and a lane of a pipe have a lock each, held for an append, a cut or
@@ -115,6 +115,7 @@ mod message;
 mod options;
 mod peer_info;
 mod pipe;
+mod poller;
 mod proxy;
 mod routing;
 mod routing_id;
@@ -134,18 +135,20 @@ pub mod fuzzing;
 pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use error::{
-    BindError, BuildError, ConnectError, Error, RecvError, RequestError, SendError, SendFailure,
-    SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
+    BindError, BuildError, ConnectError, Error, PollError, RecvError, RequestError, SendError,
+    SendFailure, SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo,
+    WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
 pub use peer_info::PeerInfo;
+pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use socket::{
-    Asks, Builder, Conflates, Dealer, Forwards, Identifies, Iter, Matches, Pair, Pub, Publishes,
-    Pull, Push, Receives, Rep, Req, Request, Router, Routes, Sends, Socket, SocketKind, Sub,
-    Subscription, TellsUpstream, ToldUpstream, Upstream, XPub, XSub,
+    Asks, Builder, Conflates, Dealer, Forwards, Identifies, Iter, Matches, Pair, Pollable, Pub,
+    Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes, Sends, Socket, SocketKind,
+    Sub, Subscription, TellsUpstream, ToldUpstream, Upstream, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Count, Discarded, Dropped, Stats};

@@ -105,6 +105,43 @@ impl FairQueue {
         reading
     }
 
+    /// Whether there is a message, or one that `is_wanted`; those before it are dropped.
+    pub(crate) fn look(
+        &mut self,
+        wakes: &mut Wakes,
+        mut is_wanted: Option<&mut dyn FnMut(&Message) -> bool>,
+    ) -> bool {
+        while let Some(reader) = self.readers.current() {
+            let end = match &mut is_wanted {
+                None => reader.look(wakes),
+                Some(is_wanted) => reader.look_for(wakes, is_wanted),
+            };
+            match end {
+                None => return true,
+                Some(Reading::Ended) => drop(self.readers.remove_current()),
+                Some(_) => self.readers.deactivate_current(),
+            }
+        }
+        false
+    }
+
+    /// The same for one pipe; an ended one says `None`.
+    pub(crate) fn look_from(
+        &mut self,
+        id: PipeId,
+        wakes: &mut Wakes,
+        is_wanted: &mut dyn FnMut(&Message) -> bool,
+    ) -> Option<bool> {
+        match self.readers.get_mut(id)?.look_for(wakes, is_wanted) {
+            None => Some(true),
+            Some(Reading::Ended) => None,
+            Some(_) => {
+                self.readers.deactivate(id);
+                Some(false)
+            }
+        }
+    }
+
     /// Discards what has arrived through a pipe until now.
     pub(crate) fn discard(&mut self, id: PipeId, wakes: &mut Wakes) -> Load {
         self.readers

@@ -199,6 +199,56 @@ macro_rules! socket {
             }
         }
 
+        impl $crate::socket::Pollable for $name {}
+
+        impl $crate::socket::sealed::Watched for $name {
+            fn core_of(&self) -> $crate::socket::sealed::CoreRef<'_> {
+                $crate::socket::sealed::CoreRef(&self.core)
+            }
+        }
+
+        #[cfg(all(unix, not(loom)))]
+        impl $name {
+            /// A file descriptor for those with an event loop of their own (mio, epoll, tokio's
+            /// `AsyncFd`, polling, calloop): it is readable whenever a message can be received, or the
+            /// socket is closed, and no longer after a `try_` form returned empty. (Unix only.)
+            ///
+            /// It is level-triggered, unlike libzmq's `ZMQ_FD`, and nothing has to be asked of the
+            /// socket before it is waited on again. In an edge-triggered loop, receive until
+            /// `try_recv` says that nothing is left. It says nothing of sending; and of a socket that
+            /// never receives only that it is closed. Not to be read, written or closed by anybody
+            /// else. Made on the first use, and the same from then on.
+            ///
+            /// # Errors
+            ///
+            /// The system has no descriptor left.
+            pub fn descriptor(&self) -> std::io::Result<std::os::fd::BorrowedFd<'_>> {
+                self.core.descriptor()
+            }
+        }
+
+        /// As [`descriptor`](Self::descriptor).
+        ///
+        /// # Panics
+        ///
+        /// If the system has no descriptor left. Not after [`descriptor`](Self::descriptor) has
+        /// succeeded once.
+        #[cfg(all(unix, not(loom)))]
+        impl std::os::fd::AsFd for $name {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+// The trait leaves no other way to say it.
+                self.descriptor().expect("a descriptor for the socket")
+            }
+        }
+
+        /// As [`as_fd`](std::os::fd::AsFd::as_fd).
+        #[cfg(all(unix, not(loom)))]
+        impl std::os::fd::AsRawFd for $name {
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(self))
+            }
+        }
+
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.core.fmt(f)

@@ -50,6 +50,8 @@ pub(crate) struct Core {
     /// Whose request it is, on a REQ.
     pub(super) turn: Turn,
     pub(super) next_pipe: AtomicU64,
+    #[cfg(all(unix, not(loom)))]
+    pub(super) descriptor: super::descriptor::Descriptor,
 }
 
 /// Everything that is not on the path of a message.
@@ -136,6 +138,8 @@ impl Core {
             raw: Mutex::new(Memory::default()),
             turn: Turn::new(),
             next_pipe: AtomicU64::new(0),
+            #[cfg(all(unix, not(loom)))]
+            descriptor: Default::default(),
             context,
         });
         let member: Arc<dyn Member> = core.clone();
@@ -315,7 +319,8 @@ impl Core {
                 }
                 self.give_up(out, inb, None, wakes);
             }
-            halves::ask(out, inb, self.options.correlate, message, wakes).map(Ok)
+            let manner = (self.options.correlate, self.options.relaxed);
+            halves::ask(out, inb, manner, message, wakes).map(Ok)
         })
     }
 
@@ -350,6 +355,7 @@ impl Core {
         let Some(asked) = exchange.end() else {
             return;
         };
+        out.awaits_reply = false;
         let is_known = self.options.correlate
             && writers
                 .get(asked.pipe)
@@ -379,10 +385,11 @@ impl Core {
         serial: u64,
         patience: impl FnOnce() -> Patience,
     ) -> Result<Message, RecvError> {
-        self.recv_by(patience, |half, message, wakes| {
+        let reply = self.recv_by(patience, |half, message, wakes| {
             half.recv_reply(Some(serial), message, wakes)
-        })
-        .map(|((), message)| message)
+        });
+        self.after_reply();
+        reply.map(|((), message)| message)
     }
 
     pub(super) fn poll_reply(
@@ -391,10 +398,22 @@ impl Core {
         cx: &TaskContext<'_>,
         ticket: &mut Option<Ticket>,
     ) -> Poll<Result<Message, RecvError>> {
-        self.poll_recv_by(cx, ticket, |half, message, wakes| {
+        let polled = self.poll_recv_by(cx, ticket, |half, message, wakes| {
             half.recv_reply(Some(serial), message, wakes)
-        })
-        .map_ok(|((), message)| message)
+        });
+        if polled.is_ready() {
+            self.after_reply();
+        }
+        polled.map_ok(|((), message)| message)
+    }
+
+    /// An exchange may have ended: then the next request may be sent.
+    fn after_reply(&self) {
+        self.outbound.update(|out, _| {
+            out.awaits_reply &= self.inbound.peek(
+                |inb| matches!(&inb.intake, Intake::Exchange(exchange) if exchange.asked().is_some()),
+            );
+        });
     }
 
     // ---- messages in
@@ -406,6 +425,9 @@ impl Core {
         let outcome = self
             .inbound
             .wait(patience, |half, wakes| half.recv(&mut message, wakes));
+        if self.pattern.socket_type() == SocketType::Req {
+            self.after_reply();
+        }
         match outcome {
             Ok(Ok(())) => Ok(message),
             Ok(Err(error)) => Err(error),
@@ -419,12 +441,16 @@ impl Core {
         cx: &TaskContext<'_>,
         ticket: &mut Option<Ticket>,
     ) -> Poll<Result<Message, RecvError>> {
-        self.poll_recv_by(cx, ticket, |half, message, wakes| half.recv(message, wakes))
-            .map_ok(|((), message)| message)
+        let polled =
+            self.poll_recv_by(cx, ticket, |half, message, wakes| half.recv(message, wakes));
+        if polled.is_ready() && self.pattern.socket_type() == SocketType::Req {
+            self.after_reply();
+        }
+        polled.map_ok(|((), message)| message)
     }
 
     /// Receives what has more to it than the message.
-    fn recv_by<T>(
+    pub(super) fn recv_by<T>(
         &self,
         patience: impl FnOnce() -> Patience,
         mut attempt: impl FnMut(&mut Inbound, &mut Message, &mut Wakes) -> Option<Result<T, RecvError>>,
@@ -439,7 +465,7 @@ impl Core {
         }
     }
 
-    fn poll_recv_by<T>(
+    pub(super) fn poll_recv_by<T>(
         &self,
         cx: &TaskContext<'_>,
         ticket: &mut Option<Ticket>,

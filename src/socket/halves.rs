@@ -49,6 +49,8 @@ pub(super) struct Outbound {
     /// Accepted for sending: once for each peer it was for, once if that was nobody.
     pub(super) accepted: Load,
     pub(super) dropped: Dropped,
+    /// A REQ has a request under way, and may not send before that is over.
+    pub(super) awaits_reply: bool,
 }
 
 /// The outbound policy of a pattern.
@@ -69,6 +71,15 @@ impl Ready for Outbound {
                 Writers::Table(_) | Writers::Distributor(_) | Writers::Upstream(_) => false,
             }
     }
+
+    fn level(&mut self, _: &mut Wakes) -> bool {
+        self.ended.is_some()
+            || match &mut self.writers {
+                Writers::Balance(writers) => !self.awaits_reply && writers.look_for_room(),
+                // Whether there is room is a matter of whom it is for, and most never wait for it.
+                Writers::Table(_) | Writers::Distributor(_) | Writers::Upstream(_) => true,
+            }
+    }
 }
 
 impl Outbound {
@@ -78,6 +89,7 @@ impl Outbound {
             ended: None,
             accepted: Load::NONE,
             dropped: Dropped::default(),
+            awaits_reply: false,
         }
     }
 
@@ -250,6 +262,8 @@ pub(super) struct Inbound {
 #[derive(Debug)]
 pub(super) enum Intake {
     Plain,
+    /// A REP's; in raw form it owes a reply to whoever asked last, and takes no other before that.
+    Requests(Option<Asker>),
     /// What a SUB lets through.
     Filter(Interests),
     /// What an XSUB has told its publishers; it takes whatever they send.
@@ -265,7 +279,9 @@ impl Ready for Inbound {
     fn ready(&self) -> bool {
         self.ended.is_some()
             || match &self.intake {
-                Intake::Plain | Intake::Filter(_) | Intake::Told(_) => self.readers.has_something(),
+                Intake::Plain | Intake::Requests(_) | Intake::Filter(_) | Intake::Told(_) => {
+                    self.readers.has_something()
+                }
                 Intake::Exchange(exchange) => match exchange.asked() {
                     // That there is nothing to wait for is an outcome, too.
                     None => true,
@@ -277,6 +293,47 @@ impl Ready for Inbound {
                 },
                 Intake::Upstreams(upstreams) => !upstreams.is_empty(),
             }
+    }
+
+    fn level(&mut self, wakes: &mut Wakes) -> bool {
+        if self.ended.is_some() {
+            return true;
+        }
+        let mut left = PASSED_OVER_MAX;
+        // Where nobody can say within the bounds, the receiver shall see for himself.
+        let mut goes_on = |passed_over: &mut u64| {
+            let goes_on = left > 0;
+            left = left.saturating_sub(1);
+            *passed_over += u64::from(goes_on);
+            goes_on
+        };
+        let discarded = &mut self.discarded;
+        match &self.intake {
+            Intake::Plain | Intake::Told(_) => self.readers.look(wakes, None),
+            Intake::Requests(Some(_)) => false,
+            Intake::Requests(None) => {
+                let mut is_request = |message: &Message| {
+                    exchange::has_envelope(message) || !goes_on(&mut discarded.malformed)
+                };
+                self.readers.look(wakes, Some(&mut is_request))
+            }
+            Intake::Filter(interests) => {
+                let mut is_wanted = |message: &Message| {
+                    interests.matches(message.first()) != self.invert_matching
+                        || !goes_on(&mut discarded.filtered)
+                };
+                self.readers.look(wakes, Some(&mut is_wanted))
+            }
+            Intake::Exchange(exchange) => exchange.asked().is_some_and(|asked| {
+                let mut is_outcome = |message: &Message| {
+                    exchange.judge(&mut message.clone()) != Answer::Stale
+                        || !goes_on(&mut discarded.stale)
+                };
+                let found = self.readers.look_from(asked.pipe, wakes, &mut is_outcome);
+                found.unwrap_or(true) || asked.lost
+            }),
+            Intake::Upstreams(upstreams) => !upstreams.is_empty(),
+        }
     }
 }
 
@@ -314,7 +371,7 @@ impl Inbound {
             }
             Intake::Exchange(_) => return self.recv_reply(None, out, wakes),
             // These have a form of their own.
-            Intake::Upstreams(_) => return Some(Err(RecvError::WrongState)),
+            Intake::Requests(_) | Intake::Upstreams(_) => return Some(Err(RecvError::WrongState)),
         }
         Some(Ok(()))
     }
@@ -399,6 +456,19 @@ impl Inbound {
         None
     }
 
+    /// Takes the next request, and keeps who asked; not while somebody is owed his reply.
+    pub(super) fn recv_request_to_owe(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Option<Result<(), RecvError>> {
+        if self.ended.is_none() && matches!(self.intake, Intake::Requests(Some(_))) {
+            return Some(Err(RecvError::WrongState));
+        }
+        let received = self.recv_request(out, wakes)?;
+        Some(received.map(|asker| self.intake = Intake::Requests(Some(asker))))
+    }
+
     /// Takes the reply to the request under way, or to the one of this number.
     pub(super) fn recv_reply(
         &mut self,
@@ -478,7 +548,7 @@ impl Inbound {
 pub(super) fn ask(
     out: &mut Outbound,
     inb: &mut Inbound,
-    correlate: bool,
+    (correlate, relaxed): (bool, bool),
     message: &mut Option<Message>,
     wakes: &mut Wakes,
 ) -> Option<u64> {
@@ -501,6 +571,7 @@ pub(super) fn ask(
     };
     out.accepted += Load { messages: 1, bytes };
     exchange.begin(pipe, correlate);
+    out.awaits_reply = !relaxed;
     Some(exchange.serial())
 }
 

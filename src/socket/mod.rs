@@ -17,6 +17,8 @@
 //! * one file for each type, most of them a few lines, with what they share in `control`, `sending` and
 //!   `receiving`; `raw` is the form in which [`Socket`] speaks,
 //!   `relay` what a [`Proxy`](crate::Proxy) asks of it.
+//! * `watching`: who is told when something can be received or sent; `descriptor`: the file descriptor
+//!   that says so.
 
 mod builder;
 #[macro_use]
@@ -27,6 +29,8 @@ mod receiving;
 mod control;
 mod core;
 mod dealer;
+#[cfg(all(unix, not(loom)))]
+mod descriptor;
 mod dynamic;
 mod ending;
 mod endpoints;
@@ -56,6 +60,7 @@ mod sub;
 mod tests;
 mod topics;
 mod turn;
+mod watching;
 mod xpub;
 mod xsub;
 
@@ -118,8 +123,19 @@ kinds! {
     ToldUpstream: XSub;
 }
 
+/// What a [`Poller`](crate::Poller) can wait for: every socket, also behind a reference or an `Arc`.
+///
+/// Sealed: implemented by the sockets of this crate only.
+pub trait Pollable: sealed::Watched {}
+
+impl<T: Pollable + ?Sized> Pollable for &T {}
+
+impl<T: Pollable + ?Sized> Pollable for std::sync::Arc<T> {}
+
 pub(crate) mod sealed {
-    use super::Owner;
+    use std::sync::Arc;
+
+    use super::{Core, Owner};
 
     #[expect(unnameable_types, reason = "this is what seals the trait")]
     pub trait Sealed {
@@ -130,4 +146,26 @@ pub(crate) mod sealed {
     /// Keeps private types out of the public trait.
     #[derive(Debug)]
     pub struct CoreToken(pub(in crate::socket) Owner);
+
+    #[expect(unnameable_types, reason = "this is what seals the trait")]
+    pub trait Watched {
+        #[doc(hidden)]
+        fn core_of(&self) -> CoreRef<'_>;
+    }
+
+    impl<T: Watched + ?Sized> Watched for &T {
+        fn core_of(&self) -> CoreRef<'_> {
+            (**self).core_of()
+        }
+    }
+
+    impl<T: Watched + ?Sized> Watched for Arc<T> {
+        fn core_of(&self) -> CoreRef<'_> {
+            (**self).core_of()
+        }
+    }
+
+    /// Keeps private types out of the public trait.
+    #[derive(Debug)]
+    pub struct CoreRef<'a>(pub(crate) &'a Arc<Core>);
 }

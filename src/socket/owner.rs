@@ -27,5 +27,6 @@ impl Deref for Owner {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.0.close_on_drop();
+        self.0.part_with_watchers();
     }
 }
