@@ -225,13 +225,13 @@ fn bout(
     let threads: Vec<_> = (0..THREADS)
         .map(|number| {
             let party = party(number);
-            thread::spawn(move || party.on_a_thread())
+            thread::spawn(move || party.run_blocking())
         })
         .collect();
     let mut tasks: Vec<Pin<Box<dyn Future<Output = ()>>>> = Vec::new();
     for number in (THREADS..PARTIES).step_by(2) {
-        tasks.push(Box::pin(smol::spawn(party(number).as_a_task())));
-        let task = runtime.spawn(party(number + 1).as_a_task());
+        tasks.push(Box::pin(smol::spawn(party(number).run_awaiting())));
+        let task = runtime.spawn(party(number + 1).run_awaiting());
         tasks.push(Box::pin(async { task.await.unwrap_or_default() }));
     }
 
@@ -425,12 +425,12 @@ impl Drop for Sending<'_> {
 type Attempt<T> = Result<Option<T>, Error>;
 
 impl Party {
-    fn on_a_thread(mut self) {
+    fn run_blocking(mut self) {
         loop {
             let side = self.random.below(2);
             let outcome = match self.random.below(2) {
-                0 => self.send_on_a_thread(side),
-                _ => self.receive_on_a_thread(side),
+                0 => self.send_by_blocking(side),
+                _ => self.receive_by_blocking(side),
             };
             if self.is_over(outcome) {
                 return;
@@ -438,12 +438,12 @@ impl Party {
         }
     }
 
-    async fn as_a_task(mut self) {
+    async fn run_awaiting(mut self) {
         loop {
             let side = self.random.below(2);
             let outcome = match self.random.below(2) {
-                0 => self.send_as_a_task(side).await,
-                _ => self.receive_as_a_task(side).await,
+                0 => self.send_by_awaiting(side).await,
+                _ => self.receive_by_awaiting(side).await,
             };
             if self.is_over(outcome) {
                 return;
@@ -455,7 +455,7 @@ impl Party {
         }
     }
 
-    fn send_on_a_thread(&mut self, side: usize) -> Result<(), Error> {
+    fn send_by_blocking(&mut self, side: usize) -> Result<(), Error> {
         let bout = self.bout.clone();
         let Some(_sending) = Sending::begin(&bout) else {
             return Ok(());
@@ -482,7 +482,7 @@ impl Party {
         self.has_sent(side, sent)
     }
 
-    async fn send_as_a_task(&mut self, side: usize) -> Result<(), Error> {
+    async fn send_by_awaiting(&mut self, side: usize) -> Result<(), Error> {
         let bout = self.bout.clone();
         let Some(_sending) = Sending::begin(&bout) else {
             return Ok(());
@@ -499,7 +499,7 @@ impl Party {
         self.has_sent(side, sent)
     }
 
-    fn receive_on_a_thread(&mut self, side: usize) -> Result<(), Error> {
+    fn receive_by_blocking(&mut self, side: usize) -> Result<(), Error> {
         let bout = self.bout.clone();
         let (socket, moment) = (&bout.sides[side], self.moment());
         let received = match self.random.below(4) {
@@ -523,7 +523,7 @@ impl Party {
         self.has_received(side, received)
     }
 
-    async fn receive_as_a_task(&mut self, side: usize) -> Result<(), Error> {
+    async fn receive_by_awaiting(&mut self, side: usize) -> Result<(), Error> {
         let bout = self.bout.clone();
         let socket = &bout.sides[side];
         match self.random.below(4) {
@@ -559,7 +559,7 @@ impl Party {
     // do not to receive, and the others do it on one side each.
 
     fn sends_patiently(&self) -> bool {
-        self.number / 2 % 2 == 0
+        matches!(self.number / 2 % 4, 0 | 2)
     }
 
     fn receives_patiently(&self, side: usize) -> bool {
