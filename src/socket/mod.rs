@@ -31,6 +31,7 @@ mod receiving;
 mod many;
 #[macro_use]
 mod tasks;
+#[macro_use]
 mod from_peer;
 #[macro_use]
 mod flush;
