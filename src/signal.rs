@@ -1,8 +1,10 @@
-//! Wake whoever sleeps at the other end: a parked thread, a task, or the owner of a pipe's end.
+//! Wake whoever sleeps at the other end: a parked thread, a task, the owner of a pipe's end, or one who
+//! watches.
 //!
 //! Signals are collected in [`Wakes`] while locks are held and fired after every lock is
 //! released, because a waker is foreign code and a wake-up may be a system call.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::Waker;
@@ -22,6 +24,10 @@ pub(crate) enum News {
     Writable,
     /// The other end is gone: nothing written from now on would arrive.
     Closed,
+    /// Somebody waits for what was written to be worked off: its credit is to be given back at once.
+    Hurry,
+    /// What somebody waited for has been worked off, or is lost.
+    Flushed,
     /// The peer has forfeited its connection: to be ended, and made again with the usual patience.
     HangUp,
     /// The connection is of no use as it stands: to be ended, and made again at once.
@@ -41,6 +47,32 @@ pub(crate) trait Post: Send + Sync {
 pub(crate) struct Target {
     pub(crate) owner: Arc<dyn Post>,
     pub(crate) token: u64,
+}
+
+/// Who watches the level of a state from outside.
+///
+/// Called with no lock held, perhaps late: what is so now has to be looked up. `id` is the watcher's
+/// own name for what it watches.
+pub(crate) trait Watcher: Send + Sync {
+    /// The level has risen, or fallen if that was asked for.
+    fn on_change(&self, id: u64);
+
+    /// What was watched is gone for good.
+    fn on_gone(&self, id: u64);
+}
+
+/// Whom to tell of a change of level, and under which name.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    pub(crate) watcher: Arc<dyn Watcher>,
+    /// Unique in the process.
+    pub(crate) id: u64,
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Watch(#{})", self.id)
+    }
 }
 
 /// One sleeper.
@@ -143,6 +175,8 @@ pub(crate) struct Wakes {
 enum Wake {
     Signal(Signal),
     Post(Target, News),
+    /// A level has changed that somebody watches.
+    Watch(Watch),
     /// Nobody is woken: something is done that runs foreign code.
     Later(Box<dyn FnOnce() + Send>),
 }
@@ -162,6 +196,10 @@ impl Wakes {
 
     pub(crate) fn post(&mut self, target: Target, news: News) {
         self.push(Wake::Post(target, news));
+    }
+
+    pub(crate) fn watch(&mut self, watch: Watch) {
+        self.push(Wake::Watch(watch));
     }
 
     /// Drops something once no lock is held: freeing it may run foreign code.
@@ -202,6 +240,7 @@ impl Wakes {
             let fire = AssertUnwindSafe(|| match wake {
                 Wake::Signal(signal) => signal.fire(),
                 Wake::Post(target, news) => target.owner.post(target.token, news),
+                Wake::Watch(watch) => watch.watcher.on_change(watch.id),
                 Wake::Later(what) => what(),
             });
             if let Err(panic) = catch_unwind(fire) {

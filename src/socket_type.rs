@@ -55,6 +55,16 @@ impl SocketType {
         Self::XSub,
     ];
 
+    /// Whether it ever sends, in raw form if not in its own.
+    pub(crate) const fn sends(self) -> bool {
+        !matches!(self, Self::Sub | Self::Pull)
+    }
+
+    /// Whether it ever receives, in raw form if not in its own.
+    pub(crate) const fn receives(self) -> bool {
+        !matches!(self, Self::Pub | Self::Push)
+    }
+
     /// The name in the `Socket-Type` property of the handshake.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -120,6 +120,15 @@ impl Reader {
     /// is read.
     #[inline]
     pub(crate) fn read(&mut self, out: &mut Message, wakes: &mut Wakes) -> Reading {
+        match self.fetch(out, wakes) {
+            None => Reading::Message(self.count(out, wakes)),
+            Some(end) => end,
+        }
+    }
+
+    /// The same, but what is put into `out` does not count as read. `Some`: there is nothing.
+    #[inline]
+    fn fetch(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<Reading> {
         loop {
             let found = match &mut self.inlet {
                 Inlet::Runs(_, front) => cut(front, out, &mut self.peer),
@@ -132,11 +141,61 @@ impl Reader {
                 },
             };
             if found {
-                return Reading::Message(self.count(out, wakes));
+                return None;
             }
-            if let Some(end) = self.take(wakes) {
+            let end = self.take(wakes);
+            if end.is_some() {
                 return end;
             }
+        }
+    }
+
+    /// Whether there is a message to read; `Some`: there is none.
+    pub(crate) fn look(&mut self, wakes: &mut Wakes) -> Option<Reading> {
+        loop {
+            let found = match &mut self.inlet {
+                Inlet::Runs(_, front) => is_at_message(front, &mut self.peer),
+                Inlet::Values(_, front) => !front.is_empty(),
+            };
+            if found {
+                return None;
+            }
+            let end = self.take(wakes);
+            if end.is_some() {
+                return end;
+            }
+        }
+    }
+
+    /// The same for a message that `is_wanted`: those before it are read and dropped.
+    pub(crate) fn look_for(
+        &mut self,
+        wakes: &mut Wakes,
+        is_wanted: &mut dyn FnMut(&Message) -> bool,
+    ) -> Option<Reading> {
+        loop {
+            let mut message = Message::new();
+            let end = self.fetch(&mut message, wakes);
+            if end.is_some() {
+                return end;
+            }
+            if is_wanted(&message) {
+                self.put_back(message);
+                return None;
+            }
+            self.count(&message, wakes);
+            // Over inproc its memory may be foreign: not to be freed under the lock.
+            wakes.drop_later(message);
+        }
+    }
+
+    /// What was fetched is the next to be fetched.
+    fn put_back(&mut self, message: Message) {
+        match &mut self.inlet {
+            Inlet::Runs(_, front) => front
+                .records
+                .push_front(Record::Item(Item::Message(message))),
+            Inlet::Values(_, front) => front.push_front(message),
         }
     }
 
@@ -270,10 +329,10 @@ impl Reader {
     /// Returns credit for what was read while more is still in hand.
     fn give_back(&mut self, wakes: &mut Wakes) {
         let read = std::mem::take(&mut self.read);
-        match &self.inlet {
+        self.step = match &self.inlet {
             Inlet::Runs(lane, _) => lane.give_back(read, wakes),
             Inlet::Values(lane, _) => lane.give_back(read, wakes),
-        }
+        };
     }
 
     /// Says that nothing more will be read; returns what was there unread.
@@ -345,6 +404,19 @@ fn cut(runs: &mut Runs, out: &mut Message, peer: &mut Option<PeerInfo>) -> bool 
             Next::Message => return true,
             Next::Nothing => return false,
             Next::Other => {}
+        }
+    }
+}
+
+/// Whether there is a message; passes over what is none before it.
+fn is_at_message(runs: &mut Runs, peer: &mut Option<PeerInfo>) -> bool {
+    loop {
+        match runs.records.front() {
+            None => return false,
+            Some(Record::Item(item)) if item.messages().0 > 0 => return true,
+            Some(_) => {
+                cut_next(runs, &mut Message::new(), peer);
+            }
         }
     }
 }

@@ -187,7 +187,7 @@ impl Proxy {
     fn check(&self) -> Result<(), BuildError> {
         let (a, b) = (self.frontend.socket_type(), self.backend.socket_type());
         let refuse = |why: String| Err(BuildError::Invalid(vec![why]));
-        let passes = |from, to| receives(from) && sends(to);
+        let passes = |from: SocketType, to: SocketType| from.receives() && to.sends();
         if Arc::ptr_eq(&self.frontend, &self.backend) {
             if !passes(a, a) || a == SocketType::Req {
                 return refuse(format!("proxy: one {a} alone has nothing to send back"));
@@ -211,14 +211,6 @@ impl Proxy {
             Some(other) => refuse(format!("capture: {other} cannot")),
         }
     }
-}
-
-fn receives(socket_type: SocketType) -> bool {
-    !matches!(socket_type, SocketType::Pub | SocketType::Push)
-}
-
-fn sends(socket_type: SocketType) -> bool {
-    !matches!(socket_type, SocketType::Sub | SocketType::Pull)
 }
 
 /// Whether sending and receiving alternate.

@@ -62,7 +62,7 @@ impl<'a> Relay<'a> {
             [(0, 1), (1, 0)]
                 .into_iter()
                 .filter(|&(from, to)| {
-                    super::receives(sockets[from].type_of()) && super::sends(sockets[to].type_of())
+                    sockets[from].type_of().receives() && sockets[to].type_of().sends()
                 })
                 .map(|(from, to)| way(from, to))
                 .collect()
@@ -165,7 +165,7 @@ impl Drop for Relay<'_> {
     fn drop(&mut self) {
         for (socket, ticket) in self.sockets.iter().zip(&mut self.ends) {
             if let Some(ticket) = ticket.take() {
-                socket.cancel_end(&ticket);
+                socket.cancel_control(&ticket);
             }
         }
     }

@@ -68,7 +68,10 @@ macro_rules! socket {
             /// Hands the socket back if it is of another type.
             fn try_from(socket: $crate::Socket) -> Result<Self, $crate::Socket> {
                 if socket.socket_type() == $socket_type {
-                    Ok(socket.into_core().into())
+                    let core = socket.into_core();
+                    // What was asked last in raw form cannot be answered in this one.
+                    core.owe_nothing();
+                    Ok(core.into())
                 } else {
                     Err(socket)
                 }
@@ -83,6 +86,8 @@ macro_rules! socket {
     };
 
     (@control $name:ident) => {
+        for_tasks!($name);
+
         impl $name {
             /// Accepts peers at an endpoint, and returns the one it really got: with the port that
             /// `*` stood for, say.
@@ -188,14 +193,68 @@ macro_rules! socket {
             /// inproc). Messages not yet received are discarded.
             ///
             /// Blocks until then, and for a second at most until the peers have read it, but never for
-            /// longer than the linger (and not at all on an I/O thread, where a waker may run). Closing again waits for the same end. Dropping the socket does the same, and
-            /// logs what could not be sent.
+            /// longer than the linger (and not at all on an I/O thread, where a waker may run).
+            /// Closing again waits for the same end.
+            ///
+            /// Dropping the socket does the same in the thread that drops it, and logs what could not
+            /// be sent. A task, which must not block its thread, uses
+            /// [`close_async`](Self::close_async) or [`detach`](Self::detach) before.
             ///
             /// # Errors
             ///
             /// [`Unsent`](crate::Unsent): how much was left when the linger ended, and for whom.
             pub fn close(&self) -> Result<(), $crate::Unsent> {
                 self.core.close(self.core.linger())
+            }
+        }
+
+        impl $crate::socket::Pollable for $name {}
+
+        impl $crate::socket::sealed::Watched for $name {
+            fn core_of(&self) -> $crate::socket::sealed::CoreRef<'_> {
+                $crate::socket::sealed::CoreRef(&self.core)
+            }
+        }
+
+        #[cfg(all(unix, not(loom)))]
+        impl $name {
+            /// A file descriptor for those with an event loop of their own (mio, epoll, tokio's
+            /// `AsyncFd`, polling, calloop): it is readable whenever a message can be received, or the
+            /// socket is closed, and no longer after a `try_` form returned empty. (Unix only.)
+            ///
+            /// It is level-triggered, unlike libzmq's `ZMQ_FD`, and nothing has to be asked of the
+            /// socket before it is waited on again. In an edge-triggered loop, receive until
+            /// `try_recv` says that nothing is left. It says nothing of sending; and of a socket that
+            /// never receives only that it is closed. Not to be read, written or closed by anybody
+            /// else. Made on the first use, and the same from then on.
+            ///
+            /// # Errors
+            ///
+            /// The system has no descriptor left.
+            pub fn descriptor(&self) -> std::io::Result<std::os::fd::BorrowedFd<'_>> {
+                self.core.descriptor()
+            }
+        }
+
+        /// As [`descriptor`](Self::descriptor).
+        ///
+        /// # Panics
+        ///
+        /// If the system has no descriptor left. Not after [`descriptor`](Self::descriptor) has
+        /// succeeded once.
+        #[cfg(all(unix, not(loom)))]
+        impl std::os::fd::AsFd for $name {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+// The trait leaves no other way to say it.
+                self.descriptor().expect("a descriptor for the socket")
+            }
+        }
+
+        /// As [`as_fd`](std::os::fd::AsFd::as_fd).
+        #[cfg(all(unix, not(loom)))]
+        impl std::os::fd::AsRawFd for $name {
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(self))
             }
         }
 

@@ -7,6 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use super::exchange;
+use super::futures::Waiting;
 use super::halves::{self, Asker, Ended, Inbound, Intake, Outbound, Writers};
 use super::ledger::Ledger;
 use super::pattern::Pattern;
@@ -50,6 +51,8 @@ pub(crate) struct Core {
     /// Whose request it is, on a REQ.
     pub(super) turn: Turn,
     pub(super) next_pipe: AtomicU64,
+    #[cfg(all(unix, not(loom)))]
+    pub(super) descriptor: super::descriptor::Descriptor,
 }
 
 /// Everything that is not on the path of a message.
@@ -63,8 +66,10 @@ pub(super) struct Control {
     pub(super) endpoints: Vec<Entry>,
     pub(super) last_endpoint: Option<Endpoint>,
     pub(super) inproc: HashMap<PipeId, InprocPeer>,
-    /// I/O threads that still have something of this socket while it closes.
+    /// While it closes: who still has something to do for that, I/O threads and others.
     pub(super) awaited: usize,
+    /// Nobody will be told what was not sent.
+    pub(super) unheard: bool,
     pub(super) unsent: Unsent,
 }
 
@@ -130,12 +135,15 @@ impl Core {
                 last_endpoint: None,
                 inproc: HashMap::new(),
                 awaited: 0,
+                unheard: false,
                 unsent: Unsent::default(),
             }),
             ledger: Mutex::new(Ledger::default()),
             raw: Mutex::new(Memory::default()),
             turn: Turn::new(),
             next_pipe: AtomicU64::new(0),
+            #[cfg(all(unix, not(loom)))]
+            descriptor: Default::default(),
             context,
         });
         let member: Arc<dyn Member> = core.clone();
@@ -315,7 +323,8 @@ impl Core {
                 }
                 self.give_up(out, inb, None, wakes);
             }
-            halves::ask(out, inb, self.options.correlate, message, wakes).map(Ok)
+            let manner = (self.options.correlate, self.options.relaxed);
+            halves::ask(out, inb, manner, message, wakes).map(Ok)
         })
     }
 
@@ -350,6 +359,7 @@ impl Core {
         let Some(asked) = exchange.end() else {
             return;
         };
+        out.awaits_reply = false;
         let is_known = self.options.correlate
             && writers
                 .get(asked.pipe)
@@ -379,10 +389,11 @@ impl Core {
         serial: u64,
         patience: impl FnOnce() -> Patience,
     ) -> Result<Message, RecvError> {
-        self.recv_by(patience, |half, message, wakes| {
+        let reply = self.recv_by(patience, |half, message, wakes| {
             half.recv_reply(Some(serial), message, wakes)
-        })
-        .map(|((), message)| message)
+        });
+        self.after_reply();
+        reply.map(|((), message)| message)
     }
 
     pub(super) fn poll_reply(
@@ -391,10 +402,22 @@ impl Core {
         cx: &TaskContext<'_>,
         ticket: &mut Option<Ticket>,
     ) -> Poll<Result<Message, RecvError>> {
-        self.poll_recv_by(cx, ticket, |half, message, wakes| {
+        let polled = self.poll_recv_by(cx, ticket, |half, message, wakes| {
             half.recv_reply(Some(serial), message, wakes)
-        })
-        .map_ok(|((), message)| message)
+        });
+        if polled.is_ready() {
+            self.after_reply();
+        }
+        polled.map_ok(|((), message)| message)
+    }
+
+    /// An exchange may have ended: then the next request may be sent.
+    fn after_reply(&self) {
+        self.outbound.update(|out, _| {
+            out.awaits_reply &= self.inbound.peek(
+                |inb| matches!(&inb.intake, Intake::Exchange(exchange) if exchange.asked().is_some()),
+            );
+        });
     }
 
     // ---- messages in
@@ -406,6 +429,9 @@ impl Core {
         let outcome = self
             .inbound
             .wait(patience, |half, wakes| half.recv(&mut message, wakes));
+        if self.pattern.socket_type() == SocketType::Req {
+            self.after_reply();
+        }
         match outcome {
             Ok(Ok(())) => Ok(message),
             Ok(Err(error)) => Err(error),
@@ -419,12 +445,16 @@ impl Core {
         cx: &TaskContext<'_>,
         ticket: &mut Option<Ticket>,
     ) -> Poll<Result<Message, RecvError>> {
-        self.poll_recv_by(cx, ticket, |half, message, wakes| half.recv(message, wakes))
-            .map_ok(|((), message)| message)
+        let polled =
+            self.poll_recv_by(cx, ticket, |half, message, wakes| half.recv(message, wakes));
+        if polled.is_ready() && self.pattern.socket_type() == SocketType::Req {
+            self.after_reply();
+        }
+        polled.map_ok(|((), message)| message)
     }
 
     /// Receives what has more to it than the message.
-    fn recv_by<T>(
+    pub(super) fn recv_by<T>(
         &self,
         patience: impl FnOnce() -> Patience,
         mut attempt: impl FnMut(&mut Inbound, &mut Message, &mut Wakes) -> Option<Result<T, RecvError>>,
@@ -439,7 +469,7 @@ impl Core {
         }
     }
 
-    fn poll_recv_by<T>(
+    pub(super) fn poll_recv_by<T>(
         &self,
         cx: &TaskContext<'_>,
         ticket: &mut Option<Ticket>,
@@ -456,12 +486,12 @@ impl Core {
         self.inbound.cancel(ticket);
     }
 
-    /// Receives a message and whom it is from.
+    /// Receives a message and the id of the peer that it is from.
     pub(super) fn recv_from(
         &self,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(RoutingId, Message), RecvError> {
-        self.recv_by(patience, Inbound::recv_from)
+        self.recv_from_peer(patience)
             .map(|(peer, message)| (id_of(&peer), message))
     }
 
@@ -470,8 +500,24 @@ impl Core {
         cx: &TaskContext<'_>,
         ticket: &mut Option<Ticket>,
     ) -> Poll<Result<(RoutingId, Message), RecvError>> {
-        self.poll_recv_by(cx, ticket, Inbound::recv_from)
+        self.poll_recv_from_peer(cx, ticket)
             .map_ok(|(peer, message)| (id_of(&peer), message))
+    }
+
+    /// Receives a message and whom it is from.
+    pub(super) fn recv_from_peer(
+        &self,
+        patience: impl FnOnce() -> Patience,
+    ) -> Result<(PeerInfo, Message), RecvError> {
+        self.recv_by(patience, Inbound::recv_from)
+    }
+
+    pub(super) fn poll_recv_from_peer(
+        &self,
+        cx: &TaskContext<'_>,
+        ticket: &mut Option<Ticket>,
+    ) -> Poll<Result<(PeerInfo, Message), RecvError>> {
+        self.poll_recv_by(cx, ticket, Inbound::recv_from)
     }
 
     /// Receives a request and who asked.
@@ -540,6 +586,15 @@ impl Core {
         }
     }
 
+    /// The same of what a caller has had from its beginning.
+    pub(super) fn patience_until(&self, patience: Patience) -> Patience {
+        if io::on_io_thread() {
+            Patience::None
+        } else {
+            patience
+        }
+    }
+
     // ---- peers
 
     /// Waits until at least `count` peers are there at the same time.
@@ -564,16 +619,47 @@ impl Core {
     ) -> Result<(), WaitError> {
         let outcome = self.control.wait(
             || self.patience(Some(timeout)),
-            |control, _| match control.check_open() {
-                Err(ended) => Some(Err(ended.into())),
-                Ok(()) => (ready(control) >= count).then_some(Ok(())),
-            },
+            |control, _| control.counts(count, &ready),
         );
         outcome.unwrap_or_else(|_| {
             Err(WaitError::Timeout {
                 ready: self.control.peek(ready),
             })
         })
+    }
+
+    /// The same two for tasks.
+    pub(super) fn wait_for_peers_async(
+        &self,
+        count: usize,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send + '_ {
+        self.wait_for_count_async(count, |control| control.peers.len())
+    }
+
+    pub(super) fn wait_for_subscribers_async(
+        &self,
+        count: usize,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send + '_ {
+        self.wait_for_count_async(count, |control| control.subscribers)
+    }
+
+    fn wait_for_count_async(
+        &self,
+        count: usize,
+        ready: fn(&Control) -> usize,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send + '_ {
+        Waiting::new(
+            self,
+            Self::cancel_control,
+            move |core: &Self, cx: &TaskContext<'_>, ticket: &mut _| {
+                core.control
+                    .poll(cx, ticket, |control, _| control.counts(count, ready))
+            },
+        )
+    }
+
+    pub(crate) fn cancel_control(&self, ticket: &Ticket) {
+        self.control.cancel(ticket);
     }
 
     pub(super) fn peers(&self) -> Vec<PeerInfo> {
@@ -592,7 +678,7 @@ impl Core {
 }
 
 /// A ROUTER gives every peer an id when it comes.
-fn id_of(peer: &PeerInfo) -> RoutingId {
+pub(super) fn id_of(peer: &PeerInfo) -> RoutingId {
     peer.routing_id()
         .cloned()
         .unwrap_or_else(|| RoutingId::generated([0; 5]))
@@ -628,6 +714,18 @@ impl Control {
     pub(super) fn add(&mut self, endpoint: Endpoint, way: Way) {
         self.last_endpoint = Some(endpoint.clone());
         self.endpoints.push(Entry { endpoint, way });
+    }
+
+    /// Whether there are as many as are waited for; `None` if that is to be waited for.
+    fn counts(
+        &self,
+        count: usize,
+        ready: impl Fn(&Self) -> usize,
+    ) -> Option<Result<(), WaitError>> {
+        match self.check_open() {
+            Err(ended) => Some(Err(ended.into())),
+            Ok(()) => (ready(self) >= count).then_some(Ok(())),
+        }
     }
 
     pub(super) fn check_open(&self) -> Result<(), Ended> {

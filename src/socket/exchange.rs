@@ -147,17 +147,23 @@ impl Exchange {
     }
 }
 
+/// Where the envelope of a request ends, if it has one and something behind it.
+fn delimiter(message: &Message) -> Option<usize> {
+    let frames = message.frames();
+    let frames = frames.as_slice();
+    let delimiter = frames.iter().position(|frame| frame.is_empty())?;
+    (delimiter + 1 < frames.len()).then_some(delimiter)
+}
+
+/// Whether a message is a request as a REP can receive it.
+pub(super) fn has_envelope(message: &Message) -> bool {
+    delimiter(message).is_some()
+}
+
 /// Takes the envelope off a request as a REP receives it: all frames up to and including the first
 /// empty one. `None` if it has none, or nothing behind it; RFC 28 has such a request discarded.
 pub(super) fn take_envelope(message: &mut Message) -> Option<Vec<Frame>> {
-    let frames = message.frames();
-    let delimiter = frames
-        .as_slice()
-        .iter()
-        .position(|frame| frame.is_empty())?;
-    if delimiter + 1 >= frames.as_slice().len() {
-        return None;
-    }
+    let delimiter = delimiter(message)?;
     let mut envelope = Vec::with_capacity(delimiter + 1);
     for _ in 0..=delimiter {
         envelope.push(message.pop_front()?);

@@ -6,7 +6,8 @@ use super::exchange::{self, Answer, Exchange};
 use super::publishing::{Event, Upstreams};
 use crate::command::Refused;
 use crate::error::{
-    BindError, ConnectError, RecvError, SendFailure, SubscribeError, UnbindError, WaitError,
+    BindError, ConnectError, FlushFailure, RecvError, SendFailure, SubscribeError, UnbindError,
+    WaitError,
 };
 use crate::frame::Frame;
 use crate::message::Message;
@@ -39,7 +40,7 @@ macro_rules! ended_becomes {
     )*};
 }
 
-ended_becomes!(SendFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
+ended_becomes!(SendFailure FlushFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
 
 /// What a socket sends through.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub(super) struct Outbound {
     /// Accepted for sending: once for each peer it was for, once if that was nobody.
     pub(super) accepted: Load,
     pub(super) dropped: Dropped,
+    /// A REQ has a request under way, and may not send before that is over.
+    pub(super) awaits_reply: bool,
 }
 
 /// The outbound policy of a pattern.
@@ -69,6 +72,16 @@ impl Ready for Outbound {
                 Writers::Table(_) | Writers::Distributor(_) | Writers::Upstream(_) => false,
             }
     }
+
+    fn level(&mut self, _: &mut Wakes) -> Option<bool> {
+        let level = self.ended.is_some()
+            || match &mut self.writers {
+                Writers::Balance(writers) => !self.awaits_reply && writers.look_for_room(),
+                // Whether there is room is a matter of whom it is for, and most never wait for it.
+                Writers::Table(_) | Writers::Distributor(_) | Writers::Upstream(_) => true,
+            };
+        Some(level)
+    }
 }
 
 impl Outbound {
@@ -78,6 +91,7 @@ impl Outbound {
             ended: None,
             accepted: Load::NONE,
             dropped: Dropped::default(),
+            awaits_reply: false,
         }
     }
 
@@ -250,12 +264,24 @@ pub(super) struct Inbound {
 #[derive(Debug)]
 pub(super) enum Intake {
     Plain,
+    /// A REP's; in raw form it owes a reply to whoever asked last, and takes no other before that.
+    Requests(Option<Asker>),
     /// What a SUB lets through.
     Filter(Interests),
     /// What an XSUB has told its publishers; it takes whatever they send.
     Told(Interests),
     Exchange(Exchange),
     Upstreams(Upstreams),
+}
+
+impl Intake {
+    /// Whether a message passes the filter, if there is one.
+    fn wants(&self, message: &Message, inverted: bool) -> bool {
+        match self {
+            Self::Filter(interests) => interests.matches(message.first()) != inverted,
+            _ => true,
+        }
+    }
 }
 
 /// How many messages that nobody wants are passed over before others have their turn at the lock.
@@ -265,7 +291,9 @@ impl Ready for Inbound {
     fn ready(&self) -> bool {
         self.ended.is_some()
             || match &self.intake {
-                Intake::Plain | Intake::Filter(_) | Intake::Told(_) => self.readers.has_something(),
+                Intake::Plain | Intake::Requests(_) | Intake::Filter(_) | Intake::Told(_) => {
+                    self.readers.has_something()
+                }
                 Intake::Exchange(exchange) => match exchange.asked() {
                     // That there is nothing to wait for is an outcome, too.
                     None => true,
@@ -277,6 +305,48 @@ impl Ready for Inbound {
                 },
                 Intake::Upstreams(upstreams) => !upstreams.is_empty(),
             }
+    }
+
+    fn level(&mut self, wakes: &mut Wakes) -> Option<bool> {
+        if self.ended.is_some() {
+            return Some(true);
+        }
+        let mut left = PASSED_OVER_MAX;
+        let mut is_unclear = false;
+        let mut goes_on = |passed_over: &mut u64| {
+            is_unclear = left == 0;
+            left = left.saturating_sub(1);
+            *passed_over += u64::from(!is_unclear);
+            !is_unclear
+        };
+        let discarded = &mut self.discarded;
+        let level = match &self.intake {
+            Intake::Plain | Intake::Told(_) => self.readers.look(wakes, None),
+            Intake::Requests(Some(_)) => false,
+            Intake::Requests(None) => {
+                let mut is_request = |message: &Message| {
+                    exchange::has_envelope(message) || !goes_on(&mut discarded.malformed)
+                };
+                self.readers.look(wakes, Some(&mut is_request))
+            }
+            Intake::Filter(interests) => {
+                let mut is_wanted = |message: &Message| {
+                    interests.matches(message.first()) != self.invert_matching
+                        || !goes_on(&mut discarded.filtered)
+                };
+                self.readers.look(wakes, Some(&mut is_wanted))
+            }
+            Intake::Exchange(exchange) => exchange.asked().is_some_and(|asked| {
+                let mut is_outcome = |message: &Message| {
+                    exchange.judge(&mut message.clone()) != Answer::Stale
+                        || !goes_on(&mut discarded.stale)
+                };
+                let found = self.readers.look_from(asked.pipe, wakes, &mut is_outcome);
+                found.unwrap_or(true) || asked.lost
+            }),
+            Intake::Upstreams(upstreams) => !upstreams.is_empty(),
+        };
+        (!is_unclear).then_some(level)
     }
 }
 
@@ -314,19 +384,44 @@ impl Inbound {
             }
             Intake::Exchange(_) => return self.recv_reply(None, out, wakes),
             // These have a form of their own.
-            Intake::Upstreams(_) => return Some(Err(RecvError::WrongState)),
+            Intake::Requests(_) | Intake::Upstreams(_) => return Some(Err(RecvError::WrongState)),
         }
         Some(Ok(()))
     }
 
     #[inline]
     fn next(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<usize> {
+        self.next_with(out, wakes, |_| ()).map(|((), bytes)| bytes)
+    }
+
+    /// The same, and whom it is from.
+    #[inline]
+    fn next_from(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Option<(Option<PeerInfo>, usize)> {
+        self.next_with(out, wakes, |reader| reader.peer().cloned())
+    }
+
+    #[inline]
+    fn next_with<R>(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+        look: impl Fn(&Reader) -> R,
+    ) -> Option<(R, usize)> {
         if !self.conflate {
-            return self.readers.recv(out, wakes);
+            return self.readers.recv_with(out, wakes, |_, reader| look(reader));
         }
-        let (passed, bytes) = self.readers.recv_newest(out, wakes)?;
-        self.discarded.conflated += passed.messages as u64;
-        Some(bytes)
+        let (intake, inverted) = (&self.intake, self.invert_matching);
+        // One that nobody wants takes no place from one that is wanted.
+        let (seen, passed_over, bytes) =
+            (self.readers)
+                .recv_newest(out, wakes, look, |message| intake.wants(message, inverted))?;
+        self.discarded.conflated += passed_over.older;
+        self.discarded.filtered += passed_over.unwanted;
+        Some((seen, bytes))
     }
 
     /// The next message that passes the filter: a publisher may send what was unsubscribed from
@@ -334,10 +429,7 @@ impl Inbound {
     fn next_wanted(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<usize> {
         for _ in 0..PASSED_OVER_MAX {
             let bytes = self.next(out, wakes)?;
-            let Intake::Filter(interests) = &self.intake else {
-                return Some(bytes);
-            };
-            if interests.matches(out.first()) != self.invert_matching {
+            if self.wants(out) {
                 return Some(bytes);
             }
             self.discarded.filtered += 1;
@@ -345,6 +437,10 @@ impl Inbound {
             wakes.drop_later(std::mem::take(out));
         }
         None
+    }
+
+    fn wants(&self, message: &Message) -> bool {
+        self.intake.wants(message, self.invert_matching)
     }
 
     /// Takes the next message and whom it is from.
@@ -358,15 +454,16 @@ impl Inbound {
             return Some(Err(ended.into()));
         }
         for _ in 0..PASSED_OVER_MAX {
-            let (peer, bytes) = self
-                .readers
-                .recv_with(out, wakes, |_, reader| reader.peer().cloned())?;
-            if let Some(peer) = peer {
-                self.count(bytes);
-                return Some(Ok(peer));
+            let (peer, bytes) = self.next_from(out, wakes)?;
+            match peer {
+                Some(peer) if self.wants(out) => {
+                    self.count(bytes);
+                    return Some(Ok(peer));
+                }
+                Some(_) => self.discarded.filtered += 1,
+                // Every pipe begins by naming its peer.
+                None => self.discarded.malformed += 1,
             }
-            // Every pipe begins by naming its peer.
-            self.discarded.malformed += 1;
             wakes.drop_later(std::mem::take(out));
         }
         None
@@ -397,6 +494,19 @@ impl Inbound {
             wakes.drop_later(std::mem::take(out));
         }
         None
+    }
+
+    /// Takes the next request, and keeps who asked; not while somebody is owed his reply.
+    pub(super) fn recv_request_to_owe(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Option<Result<(), RecvError>> {
+        if self.ended.is_none() && matches!(self.intake, Intake::Requests(Some(_))) {
+            return Some(Err(RecvError::WrongState));
+        }
+        let received = self.recv_request(out, wakes)?;
+        Some(received.map(|asker| self.intake = Intake::Requests(Some(asker))))
     }
 
     /// Takes the reply to the request under way, or to the one of this number.
@@ -478,7 +588,7 @@ impl Inbound {
 pub(super) fn ask(
     out: &mut Outbound,
     inb: &mut Inbound,
-    correlate: bool,
+    (correlate, relaxed): (bool, bool),
     message: &mut Option<Message>,
     wakes: &mut Wakes,
 ) -> Option<u64> {
@@ -501,6 +611,7 @@ pub(super) fn ask(
     };
     out.accepted += Load { messages: 1, bytes };
     exchange.begin(pipe, correlate);
+    out.awaits_reply = !relaxed;
     Some(exchange.serial())
 }
 

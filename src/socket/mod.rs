@@ -17,16 +17,32 @@
 //! * one file for each type, most of them a few lines, with what they share in `control`, `sending` and
 //!   `receiving`; `raw` is the form in which [`Socket`] speaks,
 //!   `relay` what a [`Proxy`](crate::Proxy) asks of it.
+//! * `watching`: who is told when something can be received or sent; `descriptor`: the file descriptor
+//!   that says so, `bell`: how it is kept true.
 
+#[cfg(any(all(unix, not(loom)), all(test, loom)))]
+mod bell;
 mod builder;
+#[macro_use]
+mod streams;
 #[macro_use]
 mod sending;
 #[macro_use]
 mod receiving;
 #[macro_use]
+mod many;
+#[macro_use]
+mod tasks;
+#[macro_use]
+mod from_peer;
+#[macro_use]
+mod flush;
+#[macro_use]
 mod control;
 mod core;
 mod dealer;
+#[cfg(all(unix, not(loom)))]
+mod descriptor;
 mod dynamic;
 mod ending;
 mod endpoints;
@@ -56,6 +72,7 @@ mod sub;
 mod tests;
 mod topics;
 mod turn;
+mod watching;
 mod xpub;
 mod xsub;
 
@@ -118,8 +135,19 @@ kinds! {
     ToldUpstream: XSub;
 }
 
+/// What a [`Poller`](crate::Poller) can wait for: every socket, also behind a reference or an `Arc`.
+///
+/// Sealed: implemented by the sockets of this crate only.
+pub trait Pollable: sealed::Watched {}
+
+impl<T: Pollable + ?Sized> Pollable for &T {}
+
+impl<T: Pollable + ?Sized> Pollable for std::sync::Arc<T> {}
+
 pub(crate) mod sealed {
-    use super::Owner;
+    use std::sync::Arc;
+
+    use super::{Core, Owner};
 
     #[expect(unnameable_types, reason = "this is what seals the trait")]
     pub trait Sealed {
@@ -130,4 +158,26 @@ pub(crate) mod sealed {
     /// Keeps private types out of the public trait.
     #[derive(Debug)]
     pub struct CoreToken(pub(in crate::socket) Owner);
+
+    #[expect(unnameable_types, reason = "this is what seals the trait")]
+    pub trait Watched {
+        #[doc(hidden)]
+        fn core_of(&self) -> CoreRef<'_>;
+    }
+
+    impl<T: Watched + ?Sized> Watched for &T {
+        fn core_of(&self) -> CoreRef<'_> {
+            (**self).core_of()
+        }
+    }
+
+    impl<T: Watched + ?Sized> Watched for Arc<T> {
+        fn core_of(&self) -> CoreRef<'_> {
+            (**self).core_of()
+        }
+    }
+
+    /// Keeps private types out of the public trait.
+    #[derive(Debug)]
+    pub struct CoreRef<'a>(pub(crate) &'a Arc<Core>);
 }

@@ -84,6 +84,7 @@ impl Pattern {
             SocketType::Sub => Intake::Filter(Interests::new()),
             SocketType::XSub => Intake::Told(Interests::new()),
             SocketType::Req => Intake::Exchange(Exchange::new(random())),
+            SocketType::Rep => Intake::Requests(None),
             _ => Intake::Plain,
         }
     }

@@ -4,7 +4,7 @@
 use std::task::{Context, Poll};
 
 use super::core::Core;
-use super::halves::Asker;
+use super::halves::{Asker, Inbound, Intake};
 use super::publishing::{self, Event};
 use crate::error::{RecvError, SendFailure};
 use crate::message::Message;
@@ -15,8 +15,6 @@ use crate::waiting::{Patience, Ticket};
 /// What a socket in raw form has to remember from one call to the next.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Whom a REP owes a reply.
-    asker: Option<Asker>,
     /// Whose subscription an XPUB gave last.
     subscriber: Option<PipeId>,
 }
@@ -82,8 +80,7 @@ impl Core {
     }
 
     fn reply_raw(&self, message: Message) -> Result<(), (Message, SendFailure)> {
-        let asker = self.raw.lock().asker.take();
-        match asker {
+        match self.take_asker() {
             Some(asker) => self.reply(asker.pipe, &asker.envelope, message),
             None => match self.check_open() {
                 Ok(()) => Err((message, SendFailure::WrongState)),
@@ -121,11 +118,9 @@ impl Core {
                 message.push_front(&id);
                 message
             }),
-            SocketType::Rep => {
-                self.check_owes_nothing()?;
-                self.recv_request(patience)
-                    .map(|(asker, message)| self.owe(asker, message))
-            }
+            SocketType::Rep => self
+                .recv_by(patience, Inbound::recv_request_to_owe)
+                .map(|((), message)| message),
             SocketType::XPub => self.recv_event(patience).map(|event| self.raw_event(event)),
             SocketType::Pub | SocketType::Push => Err(RecvError::WrongState),
             _ => self.recv(patience),
@@ -143,11 +138,9 @@ impl Core {
                 message.push_front(&id);
                 message
             }),
-            SocketType::Rep => {
-                self.check_owes_nothing()?;
-                self.poll_recv_request(cx, ticket)
-                    .map_ok(|(asker, message)| self.owe(asker, message))
-            }
+            SocketType::Rep => self
+                .poll_recv_by(cx, ticket, Inbound::recv_request_to_owe)
+                .map_ok(|((), message)| message),
             SocketType::XPub => self
                 .poll_recv_event(cx, ticket)
                 .map_ok(|event| self.raw_event(event)),
@@ -158,26 +151,20 @@ impl Core {
 
     /// Whether a REP has a request to answer.
     pub(super) fn owes_reply(&self) -> bool {
-        self.raw.lock().asker.is_some()
+        self.inbound
+            .peek(|inb| matches!(inb.intake, Intake::Requests(Some(_))))
     }
 
-    /// There will be no reply to the request that a REP has given out last.
+    /// There will be no reply to the request that a REP has given out last; whose that was.
+    fn take_asker(&self) -> Option<Asker> {
+        self.inbound.update(|inb, _| match &mut inb.intake {
+            Intake::Requests(asker) => asker.take(),
+            _ => None,
+        })
+    }
+
     pub(crate) fn owe_nothing(&self) {
-        let forgotten = self.raw.lock().asker.take();
-        drop(forgotten);
-    }
-
-    fn check_owes_nothing(&self) -> Result<(), RecvError> {
-        self.check_open()?;
-        if self.raw.lock().asker.is_some() {
-            return Err(RecvError::WrongState);
-        }
-        Ok(())
-    }
-
-    fn owe(&self, asker: Asker, message: Message) -> Message {
-        self.raw.lock().asker = Some(asker);
-        message
+        drop(self.take_asker());
     }
 
     fn raw_event(&self, event: Event) -> Message {

@@ -9,6 +9,11 @@
 //! * a waiter that was woken and gives up instead (timeout, cancelled future) does the same;
 //! * a waiter is taken off the list by whoever wakes it, so it is woken once for one registration.
 //!
+//! Besides those who wait there are those who *watch* ([`Watch`]): a poller or a descriptor, which
+//! wants to know all the time whether something is there. A waiter is woken once and is off the list;
+//! a watcher stays, and is told when that changes. What it is told is the state's *level*, which is
+//! exact where readiness may be a good guess: somebody will make a call that blocks if it is wrong.
+//!
 //! Nothing sleeps, and nothing foreign runs, while the lock is held.
 
 #[cfg(all(test, loom))]
@@ -18,7 +23,7 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::signal::{Parker, Signal, Wakes};
+use crate::signal::{Parker, Signal, Wakes, Watch};
 use crate::sync::{Mutex, MutexGuard};
 
 /// How long a call may wait.
@@ -57,6 +62,14 @@ const AGAIN: usize = 1000;
 pub(crate) trait Ready {
     /// Whether an attempt would have an outcome now (an error is an outcome too).
     fn ready(&self) -> bool;
+
+    /// Whether an attempt would give what its caller wants, for those who watch: looks where only an
+    /// attempt would look otherwise. Once the state has ended it is up for ever. `None` if that takes
+    /// longer to find out than the lock may be held: then some of the way is done, and the next look
+    /// goes on from there.
+    fn level(&mut self, _: &mut Wakes) -> Option<bool> {
+        Some(self.ready())
+    }
 }
 
 /// One side of a socket: a state and those who wait for it, behind one lock.
@@ -70,6 +83,17 @@ struct Inner<S> {
     state: S,
     waiters: VecDeque<Waiter>,
     next_ticket: u64,
+    watches: Vec<Watched>,
+}
+
+/// One who watches, and what it knows.
+#[derive(Debug)]
+struct Watched {
+    watch: Watch,
+    /// The level it was told last, or has looked up since.
+    level: bool,
+    /// Whether it wants to hear of a fall, too.
+    falls: bool,
 }
 
 #[derive(Debug)]
@@ -93,6 +117,7 @@ impl<S: Ready> Half<S> {
                 state,
                 waiters: VecDeque::new(),
                 next_ticket: 0,
+                watches: Vec::new(),
             }),
         }
     }
@@ -106,7 +131,7 @@ impl<S: Ready> Half<S> {
         let mut wakes = Wakes::new();
         let mut inner = self.inner.lock();
         let outcome = attempt(&mut inner.state, &mut wakes);
-        if !inner.waiters.is_empty() {
+        if inner.is_attended() {
             inner.settle(&mut wakes);
         }
         drop(inner);
@@ -154,7 +179,7 @@ impl<S: Ready> Half<S> {
                 None if !expired => Some(inner.register(Signal::Thread(parker.clone()))),
                 _ => None,
             };
-            if !inner.waiters.is_empty() {
+            if inner.is_attended() {
                 inner.settle(&mut wakes);
             }
             drop(inner);
@@ -195,7 +220,7 @@ impl<S: Ready> Half<S> {
                 .take()
                 .map(|waker| inner.register(Signal::Task(waker)));
         }
-        if !inner.waiters.is_empty() {
+        if inner.is_attended() {
             inner.settle(&mut wakes);
         }
         drop(inner);
@@ -246,6 +271,7 @@ impl<S: Ready> Half<S> {
         for waiter in inner.waiters.drain(..) {
             wakes.signal(waiter.signal);
         }
+        inner.tell_watchers(&mut wakes);
         drop(inner);
         wakes.fire();
         result
@@ -255,6 +281,70 @@ impl<S: Ready> Half<S> {
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&S) -> R) -> R {
         let inner: MutexGuard<'_, Inner<S>> = self.inner.lock();
         look(&inner.state)
+    }
+}
+
+/// What has a level that can be watched.
+pub(crate) trait Watchable: Send + Sync {
+    /// Begins to tell of changes of the level: of its rise, and of its fall if that is asked for.
+    /// Gives what it is now; what is not clear yet counts as risen, for who watches to look.
+    fn watch(&self, watch: Watch, falls: bool, wakes: &mut Wakes) -> bool;
+
+    /// Tells no more.
+    fn unwatch(&self, id: u64);
+
+    /// The level as it is now, or `None` if that is not clear before the next look; one who watches
+    /// under this name takes it for told.
+    fn look(&self, id: u64, wakes: &mut Wakes) -> Option<bool>;
+
+    /// The level as one who watches under this name was told it last.
+    #[cfg_attr(loom, allow(dead_code, reason = "for descriptors, which no model has"))]
+    fn told(&self, id: u64) -> bool;
+
+    /// Those who watch, who are told no more from now on.
+    fn take_watches(&self) -> Vec<Watch>;
+}
+
+impl<S: Ready + Send> Watchable for Half<S> {
+    fn watch(&self, watch: Watch, falls: bool, wakes: &mut Wakes) -> bool {
+        let mut inner = self.inner.lock();
+        let level = inner.state.level(wakes).unwrap_or(true);
+        inner.watches.push(Watched {
+            watch,
+            level,
+            falls,
+        });
+        inner.settle(wakes);
+        level
+    }
+
+    fn unwatch(&self, id: u64) {
+        let mut inner = self.inner.lock();
+        let place = inner.watches.iter().position(|known| known.watch.id == id);
+        let gone = place.map(|place| inner.watches.swap_remove(place));
+        drop(inner);
+        drop(gone);
+    }
+
+    fn take_watches(&self) -> Vec<Watch> {
+        let watches = std::mem::take(&mut self.inner.lock().watches);
+        watches.into_iter().map(|known| known.watch).collect()
+    }
+
+    fn told(&self, id: u64) -> bool {
+        let inner = self.inner.lock();
+        let known = inner.watches.iter().find(|known| known.watch.id == id);
+        known.is_some_and(|known| known.level)
+    }
+
+    fn look(&self, id: u64, wakes: &mut Wakes) -> Option<bool> {
+        let mut inner = self.inner.lock();
+        let level = inner.state.level(wakes);
+        if let Some(known) = inner.watches.iter_mut().find(|known| known.watch.id == id) {
+            known.level = level.unwrap_or(true);
+        }
+        inner.settle(wakes);
+        level
     }
 }
 
@@ -269,19 +359,41 @@ impl<S: Ready> Inner<S> {
     /// Takes a registration off the list; its signal is returned so that a foreign waker is
     /// dropped outside the lock. `None`: it has been woken already.
     fn unregister(&mut self, ticket: &Ticket) -> Option<Signal> {
+        // They stand in the order of their tickets, and there may be thousands.
         let place = self
             .waiters
-            .iter()
-            .position(|waiter| waiter.ticket == ticket.0)?;
+            .binary_search_by_key(&ticket.0, |waiter| waiter.ticket)
+            .ok()?;
         self.waiters.remove(place).map(|waiter| waiter.signal)
     }
 
-    /// Wakes the next waiter if the state is ready.
+    /// Whether anybody waits or watches.
+    #[inline]
+    fn is_attended(&self) -> bool {
+        !self.waiters.is_empty() || !self.watches.is_empty()
+    }
+
+    /// Wakes the next waiter if the state is ready, and tells those who watch.
     fn settle(&mut self, wakes: &mut Wakes) {
         if self.state.ready()
             && let Some(waiter) = self.waiters.pop_front()
         {
             wakes.signal(waiter.signal);
+        }
+        self.tell_watchers(wakes);
+    }
+
+    fn tell_watchers(&mut self, wakes: &mut Wakes) {
+        // To whom only a rise matters, what is up is no news.
+        if self.watches.iter().all(|known| known.level && !known.falls) {
+            return;
+        }
+        let level = self.state.level(wakes).unwrap_or(true);
+        for known in &mut self.watches {
+            if known.level != level && (level || known.falls) {
+                known.level = level;
+                wakes.watch(known.watch.clone());
+            }
         }
     }
 }
