@@ -426,7 +426,7 @@ fn terminate_ends_the_threads() {
         .unwrap();
     let pull = Pull::builder().context(&context).build().unwrap();
     pull.bind("tcp://127.0.0.1:*").unwrap();
-    assert!(running());
+    until("the threads have their names", running);
     block_on(context.terminate_async(PATIENCE)).unwrap();
     until("the threads are gone", || !running());
 }
