@@ -13,7 +13,10 @@ use std::thread;
 
 use support::tasks::{Alarm, block_on, poll};
 use support::{ALL, Home, PATIENCE, Transport, fill, next_of, until};
-use zocket::{Pull, Push, RecvError, SendFailure};
+use zocket::{
+    Dealer, Pair, Pub, Pull, Push, RecvError, Rep, Req, Router, SendFailure, Socket, SocketType,
+    Sub, XPub, XSub,
+};
 
 fn joined(home: &Home, transport: Transport) -> (Push, Pull) {
     let push = home.push().send_hwm(1).build().unwrap();
@@ -27,11 +30,28 @@ fn joined(home: &Home, transport: Transport) -> (Push, Pull) {
 
 #[test]
 fn futures_can_travel() {
-    fn assert_send<T: Send>(_: &T) {}
-    let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
-    assert_send(&push.send_async("x"));
-    assert_send(&pull.recv_async());
+    fn assert_send<T: Send>(_: T) {}
+    let id = "somebody".try_into().unwrap();
+    assert_send(Push::new().send_async("x"));
+    assert_send(Pub::new().send_async("x"));
+    assert_send(XPub::new().send_async("x"));
+    assert_send(XSub::new().send_async("x"));
+    assert_send(Dealer::new().send_async("x"));
+    assert_send(Pair::new().send_async("x"));
+    assert_send(Req::new().send_async("x"));
+    assert_send(Req::new().request_async("x"));
+    assert_send(Router::new().send_to_async(&id, "x"));
+    assert_send(Socket::new(SocketType::Pair).send_async("x"));
+    assert_send(Pull::new().recv_async());
+    assert_send(Sub::new().recv_async());
+    assert_send(XPub::new().recv_async());
+    assert_send(XSub::new().recv_async());
+    assert_send(Dealer::new().recv_async());
+    assert_send(Pair::new().recv_async());
+    assert_send(Req::new().recv_async());
+    assert_send(Rep::new().recv_async());
+    assert_send(Router::new().recv_from_async());
+    assert_send(Socket::new(SocketType::Pair).recv_async());
 }
 
 #[test]

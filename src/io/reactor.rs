@@ -23,6 +23,9 @@ use crate::transport;
 /// Readiness events taken from the system at once.
 const EVENTS: usize = 256;
 
+/// Timers served in one turn; a thousand heartbeats at once are not to hold up messages.
+const TIMERS: usize = 64;
+
 /// What an I/O thread is told to do.
 pub(crate) enum Order {
     /// Accept connections for a socket.
@@ -153,7 +156,7 @@ impl Reactor {
                 poll,
                 handle,
                 resolver: Resolver::new(),
-                timers: Timers::default(),
+                timers: Timers::new(Instant::now()),
                 alone: false,
             },
             events: mio::Events::with_capacity(EVENTS),
@@ -208,7 +211,9 @@ impl Reactor {
             self.drive(token, now);
         }
         // Those that are set meanwhile wait for the next turn, even if they are due at once.
-        let due: Vec<_> = std::iter::from_fn(|| self.tools.timers.pop_due(now)).collect();
+        let due: Vec<_> = std::iter::from_fn(|| self.tools.timers.pop_due(now))
+            .take(TIMERS)
+            .collect();
         for (timer, token) in due {
             match self.alarms.remove(&token) {
                 Some(port) => linger_is_over(&port),

@@ -118,6 +118,19 @@ impl Drop for Home {
     }
 }
 
+/// Binds the one at a place of its own, connects the other, and waits until they have met.
+#[macro_export]
+macro_rules! meet {
+    ($home:expr, $transport:expr, $binds:expr, $connects:expr) => {
+        let here = $binds.bind($home.endpoint($transport)).unwrap();
+        $connects.connect(&here).unwrap();
+        $binds.wait_for_peers(1, $crate::support::PATIENCE).unwrap();
+        $connects
+            .wait_for_peers(1, $crate::support::PATIENCE)
+            .unwrap();
+    };
+}
+
 /// Tries until it is so.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;

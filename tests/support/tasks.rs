@@ -41,8 +41,8 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let alarm = Alarm::new();
     let waker = Waker::from(alarm.clone());
-    let deadline = Instant::now() + PATIENCE;
     loop {
+        let deadline = Instant::now() + PATIENCE;
         let heard = alarm.rung();
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
@@ -55,7 +55,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-pub(crate) fn poll<F: Future>(future: Pin<&mut F>, alarm: &Arc<Alarm>) -> Poll<F::Output> {
+pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>, alarm: &Arc<Alarm>) -> Poll<F::Output> {
     let waker = Waker::from(alarm.clone());
     future.poll(&mut Context::from_waker(&waker))
 }
