@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::core::Core;
+use super::core::{Core, Phase};
 use super::pattern::Pattern;
 use crate::context::Context;
 use crate::error::{FlushFailure, RecvError};
@@ -203,6 +203,32 @@ fn loom_a_subscription_made_while_joining_is_known() {
         send(&publisher, "topic: news");
         assert_eq!(recv(&subscriber).unwrap(), "topic: news");
         let _ = (publisher.close(None), subscriber.close(None));
+    });
+}
+
+/// A name is bound just as a socket whose message waits for it is closed, with nobody to wait for
+/// that: the message arrives, and the close comes to its end.
+#[test]
+fn loom_a_close_that_nobody_waits_for_ends() {
+    loom::model(|| {
+        let (a, b) = two(SocketType::Pair, SocketType::Pair, Options::default());
+        b.connect("inproc://model".parse().unwrap()).unwrap();
+        send(&b, "last words");
+        let other = thread::spawn({
+            let a = a.clone();
+            move || {
+                a.bind("inproc://model".parse().unwrap()).unwrap();
+                assert_eq!(recv(&a).unwrap(), "last words");
+            }
+        });
+        b.close_in_background(None);
+        let closed = b.control.wait(
+            || Patience::Forever,
+            |control, _| (control.phase == Phase::Closed).then(|| control.unsent.clone()),
+        );
+        assert_eq!(closed.unwrap().messages, 0);
+        other.join().unwrap();
+        let _ = a.close(None);
     });
 }
 
