@@ -36,5 +36,6 @@ socket! {
     receives: yes "Takes the next message, waiting for one if there is none; peers that have something take turns."
 }
 
+reserving!(Dealer "Keeps room for one message at the next peer that has some, waiting for room if there is none.");
 flushing!(Dealer);
 receiving_from_peer!(Dealer);

@@ -29,5 +29,6 @@ socket! {
     receives: yes "Takes the next message of the peer, waiting for one if there is none."
 }
 
+reserving!(Pair "Keeps room for one message to the peer, waiting for one with room if there is none.");
 flushing!(Pair);
 receiving_from_peer!(Pair);

@@ -27,4 +27,5 @@ socket! {
     receives: no
 }
 
+reserving!(Push "Keeps room for one message at the next peer that has some, waiting for room if there is none.");
 flushing!(Push);

@@ -39,6 +39,7 @@ socket! {
     receives: yes "Takes the next message, waiting for one if there is none; publishers that have something take turns."
 }
 
+reserving!(XSub "Leave to send one message. Does not wait, as [`send`](Self::send) does not, and keeps no room: a publisher that has none when it is sent misses it.");
 flushing!(XSub);
 receiving_from_peer!(XSub);
 
