@@ -41,6 +41,9 @@ pub enum Error {
     /// No peer has the routing id.
     #[error("no peer has this routing id")]
     Unroutable,
+    /// No peer is left to take what a [`Permit`](crate::Permit) was given for.
+    #[error("no peer is left")]
+    NoPeer,
     /// The peer that was asked is gone, and with it the reply.
     #[error("the peer that was asked is gone")]
     PeerLost,
@@ -552,13 +555,19 @@ impl fmt::Display for Unsent {
 
 impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
-        match error.reason {
+        error.reason.into()
+    }
+}
+
+impl From<SendFailure> for Error {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
             SendFailure::Timeout => Self::Timeout,
             SendFailure::Closed => Self::Closed,
             SendFailure::Terminated => Self::Terminated,
             SendFailure::WrongState => Self::WrongState,
             SendFailure::Unroutable => Self::Unroutable,
-            SendFailure::NoPeer => Self::Full(error.message),
+            SendFailure::NoPeer => Self::NoPeer,
         }
     }
 }

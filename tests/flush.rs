@@ -5,7 +5,6 @@
     reason = "a test that cannot go on ends"
 )]
 
-mod alarm;
 mod peer;
 mod support;
 mod topics;
@@ -15,8 +14,8 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use alarm::{Alarm, block_on, poll};
 use peer::Raw;
+use support::tasks::{Alarm, block_on, poll};
 use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, expect_numbers, next_of, until};
 use zocket::{
     Dealer, Error, FlushError, FlushFailure, Message, Pair, Pull, Push, Rep, Req, Router, Socket,

@@ -5,7 +5,6 @@
     reason = "a test that cannot go on ends"
 )]
 
-mod alarm;
 mod peer;
 mod support;
 mod topics;
@@ -14,8 +13,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use alarm::{Alarm, poll};
 use peer::{Raw, frame};
+use support::tasks::{Alarm, poll};
 use support::{ALL, Home, PATIENCE, Transport, WIRE, until, until_alone};
 use zocket::{Dealer, Pair, Pub, Router, SocketType, Sub, TryRecvError, XPub, XSub};
 
