@@ -370,6 +370,32 @@ fn a_socket_that_does_not_read_takes_nobody_for_dead_and_goes_on_asking() {
 }
 
 #[test]
+fn a_receiver_that_takes_its_time_keeps_its_sender() {
+    const MESSAGES: usize = 500;
+    const TIMEOUT: Duration = ms(1000);
+    everywhere(|endpoint| {
+        let pull = quick(Pull::builder())
+            .heartbeat_timeout(TIMEOUT)
+            .heartbeat_ttl(TIMEOUT);
+        let pull = pull.recv_hwm(2).build().unwrap();
+        let push = quick(Push::builder())
+            .heartbeat_timeout(TIMEOUT)
+            .heartbeat_ttl(TIMEOUT);
+        let push = push.send_hwm(0).build().unwrap();
+        let endpoint = push.connect(pull.bind(endpoint).unwrap()).unwrap();
+        for n in 0..MESSAGES {
+            push.send(vec![n as u8; 16 << 10]).unwrap();
+        }
+        thread::sleep(2 * TIMEOUT + QUIET);
+        for n in 0..MESSAGES {
+            let message = pull.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(message, vec![n as u8; 16 << 10]);
+        }
+        assert_eq!(records::count(&format!("{endpoint}: connection lost")), 0);
+    });
+}
+
+#[test]
 fn a_peer_that_may_leave_messages_unread_is_not_taken_for_dead() {
     everywhere(|endpoint| {
         let host = Host::new(endpoint);
