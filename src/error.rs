@@ -467,7 +467,13 @@ impl fmt::Display for Unsent {
 
 impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
-        match error.reason {
+        error.reason.into()
+    }
+}
+
+impl From<SendFailure> for Error {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
             SendFailure::Timeout => Self::Timeout,
             SendFailure::Closed => Self::Closed,
             SendFailure::Terminated => Self::Terminated,

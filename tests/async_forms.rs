@@ -5,14 +5,13 @@
     reason = "a test that cannot go on ends"
 )]
 
-mod alarm;
 mod support;
 
 use std::pin::pin;
 use std::task::Poll;
 use std::thread;
 
-use alarm::{Alarm, block_on, poll};
+use support::tasks::{Alarm, block_on, poll};
 use support::{ALL, Home, PATIENCE, Transport, fill, next_of, until};
 use zocket::{
     Dealer, Pair, Pub, Pull, Push, RecvError, Rep, Req, Router, SendFailure, Socket, SocketType,

@@ -6,7 +6,6 @@
     reason = "a test that cannot go on ends"
 )]
 
-mod alarm;
 mod support;
 
 use std::cell::Cell;
@@ -15,7 +14,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use alarm::{Alarm, block_on, poll};
+use support::tasks::{Alarm, block_on, poll};
 use support::{ALL, Home, PATIENCE, QUIET, Transport, until};
 use zocket::{
     Dealer, Message, Pub, RecvError, Rep, Req, Router, SendError, Socket, SocketType, Sub,

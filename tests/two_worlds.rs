@@ -5,7 +5,6 @@
     reason = "a test that cannot go on ends"
 )]
 
-mod alarm;
 mod support;
 mod world;
 

@@ -1,5 +1,6 @@
 //! Models of two inproc sockets, each with a half that the other delivers to.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use loom::thread;
@@ -80,6 +81,32 @@ fn loom_a_closing_sender_is_still_heard() {
         let _ = a.close(None);
         other.join().unwrap();
         let _ = b.close(None);
+    });
+}
+
+/// One batch and several who take of it, not one by one: nobody sleeps while a message is there.
+#[test]
+fn loom_one_batch_for_two_who_take_many() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        let take = |max| {
+            let b = b.clone();
+            move || {
+                let mut queue = VecDeque::new();
+                let got = b.recv_many(&mut queue, max, || Patience::Forever).unwrap();
+                assert_eq!((queue.len(), got <= max), (got, true));
+                got
+            }
+        };
+        let (one, two) = (thread::spawn(take(1)), thread::spawn(take(2)));
+        let mut batch: VecDeque<Message> = ["1", "2", "3"].map(Message::from).into();
+        assert_eq!(a.send_many(&mut batch, || Patience::Forever), Ok(3));
+        let got = one.join().unwrap() + two.join().unwrap();
+        let mut rest = VecDeque::new();
+        while got + rest.len() < 3 {
+            b.recv_many(&mut rest, 3, || Patience::Forever).unwrap();
+        }
+        let _ = (a.close(None), b.close(None));
     });
 }
 

@@ -22,9 +22,15 @@
 
 mod builder;
 #[macro_use]
+mod streams;
+#[macro_use]
 mod sending;
 #[macro_use]
 mod receiving;
+#[macro_use]
+mod many;
+#[macro_use]
+mod tasks;
 #[macro_use]
 mod control;
 mod core;

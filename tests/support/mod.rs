@@ -6,6 +6,8 @@
     reason = "a test that cannot go on ends"
 )]
 
+pub(crate) mod tasks;
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};

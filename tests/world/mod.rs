@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::alarm;
+use crate::support::tasks;
 use crate::support::{ALL, Home, PATIENCE, Transport};
 
 pub(crate) use calls::{Receiver, Sender};
@@ -103,7 +103,7 @@ impl World {
     fn block_on<F: Future>(self, future: F) -> F::Output {
         match self {
             Self::Threads => ready(future),
-            Self::BlockOn => alarm::block_on(future),
+            Self::BlockOn => tasks::block_on(future),
             Self::TokioOne => tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()

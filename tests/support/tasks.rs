@@ -1,5 +1,4 @@
-//! The smallest executor there can be: a waker that counts, and a thread that polls when woken.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+//! An executor that knows nothing of sockets, and counts how often it is woken.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -9,9 +8,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
-use crate::support::PATIENCE;
+use super::PATIENCE;
 
-/// A waker that unparks the thread that made it, and counts.
+/// Unparks a thread, and counts.
 pub(crate) struct Alarm {
     thread: Thread,
     rung: AtomicUsize,
