@@ -57,7 +57,8 @@
 //! `sink()`.
 //!
 //! Any number of threads and tasks may use one socket at the same time, in whichever of these forms
-//! they like. What several of them can rely on:
+//! they like. A future costs its memory while nothing happens, and no thread or timer. What several
+//! of them can rely on:
 //!
 //! * **Whole messages.** Nobody's frames get between another's.
 //! * **Each message is received once**, by one of those who receive on the socket; which one is left
@@ -190,9 +191,9 @@ pub mod fuzzing;
 pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use error::{
-    BindError, BuildError, ConnectError, Error, PollError, RecvError, RequestError, SendError,
-    SendFailure, SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo,
-    WaitError,
+    BindError, BuildError, ConnectError, Error, FlushError, FlushFailure, PollError, RecvError,
+    RequestError, SendError, SendFailure, SubscribeError, TryRecvError, TrySendError, UnbindError,
+    Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};

@@ -54,21 +54,28 @@ impl FairQueue {
         None
     }
 
-    /// The newest message of the next pipe that has one; what was passed over for it, and its bytes.
-    pub(crate) fn recv_newest(
+    /// The newest message of the next pipe that has one; what a look at the pipe gave just after
+    /// it was read, what was passed over for it, and its bytes.
+    pub(crate) fn recv_newest<R>(
         &mut self,
         out: &mut Message,
         wakes: &mut Wakes,
-    ) -> Option<(Load, usize)> {
+        look: impl Fn(&Reader) -> R,
+    ) -> Option<(R, Load, usize)> {
         let mut passed = Load::NONE;
-        let (pipe, mut bytes) = self.recv_with(out, wakes, |id, _| id)?;
+        let ((pipe, mut seen), mut bytes) =
+            self.recv_with(out, wakes, |id, reader| (id, look(reader)))?;
         let mut newer = Message::new();
         while let Reading::Message(newer_bytes) = self.recv_from(pipe, &mut newer, wakes) {
+            // To look for one more may be to find that the next is from somebody else.
+            if let Some(reader) = self.readers.get(pipe) {
+                seen = look(reader);
+            }
             passed += Load { messages: 1, bytes };
             bytes = newer_bytes;
             std::mem::swap(out, &mut newer);
         }
-        Some((passed, bytes))
+        Some((seen, passed, bytes))
     }
 
     /// Reads from one pipe only.

@@ -486,12 +486,12 @@ impl Core {
         self.inbound.cancel(ticket);
     }
 
-    /// Receives a message and whom it is from.
+    /// Receives a message and the id of the peer that it is from.
     pub(super) fn recv_from(
         &self,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(RoutingId, Message), RecvError> {
-        self.recv_by(patience, Inbound::recv_from)
+        self.recv_from_peer(patience)
             .map(|(peer, message)| (id_of(&peer), message))
     }
 
@@ -500,8 +500,24 @@ impl Core {
         cx: &TaskContext<'_>,
         ticket: &mut Option<Ticket>,
     ) -> Poll<Result<(RoutingId, Message), RecvError>> {
-        self.poll_recv_by(cx, ticket, Inbound::recv_from)
+        self.poll_recv_from_peer(cx, ticket)
             .map_ok(|(peer, message)| (id_of(&peer), message))
+    }
+
+    /// Receives a message and whom it is from.
+    pub(super) fn recv_from_peer(
+        &self,
+        patience: impl FnOnce() -> Patience,
+    ) -> Result<(PeerInfo, Message), RecvError> {
+        self.recv_by(patience, Inbound::recv_from)
+    }
+
+    pub(super) fn poll_recv_from_peer(
+        &self,
+        cx: &TaskContext<'_>,
+        ticket: &mut Option<Ticket>,
+    ) -> Poll<Result<(PeerInfo, Message), RecvError>> {
+        self.poll_recv_by(cx, ticket, Inbound::recv_from)
     }
 
     /// Receives a request and who asked.

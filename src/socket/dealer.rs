@@ -38,3 +38,5 @@ socket! {
 
 receiving_many!(Dealer, recv_many, poll_recv_many);
 sending_many!(Dealer, send_many, poll_send_many);
+flushing!(Dealer);
+receiving_from_peer!(Dealer);

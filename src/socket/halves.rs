@@ -6,7 +6,8 @@ use super::exchange::{self, Answer, Exchange};
 use super::publishing::{Event, Upstreams};
 use crate::command::Refused;
 use crate::error::{
-    BindError, ConnectError, RecvError, SendFailure, SubscribeError, UnbindError, WaitError,
+    BindError, ConnectError, FlushFailure, RecvError, SendFailure, SubscribeError, UnbindError,
+    WaitError,
 };
 use crate::frame::Frame;
 use crate::message::Message;
@@ -39,7 +40,7 @@ macro_rules! ended_becomes {
     )*};
 }
 
-ended_becomes!(SendFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
+ended_becomes!(SendFailure FlushFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
 
 /// What a socket sends through.
 #[derive(Debug)]
@@ -381,9 +382,27 @@ impl Inbound {
         if !self.conflate {
             return self.readers.recv(out, wakes);
         }
-        let (passed, bytes) = self.readers.recv_newest(out, wakes)?;
+        let ((), passed, bytes) = self.readers.recv_newest(out, wakes, |_| ())?;
         self.discarded.conflated += passed.messages as u64;
         Some(bytes)
+    }
+
+    /// The same, and whom it is from.
+    #[inline]
+    fn next_from(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Option<(Option<PeerInfo>, usize)> {
+        if !self.conflate {
+            return self
+                .readers
+                .recv_with(out, wakes, |_, reader| reader.peer().cloned());
+        }
+        let (peer, passed, bytes) =
+            (self.readers).recv_newest(out, wakes, |reader| reader.peer().cloned())?;
+        self.discarded.conflated += passed.messages as u64;
+        Some((peer, bytes))
     }
 
     /// The next message that passes the filter: a publisher may send what was unsubscribed from
@@ -391,10 +410,7 @@ impl Inbound {
     fn next_wanted(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<usize> {
         for _ in 0..PASSED_OVER_MAX {
             let bytes = self.next(out, wakes)?;
-            let Intake::Filter(interests) = &self.intake else {
-                return Some(bytes);
-            };
-            if interests.matches(out.first()) != self.invert_matching {
+            if self.wants(out) {
                 return Some(bytes);
             }
             self.discarded.filtered += 1;
@@ -402,6 +418,14 @@ impl Inbound {
             wakes.drop_later(std::mem::take(out));
         }
         None
+    }
+
+    /// Whether a message passes the filter, if there is one.
+    fn wants(&self, message: &Message) -> bool {
+        match &self.intake {
+            Intake::Filter(interests) => interests.matches(message.first()) != self.invert_matching,
+            _ => true,
+        }
     }
 
     /// Takes the next message and whom it is from.
@@ -415,15 +439,16 @@ impl Inbound {
             return Some(Err(ended.into()));
         }
         for _ in 0..PASSED_OVER_MAX {
-            let (peer, bytes) = self
-                .readers
-                .recv_with(out, wakes, |_, reader| reader.peer().cloned())?;
-            if let Some(peer) = peer {
-                self.count(bytes);
-                return Some(Ok(peer));
+            let (peer, bytes) = self.next_from(out, wakes)?;
+            match peer {
+                Some(peer) if self.wants(out) => {
+                    self.count(bytes);
+                    return Some(Ok(peer));
+                }
+                Some(_) => self.discarded.filtered += 1,
+                // Every pipe begins by naming its peer.
+                None => self.discarded.malformed += 1,
             }
-            // Every pipe begins by naming its peer.
-            self.discarded.malformed += 1;
             wakes.drop_later(std::mem::take(out));
         }
         None

@@ -8,7 +8,7 @@ use loom::thread;
 use super::core::Core;
 use super::pattern::Pattern;
 use crate::context::Context;
-use crate::error::RecvError;
+use crate::error::{FlushFailure, RecvError};
 use crate::message::Message;
 use crate::options::Options;
 use crate::socket_type::SocketType;
@@ -203,5 +203,89 @@ fn loom_a_subscription_made_while_joining_is_known() {
         send(&publisher, "topic: news");
         assert_eq!(recv(&subscriber).unwrap(), "topic: news");
         let _ = (publisher.close(None), subscriber.close(None));
+    });
+}
+
+/// A flush begins just as the receiver takes the last message: it ends.
+#[test]
+fn loom_a_flush_ends_with_the_last_message() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "first");
+        send(&a, "last");
+        let receiver = thread::spawn({
+            let b = b.clone();
+            move || {
+                assert_eq!(recv(&b).unwrap(), "first");
+                assert_eq!(recv(&b).unwrap(), "last");
+            }
+        });
+        a.flush(|| Patience::Forever).unwrap();
+        receiver.join().unwrap();
+        assert!(a.stats().send_queue.messages == 0);
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// Two flushes of one socket, the second of which waits for more: both end.
+#[test]
+fn loom_two_flushes_at_once() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "first");
+        let other = thread::spawn({
+            let a = a.clone();
+            move || {
+                send(&a, "last");
+                a.flush(|| Patience::Forever).unwrap();
+            }
+        });
+        let receiver = thread::spawn({
+            let b = b.clone();
+            move || {
+                assert_eq!(recv(&b).unwrap(), "first");
+                assert_eq!(recv(&b).unwrap(), "last");
+            }
+        });
+        a.flush(|| Patience::Forever).unwrap();
+        other.join().unwrap();
+        receiver.join().unwrap();
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// The socket is closed just as it is flushed: the flush says so, or that the peer has everything.
+#[test]
+fn loom_a_flush_sees_the_end() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "unread");
+        let flusher = thread::spawn({
+            let a = a.clone();
+            move || a.flush(|| Patience::Forever).unwrap_err()
+        });
+        let _ = a.close(None);
+        let error = flusher.join().unwrap();
+        assert_eq!(error.reason, FlushFailure::Closed);
+        assert_eq!(error.unsent.messages, 1);
+        assert_eq!(recv(&b).unwrap(), "unread");
+        let _ = b.close(None);
+    });
+}
+
+/// The peer goes just as it is waited for: what it did not take is not waited for any more.
+#[test]
+fn loom_a_flush_does_not_wait_for_who_is_gone() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "unread");
+        let peer = thread::spawn({
+            let b = b.clone();
+            move || drop(b.close(None))
+        });
+        a.flush(|| Patience::Forever).unwrap();
+        peer.join().unwrap();
+        assert_eq!(a.stats().dropped.with_peer, 1);
+        let _ = a.close(None);
     });
 }

@@ -32,6 +32,10 @@ mod many;
 #[macro_use]
 mod tasks;
 #[macro_use]
+mod from_peer;
+#[macro_use]
+mod flush;
+#[macro_use]
 mod control;
 mod core;
 mod dealer;

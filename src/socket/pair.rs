@@ -31,3 +31,5 @@ socket! {
 
 receiving_many!(Pair, recv_many, poll_recv_many);
 sending_many!(Pair, send_many, poll_send_many);
+flushing!(Pair);
+receiving_from_peer!(Pair);

@@ -44,6 +44,10 @@ impl Post for Core {
                     self.offer_place();
                 }
             }
+            News::Hurry => self
+                .inbound
+                .update(|half, wakes| half.readers.settle(pipe, wakes)),
+            News::Flushed => self.control.update_for_all(|_, _| {}),
             News::Renew => self.renew(pipe),
             News::HangUp => self.part_with(pipe),
         }

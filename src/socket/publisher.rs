@@ -41,6 +41,7 @@ socket! {
 
 sending_many!(Pub, send_many, poll_send_many);
 subscribers_for_tasks!(Pub);
+flushing!(Pub);
 
 impl Pub {
     /// Waits until at least `count` peers that have subscribed to something are there at the same

@@ -32,3 +32,4 @@ socket! {
 }
 
 receiving_many!(Pull, recv_many, poll_recv_many);
+receiving_from_peer!(Pull);

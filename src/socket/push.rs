@@ -28,3 +28,4 @@ socket! {
 }
 
 sending_many!(Push, send_many, poll_send_many);
+flushing!(Push);

@@ -46,6 +46,8 @@ socket! {
     Rep, SocketType::Rep, sends: no, receives: no
 }
 
+flushing!(Rep);
+
 /// A request that a [`Rep`] has received; reads as its [`Message`].
 ///
 /// May be moved to another thread, and may outlive its socket (it cannot be answered then). Dropping

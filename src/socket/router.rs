@@ -72,6 +72,8 @@ fn poll_send_item(
     *item = message.map(|message| (id, message));
     polled
 }
+flushing!(Router);
+receiving_from_peer!(Router);
 
 impl Router {
     /// Queues a message for the peer with this id.

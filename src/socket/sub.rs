@@ -34,6 +34,7 @@ socket! {
 }
 
 receiving_many!(Sub, recv_many, poll_recv_many);
+receiving_from_peer!(Sub);
 
 impl Sub {
     /// Subscribes to messages whose first frame begins with `prefix`; the empty one is for all.

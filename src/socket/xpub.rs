@@ -53,6 +53,7 @@ socket! {
 
 sending_many!(XPub, send_many, poll_send_many);
 subscribers_for_tasks!(XPub);
+flushing!(XPub);
 
 /// What a subscriber has to say to an [`XPub`].
 #[derive(Clone, Debug)]

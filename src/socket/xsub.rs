@@ -42,6 +42,8 @@ socket! {
 sinking!(XSub, Message, Core::poll_send_raw, std::convert::identity);
 receiving_many!(XSub, recv_many, poll_recv_many);
 sending_many!(XSub, send_many_raw, poll_send_many_raw);
+flushing!(XSub);
+receiving_from_peer!(XSub);
 
 impl XSub {
     /// Subscribes, takes a subscription back, or queues a message for every publisher with room.
