@@ -6,7 +6,8 @@
 //!
 //! Counts how often every thread of this process is woken, and how long it runs: first with sockets
 //! that nobody is connected to, then with as many connections over tcp, without heartbeats and with
-//! them. But for those, no thread may be woken at all. Linux only, which says such things in `/proc`; each connection takes two descriptors.
+//! them. But for those, no thread may be woken at all. Linux only, which says such things in `/proc`;
+//! each connection takes two descriptors.
 
 #[cfg(target_os = "linux")]
 #[path = "support/threads.rs"]

@@ -50,6 +50,8 @@
 //! |---|---|---|---|---|
 //! | `send(m)` | `send_timeout(m, d)` | `try_send(m)` | `send_async(m)` | `send_many(queue)`, and its forms |
 //! | `recv()`, `iter()` | `recv_timeout(d)` | `try_recv()` | `recv_async()` | `recv_many(queue, max)`, and its forms |
+//! | `request(m)` | `request_timeout(m, d)` | | `request_async(m)` | |
+//! | | `flush(d)` | | `flush_async()` | |
 //! | | `wait_for_peers(n, d)` | | `wait_for_peers_async(n)` | |
 //! | `close()`, or a drop | | `detach()` | `close_async()` | |
 //!
