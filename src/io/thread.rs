@@ -19,6 +19,11 @@ pub(crate) fn on_io_thread() -> bool {
     ON_IO_THREAD.get()
 }
 
+/// The calling thread is one from now on.
+pub(crate) fn serve_others() {
+    ON_IO_THREAD.set(true);
+}
+
 /// The I/O threads of one context.
 #[derive(Debug)]
 pub(crate) struct IoThreads {
@@ -47,7 +52,7 @@ impl IoThreads {
             let thread = thread::Builder::new()
                 .name(format!("{name}-{n}"))
                 .spawn(move || {
-                    ON_IO_THREAD.set(true);
+                    serve_others();
                     turn.run();
                     // With it go the descriptors.
                     drop(turn);

@@ -68,7 +68,10 @@ macro_rules! socket {
             /// Hands the socket back if it is of another type.
             fn try_from(socket: $crate::Socket) -> Result<Self, $crate::Socket> {
                 if socket.socket_type() == $socket_type {
-                    Ok(socket.into_core().into())
+                    let core = socket.into_core();
+                    // What was asked last in raw form cannot be answered in this one.
+                    core.owe_nothing();
+                    Ok(core.into())
                 } else {
                     Err(socket)
                 }

@@ -73,13 +73,14 @@ impl Ready for Outbound {
             }
     }
 
-    fn level(&mut self, _: &mut Wakes) -> bool {
-        self.ended.is_some()
+    fn level(&mut self, _: &mut Wakes) -> Option<bool> {
+        let level = self.ended.is_some()
             || match &mut self.writers {
                 Writers::Balance(writers) => !self.awaits_reply && writers.look_for_room(),
                 // Whether there is room is a matter of whom it is for, and most never wait for it.
                 Writers::Table(_) | Writers::Distributor(_) | Writers::Upstream(_) => true,
-            }
+            };
+        Some(level)
     }
 }
 
@@ -273,6 +274,16 @@ pub(super) enum Intake {
     Upstreams(Upstreams),
 }
 
+impl Intake {
+    /// Whether a message passes the filter, if there is one.
+    fn wants(&self, message: &Message, inverted: bool) -> bool {
+        match self {
+            Self::Filter(interests) => interests.matches(message.first()) != inverted,
+            _ => true,
+        }
+    }
+}
+
 /// How many messages that nobody wants are passed over before others have their turn at the lock.
 const PASSED_OVER_MAX: usize = 256;
 
@@ -296,20 +307,20 @@ impl Ready for Inbound {
             }
     }
 
-    fn level(&mut self, wakes: &mut Wakes) -> bool {
+    fn level(&mut self, wakes: &mut Wakes) -> Option<bool> {
         if self.ended.is_some() {
-            return true;
+            return Some(true);
         }
         let mut left = PASSED_OVER_MAX;
-        // Where nobody can say within the bounds, the receiver shall see for himself.
+        let mut is_unclear = false;
         let mut goes_on = |passed_over: &mut u64| {
-            let goes_on = left > 0;
+            is_unclear = left == 0;
             left = left.saturating_sub(1);
-            *passed_over += u64::from(goes_on);
-            goes_on
+            *passed_over += u64::from(!is_unclear);
+            !is_unclear
         };
         let discarded = &mut self.discarded;
-        match &self.intake {
+        let level = match &self.intake {
             Intake::Plain | Intake::Told(_) => self.readers.look(wakes, None),
             Intake::Requests(Some(_)) => false,
             Intake::Requests(None) => {
@@ -334,7 +345,8 @@ impl Ready for Inbound {
                 found.unwrap_or(true) || asked.lost
             }),
             Intake::Upstreams(upstreams) => !upstreams.is_empty(),
-        }
+        };
+        (!is_unclear).then_some(level)
     }
 }
 
@@ -379,12 +391,7 @@ impl Inbound {
 
     #[inline]
     fn next(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<usize> {
-        if !self.conflate {
-            return self.readers.recv(out, wakes);
-        }
-        let ((), passed, bytes) = self.readers.recv_newest(out, wakes, |_| ())?;
-        self.discarded.conflated += passed.messages as u64;
-        Some(bytes)
+        self.next_with(out, wakes, |_| ()).map(|((), bytes)| bytes)
     }
 
     /// The same, and whom it is from.
@@ -394,15 +401,27 @@ impl Inbound {
         out: &mut Message,
         wakes: &mut Wakes,
     ) -> Option<(Option<PeerInfo>, usize)> {
+        self.next_with(out, wakes, |reader| reader.peer().cloned())
+    }
+
+    #[inline]
+    fn next_with<R>(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+        look: impl Fn(&Reader) -> R,
+    ) -> Option<(R, usize)> {
         if !self.conflate {
-            return self
-                .readers
-                .recv_with(out, wakes, |_, reader| reader.peer().cloned());
+            return self.readers.recv_with(out, wakes, |_, reader| look(reader));
         }
-        let (peer, passed, bytes) =
-            (self.readers).recv_newest(out, wakes, |reader| reader.peer().cloned())?;
-        self.discarded.conflated += passed.messages as u64;
-        Some((peer, bytes))
+        let (intake, inverted) = (&self.intake, self.invert_matching);
+        // One that nobody wants takes no place from one that is wanted.
+        let (seen, passed_over, bytes) =
+            (self.readers)
+                .recv_newest(out, wakes, look, |message| intake.wants(message, inverted))?;
+        self.discarded.conflated += passed_over.older;
+        self.discarded.filtered += passed_over.unwanted;
+        Some((seen, bytes))
     }
 
     /// The next message that passes the filter: a publisher may send what was unsubscribed from
@@ -420,12 +439,8 @@ impl Inbound {
         None
     }
 
-    /// Whether a message passes the filter, if there is one.
     fn wants(&self, message: &Message) -> bool {
-        match &self.intake {
-            Intake::Filter(interests) => interests.matches(message.first()) != self.invert_matching,
-            _ => true,
-        }
+        self.intake.wants(message, self.invert_matching)
     }
 
     /// Takes the next message and whom it is from.

@@ -18,8 +18,10 @@
 //!   `receiving`; `raw` is the form in which [`Socket`] speaks,
 //!   `relay` what a [`Proxy`](crate::Proxy) asks of it.
 //! * `watching`: who is told when something can be received or sent; `descriptor`: the file descriptor
-//!   that says so.
+//!   that says so, `bell`: how it is kept true.
 
+#[cfg(any(all(unix, not(loom)), all(test, loom)))]
+mod bell;
 mod builder;
 #[macro_use]
 mod streams;
