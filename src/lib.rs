@@ -194,8 +194,8 @@ pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use error::{
     BindError, BuildError, ConnectError, Error, FlushError, FlushFailure, PollError, RecvError,
-    RequestError, SendError, SendFailure, SubscribeError, TryRecvError, TrySendError, UnbindError,
-    Unsent, UnsentTo, WaitError,
+    RequestError, ReserveError, SendError, SendFailure, SubscribeError, TryRecvError, TrySendError,
+    UnbindError, Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
@@ -204,9 +204,9 @@ pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use socket::{
-    Asks, Builder, Conflates, Dealer, Forwards, Identifies, Iter, Matches, Pair, Pollable, Pub,
-    Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes, Sends, Socket, SocketKind,
-    Sub, Subscription, TellsUpstream, ToldUpstream, Upstream, XPub, XSub,
+    Asks, Builder, Conflates, Dealer, Forwards, Identifies, Iter, Matches, Pair, Permit, Pollable,
+    Pub, Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes, Sends, Socket,
+    SocketKind, Sub, Subscription, TellsUpstream, ToldUpstream, Upstream, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Count, Discarded, Dropped, Stats};

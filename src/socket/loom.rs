@@ -289,3 +289,56 @@ fn loom_a_flush_does_not_wait_for_who_is_gone() {
         let _ = a.close(None);
     });
 }
+
+/// A permit is dropped just as somebody waits for room: he has it.
+#[test]
+fn loom_a_dropped_permit_makes_room() {
+    loom::model(|| {
+        let options = Options {
+            send_hwm: 1,
+            recv_hwm: 1,
+            ..Options::default()
+        };
+        let (a, b) = two(SocketType::Pair, SocketType::Pair, options);
+        join(&a, &b);
+        let kept = [(); 2].map(|()| a.reserve(|| Patience::None).unwrap());
+        let waits = thread::spawn({
+            let a = a.clone();
+            move || {
+                let permit = a.reserve(|| Patience::Forever).unwrap();
+                permit.send("from a waiter").unwrap();
+            }
+        });
+        let [one, other] = kept;
+        drop(one);
+        waits.join().unwrap();
+        other.send("kept").unwrap();
+        assert_eq!(recv(&b).unwrap(), "from a waiter");
+        assert_eq!(recv(&b).unwrap(), "kept");
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// A permit is used just as its peer goes: the message has arrived, is counted, or comes back.
+#[test]
+fn loom_a_permit_whose_peer_leaves_loses_nothing() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        let permit = a.reserve(|| Patience::None).unwrap();
+        let peer = thread::spawn({
+            let b = b.clone();
+            move || drop(b.close(None))
+        });
+        let sent = permit.send("kept");
+        peer.join().unwrap();
+        let stats = a.stats();
+        match sent {
+            Ok(()) => assert_eq!((stats.accepted.messages, stats.dropped.with_peer), (1, 1)),
+            Err(error) => {
+                assert_eq!(error.into_message(), "kept");
+                assert_eq!(stats.accepted.messages, 0);
+            }
+        }
+        let _ = a.close(None);
+    });
+}
