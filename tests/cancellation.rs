@@ -450,6 +450,31 @@ fn sending_many_at_once() {
 }
 
 #[test]
+fn sending_with_a_permit() {
+    let home = Home::new();
+    let push = home.push().send_hwm(1).build().unwrap();
+    let pull = home.pull().recv_hwm(1).build().unwrap();
+    meet!(home, Transport::Inproc, pull, push);
+    let push = &push;
+    sends(
+        ROOM,
+        |n| async move { push.reserve_async().await.unwrap().send(text(n)) },
+        || number_of(pull.recv_timeout(PATIENCE)),
+    );
+    let router = home.of(Router::builder()).mandatory(true).send_hwm(1);
+    let router = &router.build().unwrap();
+    let dealer = home.of(Dealer::builder()).recv_hwm(1).routing_id("d");
+    let dealer = dealer.build().unwrap();
+    meet!(home, Transport::Inproc, router, dealer);
+    let id = &"d".try_into().unwrap();
+    sends(
+        ROOM,
+        |n| async move { router.reserve_to_async(id).await.unwrap().send(text(n)) },
+        || number_of(dealer.recv_timeout(PATIENCE)),
+    );
+}
+
+#[test]
 fn sending_to_one_of_a_routers_peers() {
     let home = Home::new();
     let router = home.of(Router::builder()).mandatory(true).send_hwm(1);

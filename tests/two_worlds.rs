@@ -32,6 +32,7 @@ in_every_world! {
     xpub_and_xsub
     raw_sockets
     many_at_once
+    permits
     a_poller_waits_for_two_sockets
     what_is_flushed_has_been_handed_over
     back_pressure_at_one_message
@@ -318,6 +319,43 @@ async fn many_at_once(world: World, home: Arc<Home>, transport: Transport) {
     let push = sender.join().await;
     assert!(got.iter().map(|it| number(it).1).eq(0..MANY));
     assert_eq!(push.stats().accepted.messages, MANY as u64);
+}
+
+/// Room that was kept is used or given back; several who keep some do not keep each other waiting.
+async fn permits(world: World, home: Arc<Home>, transport: Transport) {
+    const SENDERS: usize = 3;
+    const EACH: usize = 100;
+    let (push, pull) = push_pull(&home, transport, 1);
+    let senders = (0..SENDERS).map(|sender| {
+        let push = push.clone();
+        world.spawn(async move {
+            let mut sent = 0;
+            let mut attempts = 0;
+            while sent < EACH {
+                attempts += 1;
+                let Some(permit) = world.reserve_within(&push, a_moment(attempts)).await else {
+                    continue;
+                };
+                // Every third one is kept for a while, and then not used.
+                if attempts % 3 == 0 {
+                    world.pause(a_moment(attempts)).await;
+                    drop(permit);
+                } else {
+                    permit.send(numbered(sender, sent)).unwrap();
+                    sent += 1;
+                }
+            }
+        })
+    });
+    let senders: Vec<_> = senders.collect();
+    let mut next = [0; SENDERS];
+    while next != [EACH; SENDERS] {
+        let (sender, n) = number(&world.recv(&*pull).await.unwrap());
+        assert_eq!(n, next[sender]);
+        next[sender] += 1;
+    }
+    join_all(senders).await;
+    assert_eq!(push.stats().accepted.messages, (SENDERS * EACH) as u64);
 }
 
 async fn a_poller_waits_for_two_sockets(world: World, home: Arc<Home>, transport: Transport) {

@@ -5,9 +5,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use zocket::{
-    Dealer, Event, Message, Pair, PeerInfo, Poller, Pub, Pull, Push, RecvError, Rep, Req, Request,
-    RequestError, Router, RoutingId, SendError, SendFailure, Socket, Sub, Unsent, Upstream, XPub,
-    XSub,
+    Dealer, Event, Message, Pair, PeerInfo, Permit, Poller, Pub, Pull, Push, RecvError, Rep, Req,
+    Request, RequestError, ReserveError, Router, RoutingId, SendError, SendFailure, Socket, Sub,
+    Unsent, Upstream, XPub, XSub,
 };
 
 use super::World;
@@ -224,6 +224,21 @@ impl World {
     /// Waits until all that was sent is with the kernel, or has been received over inproc.
     pub(crate) async fn flush(self, push: &Push) {
         in_world!(self, push.flush(PATIENCE), push.flush_async()).unwrap();
+    }
+
+    /// Room for a message, if there is some within this time.
+    pub(crate) async fn reserve_within(self, push: &Push, time: Duration) -> Option<Permit<'_>> {
+        if self != Self::Threads {
+            let reserved = self.within(time, push.reserve_async()).await;
+            return reserved.map(|reserved| reserved.unwrap());
+        }
+        match push.reserve_timeout(time) {
+            Ok(permit) => Some(permit),
+            Err(error) => {
+                assert_eq!(error, ReserveError::Timeout);
+                None
+            }
+        }
     }
 
     /// Sends what can be sent of a queue within this time.
