@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Everybody sends and receives on both sockets, in every form there is: for as long as it takes,
-//! for a moment, now or never, many at once, after a wait at a poller, and with futures that are
+//! for a moment, now or never, many at once, with a permit, after a wait at a poller, and with futures that are
 //! dropped at any point. Half of the tasks are tokio's, half are smol's.
 //!
 //! What is checked:
@@ -40,8 +40,8 @@ use std::{env, fs, process, thread};
 
 use smol::future::or;
 use zocket::{
-    Context, Dealer, Interest, Message, Poller, RecvError, SendError, SendFailure, Stats,
-    TryRecvError,
+    Context, Dealer, Interest, Message, Poller, RecvError, ReserveError, SendError, SendFailure,
+    Stats, TryRecvError,
 };
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -473,7 +473,7 @@ impl Party {
             return Ok(());
         };
         let (socket, message, moment) = (&bout.sides[side], self.message(side), self.moment());
-        let sent = match self.random.below(4) {
+        let sent = match self.random.below(6) {
             0 if self.sends_patiently() => {
                 self.is_at("send");
                 settle_send(socket.send(message))
@@ -492,6 +492,15 @@ impl Party {
                 let count = queue.len();
                 let outcome = socket.send_many_timeout(&mut queue, moment);
                 return self.has_sent_many(side, count, &queue, outcome.map(drop));
+            }
+            3 => {
+                self.is_at("reserve_timeout");
+                let used = self.random.below(4) > 0;
+                match socket.reserve_timeout(moment) {
+                    Ok(permit) if used => settle_send(permit.send(message)),
+                    Ok(_) | Err(ReserveError::Timeout) => Ok(None),
+                    Err(error) => Err(error.into()),
+                }
             }
             _ => {
                 self.is_at("send_timeout");
@@ -517,6 +526,17 @@ impl Party {
                 Some(Ok(_)) | None => Ok(()),
             };
             return self.has_sent_many(side, count, &queue, outcome);
+        }
+        if self.random.below(4) == 0 {
+            self.is_at("reserve_async, to be dropped");
+            let sending = async {
+                let permit = socket.reserve_async().await?;
+                // Kept for a while, perhaps not to be used.
+                smol::future::yield_now().await;
+                settle_send(permit.send(message))
+            };
+            let sent = self.unless_dropped(sending).await;
+            return self.has_sent(side, sent);
         }
         let sending = async { settle_send(socket.send_async(message).await) };
         let sent = if self.sends_patiently() && self.random.below(4) == 0 {
