@@ -368,3 +368,19 @@ fn loom_a_permit_whose_peer_leaves_loses_nothing() {
         let _ = a.close(None);
     });
 }
+
+/// A receiver does not sleep through the end of its context.
+#[test]
+fn loom_a_blocked_receiver_sees_the_shutdown() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        let other = thread::spawn({
+            let b = b.clone();
+            move || assert_eq!(recv(&b).unwrap_err(), RecvError::Terminated)
+        });
+        a.context().shutdown();
+        other.join().unwrap();
+        assert_eq!(recv(&a).unwrap_err(), RecvError::Terminated);
+        let _ = (a.close(None), b.close(None));
+    });
+}
