@@ -104,6 +104,7 @@
 //! |---|---|---|
 //! | linger | for ever | 5 s: dropping a socket waits in the dropping thread until what it sent is with the kernel (or the inproc peer), at most this long |
 //! | handshake | 30 s | 10 s in all, 64 KiB for a command, 1024 pending per listener |
+//! | heartbeat | off | a silent peer is asked after 10 s, and its connection ended after 30 s without an answer; a TTL of 30 s is announced; no silence counts that a high-water mark explains (see [`heartbeat_timeout`](Builder::heartbeat_timeout)) |
 //! | reconnect | 100 ms, constant | 100 ms doubling to 10 s, full jitter; starts anew only after a connection that completed its handshake and lived as long as the first interval; protocol errors are retried too |
 //! | subscriptions | unlimited | 1,000,000 topics and 64 MiB of them for one subscriber, 1 MiB for a topic |
 //! | two peers with one routing id at a ROUTER | the second is ignored for ever | it is refused and its connection closed, which is logged; `handover` as in libzmq |

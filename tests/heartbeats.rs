@@ -185,7 +185,9 @@ fn who_is_heard_is_not_asked() {
 fn no_ping_gets_into_a_frame() {
     everywhere(|endpoint| {
         let host = Host::new(endpoint);
-        let push = quick(Push::builder()).build().unwrap();
+        // Nobody answers here, which is not what this is about.
+        let push = quick(Push::builder()).heartbeat_timeout(PATIENCE);
+        let push = push.build().unwrap();
         push.connect(host.endpoint()).unwrap();
         let mut raw = host.welcome("PULL");
         let sizes = [3 << 20, 5 << 20, 1];
@@ -366,6 +368,32 @@ fn a_socket_that_does_not_read_takes_nobody_for_dead_and_goes_on_asking() {
         });
         // From now on it is read, and its silence its own.
         assert!(raw.is_closed_within(PATIENCE));
+    });
+}
+
+#[test]
+fn a_receiver_that_takes_its_time_keeps_its_sender() {
+    const MESSAGES: usize = 500;
+    const TIMEOUT: Duration = ms(1000);
+    everywhere(|endpoint| {
+        let pull = quick(Pull::builder())
+            .heartbeat_timeout(TIMEOUT)
+            .heartbeat_ttl(TIMEOUT);
+        let pull = pull.recv_hwm(2).build().unwrap();
+        let push = quick(Push::builder())
+            .heartbeat_timeout(TIMEOUT)
+            .heartbeat_ttl(TIMEOUT);
+        let push = push.send_hwm(0).build().unwrap();
+        let endpoint = push.connect(pull.bind(endpoint).unwrap()).unwrap();
+        for n in 0..MESSAGES {
+            push.send(vec![n as u8; 16 << 10]).unwrap();
+        }
+        thread::sleep(2 * TIMEOUT + QUIET);
+        for n in 0..MESSAGES {
+            let message = pull.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(message, vec![n as u8; 16 << 10]);
+        }
+        assert_eq!(records::count(&format!("{endpoint}: connection lost")), 0);
     });
 }
 

@@ -264,8 +264,8 @@ impl Router {
     /// how many: waits for one as [`recv_from`](Self::recv_from) does, and takes with it those that
     /// are there already.
     ///
-    /// Cheaper than one by one where messages are small and many, and otherwise the same. One call
-    /// takes 65,536 at most. With a `max` of 0 it takes nothing, and says so at once.
+    /// The socket's lock is taken once for up to 256 of them instead of for each; otherwise it is the
+    /// same. One call takes 65,536 at most. With a `max` of 0 it takes nothing, and says so at once.
     ///
     /// ```
     /// use std::collections::VecDeque;
