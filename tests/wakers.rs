@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use support::tasks::{Alarm, poll};
 use support::{ALL, Home, PATIENCE, Transport, WIRE, fill, until};
@@ -33,7 +34,9 @@ fn waker(what: impl FnOnce() + Send + 'static) -> Waker {
 }
 
 fn joined(home: &Home, transport: Transport) -> (Arc<Push>, Arc<Pull>) {
-    let push = home.push().send_hwm(1).build().unwrap();
+    // What is left for a receiver that goes first is not waited for.
+    let push = home.push().send_hwm(1).linger(Duration::ZERO);
+    let push = push.build().unwrap();
     let pull = home.pull().recv_hwm(1).build().unwrap();
     meet!(home, transport, pull, push);
     (Arc::new(push), Arc::new(pull))
