@@ -141,6 +141,9 @@ pub(crate) trait Port: Post {
     /// One I/O thread has nothing of this socket any more; this is what it could not send.
     fn links_closed(&self, unsent: Unsent);
 
+    /// The time for which this socket, which is being closed, was to linger is over.
+    fn linger_is_over(&self);
+
     /// An endpoint has ended by itself (a connect that is not to be retried).
     fn endpoint_ended(&self, token: Token);
 }

@@ -281,11 +281,18 @@ impl Connecter {
         match &mut self.state {
             State::Waiting(_) | State::Resolving => Fate::Rests,
             State::Dialing { .. } => self.check_dialed(kit),
-            State::Talking(session) => match session.drive(&self.port, &self.me, kit) {
-                Ok(Pace::Rests) => Fate::Rests,
-                Ok(Pace::Again) => Fate::Again,
-                Err(end) => self.session_ended(end, kit),
-            },
+            State::Talking(session) => {
+                let result = session.drive(&self.port, &self.me, kit);
+                self.driven(result, kit)
+            }
+        }
+    }
+
+    fn driven(&mut self, result: Result<Pace, End>, kit: &mut Kit<'_>) -> Fate {
+        match result {
+            Ok(Pace::Rests) => Fate::Rests,
+            Ok(Pace::Again) => Fate::Again,
+            Err(end) => self.session_ended(end, kit),
         }
     }
 
@@ -362,11 +369,15 @@ impl Connecter {
         if self.linger == Some(timer) {
             return self.end(End::Stopped, kit);
         }
-        match &self.state {
+        match &mut self.state {
             State::Waiting(Some(retry)) if *retry == timer => self.dial(kit),
             State::Dialing {
                 limit: Some(limit), ..
             } if *limit == timer => self.dial_failed(io::Error::from(io::ErrorKind::TimedOut), kit),
+            State::Talking(session) if session.is_beat(timer) => {
+                let result = session.on_beat(&self.port, &self.me, kit);
+                self.driven(result, kit)
+            }
             State::Talking(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
             State::Talking(session) if session.is_overdue(timer) => {
                 let limit = self.port.options().handshake_timeout.unwrap_or_default();

@@ -1,13 +1,13 @@
 //! The end of a pipe that a socket's outbound half writes to.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::changes::Change;
-use super::lane::{Lane, Refusal};
+use super::lane::{Lane, Refusal, Room};
 use super::run::Values;
 use super::{Load, PipeId, Tally};
 use crate::message::Message;
-use crate::signal::{News, Target, Wakes};
+use crate::signal::{News, Post, Target, Wakes};
 use crate::zmtp::{Wire, encode};
 
 /// The lane behind a writer: to a session, or straight to another socket.
@@ -33,6 +33,23 @@ impl Outlet {
 
     pub(crate) fn is_over(&self) -> bool {
         on_lane!(self, lane => lane.is_over())
+    }
+
+    /// Has the taker say at once what it has worked off.
+    pub(crate) fn hurry(&self, wakes: &mut Wakes) {
+        on_lane!(self, lane => lane.ask_taker(News::Hurry, wakes));
+    }
+
+    /// How much of what was written up to `position` is still queued; once nothing is, `waiter` is
+    /// told.
+    pub(crate) fn mark(
+        &self,
+        position: Load,
+        waiter: &Weak<dyn Post>,
+        token: PipeId,
+        wakes: &mut Wakes,
+    ) -> Load {
+        on_lane!(self, lane => lane.mark(position, waiter, token, wakes))
     }
 }
 
@@ -80,16 +97,27 @@ impl Writer {
         message: &mut Option<Message>,
         wakes: &mut Wakes,
     ) -> Result<usize, Refusal> {
+        self.write_into(Room::Free, message, wakes)
+    }
+
+    /// The same, into the room that is said.
+    #[inline]
+    pub(crate) fn write_into(
+        &self,
+        room: Room,
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Result<usize, Refusal> {
         let Some(whole) = message.as_ref() else {
             return Ok(0);
         };
         let bytes = whole.byte_len();
         match &self.outlet {
             Outlet::Wire(lane) => lane
-                .admit()?
+                .admit(room)?
                 .append(bytes, wakes, |wire| encode(whole, wire)),
             Outlet::Values(lane) => lane
-                .admit()?
+                .admit(room)?
                 .append(bytes, wakes, |values| values.extend(message.take())),
         }
         Ok(bytes)
@@ -98,6 +126,7 @@ impl Writer {
     /// Queues one more copy of a message that goes to several peers.
     pub(crate) fn write_copy(
         &self,
+        room: Room,
         message: &Message,
         bytes: usize,
         copies: &mut Copies,
@@ -105,15 +134,15 @@ impl Writer {
     ) -> Result<(), Refusal> {
         match &self.outlet {
             Outlet::Wire(lane) => {
-                let room = lane.admit()?;
+                let admitted = lane.admit(room)?;
                 if copies.wire.is_empty() {
                     encode(message, &mut copies.wire);
                 }
-                room.append(bytes, wakes, |wire| wire.append_copy(&copies.wire));
+                admitted.append(bytes, wakes, |wire| wire.append_copy(&copies.wire));
             }
             Outlet::Values(lane) => {
                 let copy = message.clone();
-                lane.admit()?
+                lane.admit(room)?
                     .append(bytes, wakes, |values| values.push_back(copy));
             }
         }
@@ -128,7 +157,17 @@ impl Writer {
 
     /// What [`write`](Self::write) would say.
     pub(crate) fn room(&self) -> Result<(), Refusal> {
-        on_lane!(&self.outlet, lane => lane.admit().map(drop))
+        on_lane!(&self.outlet, lane => lane.admit(Room::Free).map(drop))
+    }
+
+    /// Keeps room for one message, which is then written into [`Room::Reserved`].
+    pub(crate) fn reserve(&self) -> Result<(), Refusal> {
+        on_lane!(&self.outlet, lane => lane.reserve())
+    }
+
+    /// Gives that room up.
+    pub(crate) fn release(&self, wakes: &mut Wakes) {
+        on_lane!(&self.outlet, lane => lane.release(wakes));
     }
 
     /// Tells the peer of a change to the subscriptions.

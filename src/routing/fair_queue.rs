@@ -28,14 +28,8 @@ impl FairQueue {
         }
     }
 
-    /// Puts the next message into `out`, if any pipe has one; gives its bytes.
-    #[inline]
-    pub(crate) fn recv(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<usize> {
-        self.recv_with(out, wakes, |_, _| ())
-            .map(|((), bytes)| bytes)
-    }
-
-    /// The same, with a look at the pipe that it came through.
+    /// Puts the next message into `out`, if any pipe has one; gives what a look at the pipe that it came
+    /// through says, and its bytes.
     #[inline]
     pub(crate) fn recv_with<R>(
         &mut self,
@@ -62,20 +56,27 @@ impl FairQueue {
     }
 
     /// The newest message that `is_wanted` of the next pipe that has any (if none is, the newest of
-    /// those); what was passed over for it, and its bytes.
-    pub(crate) fn recv_newest(
+    /// those); what a `look` at the pipe gave just after it was read, what was passed over for it, and
+    /// its bytes.
+    pub(crate) fn recv_newest<R>(
         &mut self,
         out: &mut Message,
         wakes: &mut Wakes,
+        look: impl Fn(&Reader) -> R,
         is_wanted: impl Fn(&Message) -> bool,
-    ) -> Option<(PassedOver, usize)> {
+    ) -> Option<(R, PassedOver, usize)> {
         let mut passed_over = PassedOver::default();
-        let (pipe, mut bytes) = self.recv_with(out, wakes, |id, _| id)?;
+        let ((pipe, mut seen), mut bytes) =
+            self.recv_with(out, wakes, |id, reader| (id, look(reader)))?;
         let mut other = Message::new();
         while let Reading::Message(other_bytes) = self.recv_from(pipe, &mut other, wakes) {
             if is_wanted(&other) || !is_wanted(out) {
                 std::mem::swap(out, &mut other);
                 bytes = other_bytes;
+                // To look for one more may be to find that the next is from somebody else.
+                if let Some(reader) = self.readers.get(pipe) {
+                    seen = look(reader);
+                }
             }
             if is_wanted(&other) {
                 passed_over.older += 1;
@@ -85,7 +86,7 @@ impl FairQueue {
             // Over inproc its memory may be foreign: not to be freed under the lock.
             wakes.drop_later(std::mem::take(&mut other));
         }
-        Some((passed_over, bytes))
+        Some((seen, passed_over, bytes))
     }
 
     /// Reads from one pipe only.

@@ -86,6 +86,8 @@ macro_rules! socket {
     };
 
     (@control $name:ident) => {
+        for_tasks!($name);
+
         impl $name {
             /// Accepts peers at an endpoint, and returns the one it really got: with the port that
             /// `*` stood for, say.
@@ -191,8 +193,13 @@ macro_rules! socket {
             /// inproc). Messages not yet received are discarded.
             ///
             /// Blocks until then, and for a second at most until the peers have read it, but never for
-            /// longer than the linger (and not at all on an I/O thread, where a waker may run). Closing again waits for the same end. Dropping the socket does the same, and
-            /// logs what could not be sent.
+            /// longer than the linger. On an I/O thread, where a waker may run, it does not wait at
+            /// all, and goes on as if [detached](Self::detach).
+            /// Closing again waits for the same end.
+            ///
+            /// Dropping the socket does the same in the thread that drops it, and logs what could not
+            /// be sent. A task, which must not block its thread, uses
+            /// [`close_async`](Self::close_async) or [`detach`](Self::detach) before.
             ///
             /// # Errors
             ///

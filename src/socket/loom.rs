@@ -1,13 +1,14 @@
 //! Models of two inproc sockets, each with a half that the other delivers to.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use loom::thread;
 
-use super::core::Core;
+use super::core::{Core, Phase};
 use super::pattern::Pattern;
 use crate::context::Context;
-use crate::error::RecvError;
+use crate::error::{FlushFailure, RecvError};
 use crate::message::Message;
 use crate::options::Options;
 use crate::socket_type::SocketType;
@@ -80,6 +81,32 @@ fn loom_a_closing_sender_is_still_heard() {
         let _ = a.close(None);
         other.join().unwrap();
         let _ = b.close(None);
+    });
+}
+
+/// One batch and several who take of it, not one by one: nobody sleeps while a message is there.
+#[test]
+fn loom_one_batch_for_two_who_take_many() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        let take = |max| {
+            let b = b.clone();
+            move || {
+                let mut queue = VecDeque::new();
+                let got = b.recv_many(&mut queue, max, || Patience::Forever).unwrap();
+                assert_eq!((queue.len(), got <= max), (got, true));
+                got
+            }
+        };
+        let (one, two) = (thread::spawn(take(1)), thread::spawn(take(2)));
+        let mut batch: VecDeque<Message> = ["1", "2", "3"].map(Message::from).into();
+        assert_eq!(a.send_many(&mut batch, || Patience::Forever), Ok(3));
+        let got = one.join().unwrap() + two.join().unwrap();
+        let mut rest = VecDeque::new();
+        while got + rest.len() < 3 {
+            b.recv_many(&mut rest, 3, || Patience::Forever).unwrap();
+        }
+        let _ = (a.close(None), b.close(None));
     });
 }
 
@@ -176,6 +203,169 @@ fn loom_a_subscription_made_while_joining_is_known() {
         send(&publisher, "topic: news");
         assert_eq!(recv(&subscriber).unwrap(), "topic: news");
         let _ = (publisher.close(None), subscriber.close(None));
+    });
+}
+
+/// A name is bound just as a socket whose message waits for it is closed, with nobody to wait for
+/// that: the message arrives, and the close comes to its end.
+#[test]
+fn loom_a_close_that_nobody_waits_for_ends() {
+    loom::model(|| {
+        let (a, b) = two(SocketType::Pair, SocketType::Pair, Options::default());
+        b.connect("inproc://model".parse().unwrap()).unwrap();
+        send(&b, "last words");
+        let other = thread::spawn({
+            let a = a.clone();
+            move || {
+                a.bind("inproc://model".parse().unwrap()).unwrap();
+                assert_eq!(recv(&a).unwrap(), "last words");
+            }
+        });
+        b.close_in_background(None);
+        let closed = b.control.wait(
+            || Patience::Forever,
+            |control, _| (control.phase == Phase::Closed).then(|| control.unsent.clone()),
+        );
+        assert_eq!(closed.unwrap().messages, 0);
+        other.join().unwrap();
+        let _ = a.close(None);
+    });
+}
+
+/// A flush begins just as the receiver takes the last message: it ends.
+#[test]
+fn loom_a_flush_ends_with_the_last_message() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "first");
+        send(&a, "last");
+        let receiver = thread::spawn({
+            let b = b.clone();
+            move || {
+                assert_eq!(recv(&b).unwrap(), "first");
+                assert_eq!(recv(&b).unwrap(), "last");
+            }
+        });
+        a.flush(|| Patience::Forever).unwrap();
+        receiver.join().unwrap();
+        assert!(a.stats().send_queue.messages == 0);
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// Two flushes of one socket, the second of which waits for more: both end.
+#[test]
+fn loom_two_flushes_at_once() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "first");
+        let other = thread::spawn({
+            let a = a.clone();
+            move || {
+                send(&a, "last");
+                a.flush(|| Patience::Forever).unwrap();
+            }
+        });
+        let receiver = thread::spawn({
+            let b = b.clone();
+            move || {
+                assert_eq!(recv(&b).unwrap(), "first");
+                assert_eq!(recv(&b).unwrap(), "last");
+            }
+        });
+        a.flush(|| Patience::Forever).unwrap();
+        other.join().unwrap();
+        receiver.join().unwrap();
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// The socket is closed just as it is flushed: the flush says so, or that the peer has everything.
+#[test]
+fn loom_a_flush_sees_the_end() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "unread");
+        let flusher = thread::spawn({
+            let a = a.clone();
+            move || a.flush(|| Patience::Forever).unwrap_err()
+        });
+        let _ = a.close(None);
+        let error = flusher.join().unwrap();
+        assert_eq!(error.reason, FlushFailure::Closed);
+        assert_eq!(error.unsent.messages, 1);
+        assert_eq!(recv(&b).unwrap(), "unread");
+        let _ = b.close(None);
+    });
+}
+
+/// The peer goes just as it is waited for: what it did not take is not waited for any more.
+#[test]
+fn loom_a_flush_does_not_wait_for_who_is_gone() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "unread");
+        let peer = thread::spawn({
+            let b = b.clone();
+            move || drop(b.close(None))
+        });
+        a.flush(|| Patience::Forever).unwrap();
+        peer.join().unwrap();
+        assert_eq!(a.stats().dropped.with_peer, 1);
+        let _ = a.close(None);
+    });
+}
+
+/// A permit is dropped just as somebody waits for room: he has it.
+#[test]
+fn loom_a_dropped_permit_makes_room() {
+    loom::model(|| {
+        let options = Options {
+            send_hwm: 1,
+            recv_hwm: 1,
+            ..Options::default()
+        };
+        let (a, b) = two(SocketType::Pair, SocketType::Pair, options);
+        join(&a, &b);
+        let kept = [(); 2].map(|()| a.reserve(|| Patience::None).unwrap());
+        let waits = thread::spawn({
+            let a = a.clone();
+            move || {
+                let permit = a.reserve(|| Patience::Forever).unwrap();
+                permit.send("from a waiter").unwrap();
+            }
+        });
+        let [one, other] = kept;
+        drop(one);
+        waits.join().unwrap();
+        other.send("kept").unwrap();
+        assert_eq!(recv(&b).unwrap(), "from a waiter");
+        assert_eq!(recv(&b).unwrap(), "kept");
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// A permit is used just as its peer goes: the message has arrived, is counted, or comes back.
+#[test]
+fn loom_a_permit_whose_peer_leaves_loses_nothing() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        let permit = a.reserve(|| Patience::None).unwrap();
+        let peer = thread::spawn({
+            let b = b.clone();
+            move || drop(b.close(None))
+        });
+        let sent = permit.send("kept");
+        peer.join().unwrap();
+        let stats = a.stats();
+        match sent {
+            Ok(()) => assert_eq!((stats.accepted.messages, stats.dropped.with_peer), (1, 1)),
+            Err(error) => {
+                assert_eq!(error.into_message(), "kept");
+                assert_eq!(stats.accepted.messages, 0);
+            }
+        }
+        let _ = a.close(None);
     });
 }
 

@@ -44,6 +44,10 @@ impl Post for Core {
                     self.offer_place();
                 }
             }
+            News::Hurry => self
+                .inbound
+                .update(|half, wakes| half.readers.settle(pipe, wakes)),
+            News::Flushed => self.control.update_for_all(|_, _| {}),
             News::Renew => self.renew(pipe),
             News::HangUp => self.part_with(pipe),
         }
@@ -169,7 +173,7 @@ impl Port for Core {
     }
 
     fn values_paired(&self, id: PipeId, peer: InprocPeer) -> bool {
-        self.control.update_for_all(|control, _| {
+        let wanted = self.control.update_for_all(|control, _| {
             // One that closes takes its leave at once: what it left in the pipe is the peer's now.
             let wanted = control.phase == Phase::Open && control.wants(id);
             if wanted {
@@ -178,7 +182,12 @@ impl Port for Core {
                 control.peers.remove(&id);
             }
             wanted
-        })
+        });
+        if !wanted {
+            // That was one of the names it waited for.
+            self.close_if_settled();
+        }
+        wanted
     }
 
     fn is_paired(&self, id: PipeId) -> bool {
@@ -259,6 +268,11 @@ impl Port for Core {
             control.awaited = control.awaited.saturating_sub(1);
             control.unsent.merge(unsent);
         });
+        self.close_if_settled();
+    }
+
+    fn linger_is_over(&self) {
+        self.give_names_up();
     }
 
     fn endpoint_ended(&self, token: Token) {

@@ -26,3 +26,7 @@ socket! {
     sends: yes "Queues a message for the next peer with room, waiting for room if there is none.",
     receives: no
 }
+
+sending_many!(Push, send_many, poll_send_many);
+reserving!(Push "Keeps room for one message at the next peer that has some, waiting for room if there is none.");
+flushing!(Push);

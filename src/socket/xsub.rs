@@ -39,6 +39,13 @@ socket! {
     receives: yes "Takes the next message, waiting for one if there is none; publishers that have something take turns."
 }
 
+sinking!(XSub, Message, Core::poll_send_raw, std::convert::identity);
+receiving_many!(XSub, recv_many, poll_recv_many);
+sending_many!(XSub, send_many_raw, poll_send_many_raw);
+reserving!(XSub "Leave to send one message. Does not wait, as [`send`](Self::send) does not, and keeps no room: a publisher that has none when it is sent misses it.");
+flushing!(XSub);
+receiving_from_peer!(XSub);
+
 impl XSub {
     /// Subscribes, takes a subscription back, or queues a message for every publisher with room.
     ///

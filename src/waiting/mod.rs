@@ -371,10 +371,11 @@ impl<S: Ready> Inner<S> {
     /// Takes a registration off the list; its signal is returned so that a foreign waker is
     /// dropped outside the lock. `None`: it has been woken already.
     fn unregister(&mut self, ticket: &Ticket) -> Option<Signal> {
+        // They stand in the order of their tickets, and there may be thousands.
         let place = self
             .waiters
-            .iter()
-            .position(|waiter| waiter.ticket == ticket.0)?;
+            .binary_search_by_key(&ticket.0, |waiter| waiter.ticket)
+            .ok()?;
         self.waiters.remove(place).map(|waiter| waiter.signal)
     }
 
