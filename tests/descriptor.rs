@@ -11,6 +11,7 @@ mod support;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -363,6 +364,55 @@ fn edges(pull: &Pull, count: &AtomicUsize) {
                 Err(error) => return assert_eq!(error, TryRecvError::Closed),
             }
         }
+    }
+}
+
+/// tokio's own way to wait for a descriptor of somebody else's.
+#[allow(
+    deprecated,
+    reason = "what is to be used instead is unsafe; the descriptor is the socket's for as long as that lives"
+)]
+#[test]
+fn tokio_waits_for_it() {
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+
+    const MESSAGES: usize = 300;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for &transport in ALL {
+        let home = Home::new();
+        let (push, pull) = joined(&home, transport);
+        let pull = Arc::new(pull);
+        let sender = thread::spawn(move || {
+            for number in 0..MESSAGES {
+                push.send(number.to_string()).unwrap();
+                if number % 10 == 0 {
+                    thread::yield_now();
+                }
+            }
+            push
+        });
+        let receiving = async {
+            let fd = AsyncFd::with_interest(pull.clone(), Interest::READABLE).unwrap();
+            let mut count = 0;
+            while count < MESSAGES {
+                let mut ready = fd.readable().await.unwrap();
+                match pull.try_recv() {
+                    Ok(message) => {
+                        assert_eq!(message, count.to_string());
+                        count += 1;
+                    }
+                    Err(TryRecvError::Empty) => ready.clear_ready(),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        let received = runtime.block_on(async { tokio::time::timeout(PATIENCE, receiving).await });
+        received.unwrap();
+        drop(sender.join().unwrap());
     }
 }
 
