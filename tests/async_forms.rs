@@ -282,3 +282,23 @@ fn shutdown_wakes_tasks_on_other_threads() {
         assert_eq!(error.reason, SendFailure::Terminated);
     });
 }
+
+#[test]
+fn who_waits_for_a_message_is_not_woken_by_a_peer_that_has_none() {
+    for &transport in ALL {
+        let home = Home::new();
+        let pull = home.pull().build().unwrap();
+        let here = pull.bind(home.endpoint(transport)).unwrap();
+        let alarm = Alarm::new();
+        let mut future = pin!(pull.recv_async());
+        assert!(poll(future.as_mut(), &alarm).is_pending());
+        let push = home.push().build().unwrap();
+        push.connect(&here).unwrap();
+        pull.wait_for_peers(1, PATIENCE).unwrap();
+        push.wait_for_peers(1, PATIENCE).unwrap();
+        assert_eq!(alarm.rung(), 0, "{transport:?}");
+        push.send("hello").unwrap();
+        until("the message is there", || alarm.rung() == 1);
+        assert!(poll(future.as_mut(), &alarm).is_ready());
+    }
+}
