@@ -19,7 +19,7 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use support::{ALL, Home, PATIENCE, QUIET, Transport, until};
+use support::{ALL, Home, PATIENCE, QUIET, Transport, joined, send_until_taken, until};
 use zocket::{
     Context, Dealer, Pub, Pull, Push, RecvError, Rep, Req, Router, Socket, SocketType, Sub,
     TryRecvError, XPub,
@@ -42,19 +42,11 @@ fn await_readable(socket: &impl AsFd) {
     assert!(is_readable(socket.as_fd(), PATIENCE), "not in {PATIENCE:?}");
 }
 
-fn joined(home: &Home, transport: Transport) -> (Push, Pull) {
-    let push = home.push().build().unwrap();
-    let pull = home.pull().build().unwrap();
-    push.connect(pull.bind(home.endpoint(transport)).unwrap())
-        .unwrap();
-    (push, pull)
-}
-
 #[test]
 fn it_is_readable_until_a_try_form_was_empty() {
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         assert!(!is_readable_now(&pull));
         for _ in 0..3 {
             for text in ["a", "b", "c"] {
@@ -76,7 +68,7 @@ fn it_is_readable_until_a_try_form_was_empty() {
 fn it_is_readable_for_what_came_before_it_was_first_asked_for() {
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         push.send("early").unwrap();
         until("it arrives", || pull.stats().arrived.messages == 1);
         await_readable(&pull);
@@ -93,7 +85,7 @@ fn it_is_readable_for_what_came_before_it_was_first_asked_for() {
 #[test]
 fn it_is_one_and_stays_the_same() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1000);
     let first = pull.descriptor().unwrap().as_raw_fd();
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -117,7 +109,7 @@ fn it_is_one_and_stays_the_same() {
 fn it_may_be_asked_for_first_by_several_threads() {
     for _ in 0..50 {
         let home = Home::new();
-        let (push, pull) = joined(&home, Transport::Inproc);
+        let (push, pull) = joined(&home, Transport::Inproc, 1000);
         let numbers = thread::scope(|scope| {
             scope.spawn(|| push.send("x").unwrap());
             let askers = [(); 3].map(|()| scope.spawn(|| pull.as_raw_fd()));
@@ -132,7 +124,7 @@ fn it_may_be_asked_for_first_by_several_threads() {
 fn a_closed_socket_is_readable() {
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         assert!(!is_readable_now(&pull));
         assert!(!is_readable_now(&push));
         pull.close().unwrap();
@@ -143,7 +135,7 @@ fn a_closed_socket_is_readable() {
         push.close().unwrap();
         assert!(is_readable_now(&push));
         // One that was closed before.
-        let (_push, pull) = joined(&home, transport);
+        let (_push, pull) = joined(&home, transport, 1000);
         pull.close().unwrap();
         assert!(is_readable_now(&pull));
     }
@@ -262,7 +254,7 @@ fn several_threads_that_look_at_its_level_miss_nothing() {
     const MESSAGES: usize = 2000;
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         let count = AtomicUsize::new(0);
         thread::scope(|scope| {
             for _ in 0..3 {
@@ -277,15 +269,7 @@ fn several_threads_that_look_at_its_level_miss_nothing() {
                     }
                 });
             }
-            for number in 0..MESSAGES {
-                push.send(number.to_string()).unwrap();
-                if number % 20 == 0 {
-                    let all = || count.load(Ordering::SeqCst) == number + 1;
-                    until("all of it is taken", all);
-                }
-            }
-            let all = || count.load(Ordering::SeqCst) == MESSAGES;
-            until("all of it is taken", all);
+            send_until_taken(&push, MESSAGES, &count);
             pull.close().unwrap();
         });
     }
@@ -299,7 +283,7 @@ fn a_loop_that_looks_at_edges_misses_nothing() {
     for &transport in ALL {
         for others in [0, 2] {
             let home = Home::new();
-            let (push, pull) = joined(&home, transport);
+            let (push, pull) = joined(&home, transport, 1000);
             let count = AtomicUsize::new(0);
             thread::scope(|scope| {
                 for other in 0..others {
@@ -384,7 +368,7 @@ fn tokio_waits_for_it() {
         .unwrap();
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         let pull = Arc::new(pull);
         let sender = thread::spawn(move || {
             for number in 0..MESSAGES {

@@ -253,7 +253,7 @@ fn take_raw_from(
     let mut message = Message::new();
     let outcome = half.recv_from(&mut message, wakes)?;
     Some(outcome.map(|peer| {
-        message.push_front(&super::core::id_of(&peer));
+        message.push_front(super::core::id_of(&peer));
         into.push_back(message);
     }))
 }
