@@ -157,3 +157,47 @@ fn it_may_panic() {
         assert_eq!(pull.stats().peers, 1);
     }
 }
+
+/// Panics when it is dropped.
+struct Bursts;
+
+impl Wake for Bursts {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Bursts {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new("on purpose"))
+    }
+}
+
+/// Who drops it has it, and nobody else misses his wake-up for that.
+#[test]
+fn its_end_may_panic() {
+    let home = Home::new();
+    let pull = home.pull().build().unwrap();
+    let push = home.push().build().unwrap();
+    meet!(home, Transport::Inproc, pull, push);
+    let alarms = [Alarm::new(), Alarm::new()];
+    let [first, last] = &alarms;
+    let mut woken = pin!(pull.recv_async());
+    let mut bursting = Box::pin(pull.recv_async());
+    let mut other = pin!(pull.recv_async());
+    assert!(poll(woken.as_mut(), first).is_pending());
+    {
+        let bursts = Waker::from(Arc::new(Bursts));
+        let mut cx = Context::from_waker(&bursts);
+        assert!(bursting.as_mut().poll(&mut cx).is_pending());
+    }
+    assert!(poll(other.as_mut(), last).is_pending());
+    for number in 0..3 {
+        push.send(number.to_string()).unwrap();
+    }
+    assert_eq!((first.rung(), last.rung()), (1, 0));
+    // It takes what the first was woken for, and the last has to be woken for what is left.
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        poll(bursting.as_mut(), first).is_ready()
+    }));
+    assert!(outcome.is_err());
+    assert_eq!(last.rung(), 1);
+}
