@@ -10,7 +10,7 @@ use super::receive::{Broken, Got, Receive};
 use super::timers::Timer;
 use super::transmit::{Sent, Transmit};
 use crate::command::{Hello, Port, Refused, Welcome, WireEnds};
-use crate::pipe::{Load, Record};
+use crate::pipe::Load;
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
 use crate::zmtp::{self, Config, Connection, Due, Eof, Heartbeat, PeerHello, Silence};
@@ -409,9 +409,9 @@ impl Session {
             kit.now,
         ));
         if let Some(lane) = &ends.inbound {
-            lane.deposit(Load::NONE, 0, &mut wakes, |runs| {
-                runs.records.push_back(Record::Peer(peer));
-            });
+            let mut silent = None;
+            lane.deposit(Load::NONE, 0, &mut wakes, |runs| silent = runs.name(peer));
+            drop(silent);
         }
         if port.options().probe_router {
             self.connection.send_probe();
