@@ -158,6 +158,26 @@ fn it_may_panic() {
     }
 }
 
+/// Whoever is woken by a close, and waits for its end, waits for the thread that has woken it.
+#[test]
+fn it_may_close_a_socket_that_is_being_closed() {
+    for &transport in ALL {
+        let home = Home::new();
+        let pull = home.pull().linger(None).build().unwrap();
+        let push = home.push().build().unwrap();
+        meet!(home, transport, pull, push);
+        let pull = Arc::new(pull);
+        let (closer, other) = (pull.clone(), pull.clone());
+        let closed = when_woken(
+            pull.recv_async(),
+            move || drop(std::thread::spawn(move || closer.close())),
+            move || other.close(),
+        );
+        closed.unwrap();
+        pull.close().unwrap();
+    }
+}
+
 /// Panics when it is dropped.
 struct Bursts;
 

@@ -76,6 +76,8 @@ impl Core {
 
     /// Stops everything and starts flushing; `false` if that had begun before.
     fn begin_close_now(self: &Arc<Self>, deadline: Option<Instant>) -> bool {
+        // Whoever is woken by this must not wait for the rest of it.
+        let _serving = io::Serving::begin();
         let begun = self.control.update_for_all(|control, _| {
             if control.phase != Phase::Open {
                 return None;
