@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use support::tasks::{Alarm, poll};
+use support::tasks::{Alarm, block_on, poll};
 use support::{ALL, Home, PATIENCE, Transport, WIRE, fill, until};
-use zocket::{Pull, Push, RecvError, SendFailure, TryRecvError};
+use zocket::{Pair, Pull, Push, RecvError, SendFailure, TryRecvError};
 
 /// Does something, once, when it is woken.
 struct Does(Mutex<Option<Box<dyn FnOnce() + Send>>>);
@@ -175,6 +175,34 @@ fn it_may_close_a_socket_that_is_being_closed() {
         );
         closed.unwrap();
         pull.close().unwrap();
+    }
+}
+
+/// The context's time counts, though the close has yet to get to the I/O threads.
+#[test]
+fn it_may_end_the_context_of_a_socket_that_is_being_closed() {
+    const TIMEOUT: Duration = Duration::from_millis(200);
+    for &transport in ALL {
+        let home = Home::new();
+        let pair = Pair::builder().context(&home.context).linger(None);
+        let pair = pair.build().unwrap();
+        pair.connect(home.vacant(transport)).unwrap();
+        pair.send("for nobody").unwrap();
+        let alarm = Alarm::new();
+        let context = home.context.clone();
+        let mut closing = pin!(pair.close_async());
+        let ending = when_woken(
+            pair.recv_async(),
+            || assert!(poll(closing.as_mut(), &alarm).is_pending()),
+            move || {
+                let mut ending = Box::pin(context.terminate_async(TIMEOUT));
+                let cx = &mut Context::from_waker(Waker::noop());
+                assert!(ending.as_mut().poll(cx).is_pending());
+                ending
+            },
+        );
+        assert_eq!(block_on(ending).unwrap_err().messages, 1);
+        assert_eq!(block_on(closing).unwrap_err().messages, 1);
     }
 }
 

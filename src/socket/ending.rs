@@ -118,6 +118,10 @@ impl Core {
                 self.links_closed(Unsent::default());
             }
         }
+        // They knew of no close until now.
+        if let Some(deadline) = self.control.peek(|control| control.hastened) {
+            self.order_haste(deadline);
+        }
         self.links_closed(Unsent::default());
         true
     }
@@ -153,7 +157,13 @@ impl Core {
     }
 
     /// Another deadline for a close that has begun with a later one.
-    fn hasten(self: &Arc<Self>, deadline: Option<Instant>) {
+    fn hasten(&self, deadline: Option<Instant>) {
+        self.control
+            .update(|control, _| control.hastened = Some(deadline));
+        self.order_haste(deadline);
+    }
+
+    fn order_haste(&self, deadline: Option<Instant>) {
         for io in self.context.running() {
             io.order(io::Order::Hasten {
                 socket: self.id,
