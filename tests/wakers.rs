@@ -206,6 +206,33 @@ fn it_may_end_the_context_of_a_socket_that_is_being_closed() {
     }
 }
 
+/// It must not wait in the middle of what it would wait for.
+#[test]
+fn it_may_close_a_socket_whose_context_is_ended() {
+    const TIMEOUT: Duration = Duration::from_millis(200);
+    for &transport in ALL {
+        let home = Home::new();
+        let pair = Pair::builder().context(&home.context).linger(None);
+        let pair = Arc::new(pair.build().unwrap());
+        pair.connect(home.vacant(transport)).unwrap();
+        pair.send("for nobody").unwrap();
+        let (tell, ended) = mpsc::channel();
+        let (context, closer) = (home.context.clone(), pair.clone());
+        let closed = when_woken(
+            pair.recv_async(),
+            move || {
+                drop(std::thread::spawn(move || {
+                    tell.send(context.terminate(TIMEOUT))
+                }))
+            },
+            move || closer.close(),
+        );
+        closed.unwrap();
+        let unsent = ended.recv_timeout(PATIENCE).unwrap().unwrap_err();
+        assert_eq!(unsent.messages, 1);
+    }
+}
+
 /// Panics when it is dropped.
 struct Bursts;
 
