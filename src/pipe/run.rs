@@ -66,12 +66,16 @@ impl Batch for Runs {
     }
 
     fn take_messages(&mut self) -> Self {
-        let (messages, rest) = std::mem::take(&mut self.records)
-            .into_iter()
-            .partition(|record| matches!(record, Record::Item(Item::Chunk(_) | Item::Message(_))));
-        self.records = rest;
+        let mut taken = VecDeque::new();
+        for record in std::mem::take(&mut self.records) {
+            match record {
+                Record::Peer(peer) => taken.extend(self.name(peer).map(Record::Peer)),
+                Record::Item(Item::Chunk(_) | Item::Message(_)) => taken.push_back(record),
+                Record::Item(Item::Subscription { .. }) => self.records.push_back(record),
+            }
+        }
         Self {
-            records: messages,
+            records: taken,
             emptied: Vec::new(),
         }
     }
@@ -111,5 +115,9 @@ mod tests {
             })
             .collect();
         assert_eq!(named, ["999", "1000"]);
+        // Nor do those whose messages make place for others'.
+        drop(runs.take_messages());
+        assert!(runs.is_hollow() && runs.records.len() == 1);
+        assert!(matches!(&runs.records[0], Record::Peer(peer) if peer.address() == "1000"));
     }
 }
