@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use crate::error::Unsent;
+use crate::monitor::MonitorEvent;
 use crate::options::Options;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Lane, Load, PipeId, Runs, Values};
@@ -140,6 +141,9 @@ pub(crate) trait Port: Post {
 
     /// One I/O thread has nothing of this socket any more; this is what it could not send.
     fn links_closed(&self, unsent: Unsent);
+
+    /// Something has happened at a listener or a connecting endpoint.
+    fn report(&self, token: Token, event: MonitorEvent);
 
     /// An endpoint has ended by itself (a connect that is not to be retried).
     fn endpoint_ended(&self, token: Token);

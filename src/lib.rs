@@ -106,12 +106,14 @@ mod socket;
 mod command;
 mod context;
 mod endpoint;
+mod endpoint_status;
 mod error;
 mod frame;
 mod inproc;
 mod io;
 mod mailbox;
 mod message;
+mod monitor;
 mod options;
 mod peer_info;
 mod pipe;
@@ -134,6 +136,7 @@ pub mod fuzzing;
 
 pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
+pub use endpoint_status::{EndpointState, EndpointStatus};
 pub use error::{
     BindError, BuildError, ConnectError, Error, PollError, RecvError, RequestError, SendError,
     SendFailure, SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo,
@@ -141,14 +144,15 @@ pub use error::{
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
+pub use monitor::{HandshakeFailure, MonitorEvent};
 pub use peer_info::PeerInfo;
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use socket::{
-    Asks, Builder, Conflates, Dealer, Forwards, Identifies, Iter, Matches, Pair, Pollable, Pub,
-    Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes, Sends, Socket, SocketKind,
-    Sub, Subscription, TellsUpstream, ToldUpstream, Upstream, XPub, XSub,
+    Asks, Builder, Conflates, Dealer, Events, Forwards, Identifies, Iter, Matches, Monitor, Pair,
+    Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes, Sends,
+    Socket, SocketKind, Sub, Subscription, TellsUpstream, ToldUpstream, Upstream, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Count, Discarded, Dropped, Stats};

@@ -15,6 +15,7 @@ use super::timers::Timer;
 use super::transmit::Transmit;
 use crate::command::{Port, SocketId, WireEnds};
 use crate::endpoint::{Address, Endpoint};
+use crate::monitor::MonitorEvent;
 use crate::pipe::Load;
 use crate::signal::{Target, Wakes};
 use crate::transport::{self, Stream};
@@ -40,6 +41,8 @@ pub(super) struct Connecter {
     transmit: Transmit,
     state: State,
     backoff: Backoff,
+    /// Attempts that have failed since a peer was there.
+    failures: u32,
     linger: Option<Timer>,
     stopping: bool,
     lost: Load,
@@ -76,6 +79,7 @@ impl Connecter {
             transmit: Transmit::default(),
             state: State::Waiting(None),
             backoff,
+            failures: 0,
             linger: None,
             stopping: false,
             lost: Load::NONE,
@@ -107,17 +111,17 @@ impl Connecter {
                 );
                 Fate::Rests
             }
-            Address::Ipc(ipc) => match transport::ipc::connect(ipc, &self.port.options().transport)
-            {
-                Ok(stream) => self.dialed(
-                    stream,
-                    self.endpoint.to_string(),
-                    VecDeque::new(),
-                    None,
-                    kit,
-                ),
-                Err(error) => self.failed(&self.endpoint.to_string(), &error, kit),
-            },
+            Address::Ipc(ipc) => {
+                let address = self.endpoint.to_string();
+                self.report_dialing(&address);
+                match transport::ipc::connect(ipc, &self.port.options().transport) {
+                    Ok(stream) => self.dialed(stream, address, VecDeque::new(), None, kit),
+                    Err(error) => {
+                        self.report_failure(&address, &error);
+                        self.failed(&address, &error, kit)
+                    }
+                }
+            }
             // The sockets are joined without an I/O thread.
             Address::Inproc(_) => Fate::Gone,
         }
@@ -129,7 +133,13 @@ impl Connecter {
         }
         match resolved {
             Ok((source, addresses)) => self.dial_next(source, addresses.into(), None, kit),
-            Err(error) => self.failed(&"resolving the name", &error, kit),
+            Err(error) => {
+                self.report(MonitorEvent::ResolveFailed {
+                    endpoint: self.endpoint.clone(),
+                    reason: error.to_string(),
+                });
+                self.failed(&"resolving the name", &error, kit)
+            }
         }
     }
 
@@ -142,9 +152,13 @@ impl Connecter {
         kit: &mut Kit<'_>,
     ) -> Fate {
         while let Some(address) = rest.pop_front() {
+            self.report_dialing(&address);
             match transport::tcp::connect(source, address, &self.port.options().transport) {
                 Ok(stream) => return self.dialed(stream, address.to_string(), rest, source, kit),
-                Err(error) => failure = Some((address.to_string(), error)),
+                Err(error) => {
+                    self.report_failure(&address, &error);
+                    failure = Some((address.to_string(), error));
+                }
             }
         }
         let (address, error) = failure.unwrap_or_else(|| {
@@ -165,6 +179,7 @@ impl Connecter {
         kit: &mut Kit<'_>,
     ) -> Fate {
         if let Err(error) = super::register(kit, &mut stream, self.me.token) {
+            self.report_failure(&address, &error);
             return self.failed(&address, &error, kit);
         }
         let limit = self
@@ -199,6 +214,10 @@ impl Connecter {
                 } = std::mem::replace(&mut self.state, State::Waiting(None))
                 {
                     kit.timers.cancel(limit);
+                    self.report(MonitorEvent::Connected {
+                        endpoint: self.endpoint.clone(),
+                        address: address.clone(),
+                    });
                     let transmit = std::mem::take(&mut self.transmit);
                     let session = Session::new(
                         stream,
@@ -231,6 +250,7 @@ impl Connecter {
                 kit.timers.cancel(limit);
                 let _ = kit.registry.deregister(&mut stream);
                 drop(stream);
+                self.report_failure(&address, &error);
                 self.dial_next(source, rest, Some((address, error)), kit)
             }
             other => {
@@ -241,6 +261,7 @@ impl Connecter {
     }
 
     fn failed(&mut self, what: &dyn fmt::Display, error: &io::Error, kit: &mut Kit<'_>) -> Fate {
+        self.failures = self.failures.saturating_add(1);
         self.retry(kit, &format_args!("{what}: {error}"), log::Level::Debug)
     }
 
@@ -259,14 +280,47 @@ impl Connecter {
                     crate::error::millis(wait)
                 );
                 self.state = State::Waiting(Some(kit.timers.set(kit.now + wait, self.me.token)));
+                self.report(MonitorEvent::RetryScheduled {
+                    endpoint: self.endpoint.clone(),
+                    wait,
+                    failures: self.failures,
+                });
                 Fate::Rests
             }
             None => {
                 log::warn!("{}: {why}; no further attempt", self.endpoint);
+                let endpoint = self.endpoint.clone();
+                self.report(MonitorEvent::GivenUp { endpoint });
                 self.port.endpoint_ended(self.me.token);
                 self.end(End::Stopped, kit)
             }
         }
+    }
+
+    // ---- what is told of it
+
+    fn report(&self, event: MonitorEvent) {
+        self.port.report(self.me.token, event);
+    }
+
+    fn report_dialing(&self, address: &dyn fmt::Display) {
+        self.report(MonitorEvent::Connecting {
+            endpoint: self.endpoint.clone(),
+            address: address.to_string(),
+        });
+    }
+
+    fn report_failure(&self, address: &dyn fmt::Display, error: &io::Error) {
+        self.report(MonitorEvent::ConnectFailed {
+            endpoint: self.endpoint.clone(),
+            address: address.to_string(),
+            reason: error.to_string(),
+        });
+    }
+
+    /// Whether the socket has let go of it.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping
     }
 
     // ---- life with a session
@@ -281,11 +335,21 @@ impl Connecter {
         match &mut self.state {
             State::Waiting(_) | State::Resolving => Fate::Rests,
             State::Dialing { .. } => self.check_dialed(kit),
-            State::Talking(session) => match session.drive(&self.port, &self.me, kit) {
-                Ok(Pace::Rests) => Fate::Rests,
-                Ok(Pace::Again) => Fate::Again,
-                Err(end) => self.session_ended(end, kit),
-            },
+            State::Talking(session) => {
+                let driven = session.drive(&self.port, &self.me, kit);
+                if let Some(peer) = session.take_newcomer() {
+                    self.failures = 0;
+                    self.report(MonitorEvent::HandshakeSucceeded {
+                        endpoint: self.endpoint.clone(),
+                        peer,
+                    });
+                }
+                match driven {
+                    Ok(Pace::Rests) => Fate::Rests,
+                    Ok(Pace::Again) => Fate::Again,
+                    Err(end) => self.session_ended(end, kit),
+                }
+            }
         }
     }
 
@@ -295,15 +359,16 @@ impl Connecter {
         if matches!(end, End::Flushed) {
             return self.end(end, kit);
         }
-        self.lose_session(kit);
+        self.lose_session(&end, kit);
         let level = end.level();
         self.retry(kit, &format_args!("connection lost: {end}"), level)
     }
 
     /// Takes the session apart; the pipe stays, or goes with it if it was made for it.
-    fn lose_session(&mut self, kit: &mut Kit<'_>) {
+    fn lose_session(&mut self, end: &End, kit: &mut Kit<'_>) {
         if let State::Talking(session) = std::mem::replace(&mut self.state, State::Waiting(None)) {
             let lived = session.lived(kit.now);
+            let event = session.obituary(&self.endpoint, end);
             let (ends, mut transmit) = session.dismantle(kit);
             let pipe = ends.as_ref().map(|ends| ends.id);
             match ends {
@@ -331,7 +396,10 @@ impl Connecter {
                 if let Some(pipe) = pipe {
                     self.port.peer_left(pipe);
                 }
+            } else {
+                self.failures = self.failures.saturating_add(1);
             }
+            self.report(event);
         }
     }
 
@@ -343,7 +411,7 @@ impl Connecter {
         }
         let talks = matches!(self.state, State::Talking(_));
         if talks {
-            self.lose_session(kit);
+            self.lose_session(&End::HungUp, kit);
         }
         if let Some(old) = self.kept.take() {
             let lost = end_pipe(&old, &mut self.transmit);
@@ -412,6 +480,7 @@ impl Connecter {
     pub(super) fn end(&mut self, end: End, kit: &mut Kit<'_>) -> Fate {
         kit.timers.cancel(self.linger.take());
         let mut joined = false;
+        let mut obituary = None;
         match std::mem::replace(&mut self.state, State::Waiting(None)) {
             State::Waiting(timer) => kit.timers.cancel(timer),
             State::Resolving => {}
@@ -424,6 +493,7 @@ impl Connecter {
             State::Talking(session) => {
                 log::log!(end.level(), "{}: connection ended: {end}", self.endpoint);
                 joined = session.is_established();
+                obituary = Some(session.obituary(&self.endpoint, &end));
                 let (ends, transmit) = session.dismantle(kit);
                 self.transmit = transmit;
                 self.kept = ends.or(self.kept.take());
@@ -434,6 +504,9 @@ impl Connecter {
             if joined {
                 self.port.peer_left(ends.id);
             }
+        }
+        if let Some(event) = obituary {
+            self.report(event);
         }
         Fate::Gone
     }

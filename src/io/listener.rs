@@ -10,6 +10,7 @@ use super::timers::Timer;
 use super::transmit::Transmit;
 use crate::command::{Port, SocketId, Token};
 use crate::endpoint::Endpoint;
+use crate::monitor::MonitorEvent;
 use crate::pipe::Load;
 use crate::signal::Target;
 use crate::transport::{self, Stream};
@@ -78,6 +79,9 @@ impl Listener {
                         self.endpoint()
                     );
                     drop(stream);
+                    self.report_failure(format!(
+                        "{peer} refused, {PENDING_MAX} handshakes are under way"
+                    ));
                 }
                 Ok((stream, peer)) => match self.port.has_place() {
                     Ok(()) => {
@@ -86,19 +90,30 @@ impl Listener {
                     }
                     Err(refused) => {
                         log::warn!("{}: {peer} refused: {refused}", self.endpoint());
+                        self.report_failure(format!("{peer} refused: {refused}"));
                     }
                 },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Rests,
                 Err(error) if transport::is_resource_shortage(&error) => {
                     log::warn!("{}: cannot accept for now: {error}", self.endpoint());
+                    self.report_failure(error.to_string());
                     self.rest = Some(kit.timers.set(kit.now + SHORTAGE_REST, self.token));
                     return Fate::Rests;
                 }
                 // The connection was gone before it was accepted, and the like: the next may be fine.
-                Err(error) => log::debug!("{}: cannot accept: {error}", self.endpoint()),
+                Err(error) => {
+                    log::debug!("{}: cannot accept: {error}", self.endpoint());
+                    self.report_failure(error.to_string());
+                }
             }
         }
         Fate::Again
+    }
+
+    pub(super) fn report_failure(&self, reason: String) {
+        let endpoint = self.endpoint().clone();
+        let event = MonitorEvent::AcceptFailed { endpoint, reason };
+        self.port.report(self.token, event);
     }
 
     pub(super) fn endpoint(&self) -> &Endpoint {
@@ -138,6 +153,11 @@ impl Accepted {
         };
         super::register(kit, &mut stream, token)?;
         log::debug!("{}: accepted {peer}", listener.endpoint());
+        let event = MonitorEvent::Accepted {
+            endpoint: listener.endpoint().clone(),
+            address: peer.clone(),
+        };
+        listener.port.report(listener.token, event);
         let session = Session::new(
             stream,
             peer,
@@ -184,7 +204,13 @@ impl Accepted {
         let Some(session) = &mut self.session else {
             return Fate::Gone;
         };
-        match session.drive(&self.port, &self.me, kit) {
+        let driven = session.drive(&self.port, &self.me, kit);
+        if let Some(peer) = session.take_newcomer() {
+            let endpoint = self.endpoint.clone();
+            let event = MonitorEvent::HandshakeSucceeded { endpoint, peer };
+            self.port.report(self.listener, event);
+        }
+        match driven {
             Ok(Pace::Rests) => Fate::Rests,
             Ok(Pace::Again) => Fate::Again,
             Err(end) => self.end(end, kit),
@@ -230,6 +256,7 @@ impl Accepted {
                 session.peer()
             );
             let joined = session.is_established();
+            let event = session.obituary(&self.endpoint, &end);
             let (ends, mut transmit) = session.dismantle(kit);
             if let Some(ends) = ends {
                 self.lost += end_pipe(&ends, &mut transmit);
@@ -237,6 +264,7 @@ impl Accepted {
                     self.port.peer_left(ends.id);
                 }
             }
+            self.port.report(self.listener, event);
         }
         Fate::Gone
     }

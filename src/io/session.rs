@@ -10,6 +10,9 @@ use super::receive::{Broken, Got, Receive};
 use super::timers::Timer;
 use super::transmit::{Sent, Transmit};
 use crate::command::{Hello, Port, Refused, Welcome, WireEnds};
+use crate::endpoint::Endpoint;
+use crate::monitor::{HandshakeFailure, MonitorEvent};
+use crate::peer_info::PeerInfo;
 use crate::pipe::{Load, Record};
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
@@ -36,6 +39,10 @@ pub(super) struct Session {
     /// Everything is written and the stream closed on our side; until then the peer may read on.
     drain_limit: Option<Timer>,
     peer: String,
+    /// Who it turned out to be.
+    who: Option<PeerInfo>,
+    /// Whether that has been told.
+    introduced: bool,
 }
 
 /// How long a peer may take to read what was written to the end and to close its side in turn.
@@ -112,11 +119,40 @@ impl Session {
             handshake_limit: limit.map(|at| kit.timers.set(at, me.token)),
             drain_limit: None,
             peer,
+            who: None,
+            introduced: false,
         }
     }
 
     pub(super) fn peer(&self) -> &str {
         &self.peer
+    }
+
+    /// The peer, if it has just become one.
+    pub(super) fn take_newcomer(&mut self) -> Option<PeerInfo> {
+        if std::mem::replace(&mut self.introduced, self.who.is_some()) {
+            return None;
+        }
+        self.who.clone()
+    }
+
+    /// What the end of this session is to whoever watches the endpoint.
+    pub(super) fn obituary(&self, endpoint: &Endpoint, end: &End) -> MonitorEvent {
+        let endpoint = endpoint.clone();
+        let reason = end.to_string();
+        match &self.who {
+            Some(peer) => MonitorEvent::Disconnected {
+                endpoint,
+                peer: peer.clone(),
+                reason,
+            },
+            None => MonitorEvent::HandshakeFailed {
+                endpoint,
+                address: self.peer.clone(),
+                failure: end.as_failure(),
+                reason,
+            },
+        }
     }
 
     pub(super) fn is_established(&self) -> bool {
@@ -301,6 +337,7 @@ impl Session {
                 port.dropped(lost, &format_args!("the one that was there before {whom}"))
             });
         }
+        self.who = Some(peer.clone());
         self.transmit.begin(hello.version);
         if let Some(lane) = &ends.inbound {
             lane.deposit(Load::NONE, 0, &mut wakes, |runs| {
@@ -374,6 +411,19 @@ impl End {
             Self::PeerClosed(_) | Self::Io(_) => log::Level::Info,
             Self::Protocol(_) | Self::Refused(_) | Self::Handshake(_) => log::Level::Warn,
             Self::Panicked => log::Level::Error,
+        }
+    }
+}
+
+impl End {
+    /// The same of a connection that never came through its handshake.
+    fn as_failure(&self) -> HandshakeFailure {
+        match self {
+            Self::Handshake(_) => HandshakeFailure::Timeout,
+            Self::PeerClosed(_) | Self::Io(_) | Self::Panicked => HandshakeFailure::Lost,
+            Self::Protocol(_) => HandshakeFailure::Protocol,
+            Self::Refused(_) => HandshakeFailure::Refused,
+            Self::Flushed | Self::Stopped | Self::HungUp => HandshakeFailure::Stopped,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::exchange;
 use super::halves::{self, Asker, Ended, Inbound, Intake, Outbound, Writers};
 use super::ledger::Ledger;
+use super::monitoring::Feeds;
 use super::pattern::Pattern;
 use super::publishing::Event;
 use super::raw::Memory;
@@ -16,6 +17,7 @@ use super::turn::Turn;
 use crate::command::{InprocPeer, SocketId, Token};
 use crate::context::{Context, Member};
 use crate::endpoint::Endpoint;
+use crate::endpoint_status::EndpointStatus;
 use crate::error::{RecvError, SendFailure, Unsent, WaitError};
 use crate::frame::Frame;
 use crate::io;
@@ -46,6 +48,8 @@ pub(crate) struct Core {
     pub(super) inbound: Half<Inbound>,
     pub(super) control: Half<Control>,
     pub(super) ledger: Mutex<Ledger>,
+    /// Who wants to hear what happens.
+    pub(super) feeds: Feeds,
     pub(super) raw: Mutex<Memory>,
     /// Whose request it is, on a REQ.
     pub(super) turn: Turn,
@@ -80,7 +84,7 @@ pub(super) enum Phase {
 
 /// One endpoint that was bound or connected to.
 pub(super) struct Entry {
-    pub(super) endpoint: Endpoint,
+    pub(super) status: EndpointStatus,
     pub(super) way: Way,
 }
 
@@ -135,6 +139,7 @@ impl Core {
                 unsent: Unsent::default(),
             }),
             ledger: Mutex::new(Ledger::default()),
+            feeds: Feeds::default(),
             raw: Mutex::new(Memory::default()),
             turn: Turn::new(),
             next_pipe: AtomicU64::new(0),
@@ -648,12 +653,13 @@ impl Control {
     pub(super) fn wants(&self, id: PipeId) -> bool {
         self.endpoints
             .iter()
-            .any(|entry| matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == id))
+            .any(|entry| entry.way.is_inproc_pipe(id))
     }
 
     pub(super) fn add(&mut self, endpoint: Endpoint, way: Way) {
         self.last_endpoint = Some(endpoint.clone());
-        self.endpoints.push(Entry { endpoint, way });
+        let status = EndpointStatus::new(endpoint, way.is_bound());
+        self.endpoints.push(Entry { status, way });
     }
 
     pub(super) fn check_open(&self) -> Result<(), Ended> {
@@ -681,6 +687,16 @@ impl Entry {
 impl Way {
     pub(super) fn is_bound(&self) -> bool {
         matches!(self, Self::Listener { .. } | Self::InprocName(_))
+    }
+
+    /// Whether it is the listener or the connecter of this number.
+    pub(super) fn is_served_as(&self, number: Token) -> bool {
+        matches!(self, Self::Listener { token, .. } | Self::Connecter { token, .. } if *token == number)
+    }
+
+    /// Whether it is an inproc connection through this pipe.
+    pub(super) fn is_inproc_pipe(&self, id: PipeId) -> bool {
+        matches!(self, Self::InprocPipe { pipe, .. } if *pipe == id)
     }
 }
 

@@ -67,6 +67,7 @@ impl Core {
         for entry in &served {
             if let Way::InprocName(name) = &entry.way {
                 self.context.registry().unbind(name, self.id);
+                self.tell_closed(&entry.status.endpoint);
             }
         }
         self.end_halves(Ended::Closed);
@@ -107,8 +108,9 @@ impl Core {
                 && self.context.registry().withdraw(name, self.id, *pipe)
                 && let Some(writer) = writer
             {
-                unsent.add(&entry.endpoint, writer.abandon(&mut wakes));
+                unsent.add(&entry.status.endpoint, writer.abandon(&mut wakes));
             }
+            self.tell_closed(&entry.status.endpoint);
         }
         wakes.fire();
         unsent
@@ -142,6 +144,7 @@ impl Core {
             control.unsent.clone()
         });
         self.context.withdraw(self.id);
+        self.feeds.end();
         unsent.into_result()
     }
 

@@ -11,6 +11,7 @@ use crate::context::unique_number;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{BindError, ConnectError, UnbindError};
 use crate::io::{self, Handle, Latch, Order};
+use crate::monitor::MonitorEvent;
 use crate::pipe::PipeId;
 use crate::routing_id::RoutingId;
 use crate::signal::{Target, Wakes};
@@ -21,6 +22,21 @@ impl Core {
     pub(super) fn bind(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, BindError> {
         endpoint.check_bind()?;
         self.check_open().map_err(BindError::from)?;
+        let bound = self.bind_checked(endpoint.clone());
+        match &bound {
+            Ok(endpoint) => {
+                let endpoint = endpoint.clone();
+                self.tell(&MonitorEvent::Listening { endpoint }, |_| false);
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                self.tell(&MonitorEvent::BindFailed { endpoint, reason }, |_| false);
+            }
+        }
+        bound
+    }
+
+    fn bind_checked(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, BindError> {
         if let Address::Inproc(name) = endpoint.address() {
             let name = name.clone();
             return self.bind_inproc(name, endpoint);
@@ -270,6 +286,7 @@ impl Core {
                 }
                 Way::InprocName(name) => {
                     self.context().registry().unbind(&name, self.id());
+                    self.tell_closed(&endpoint);
                 }
                 Way::InprocPipe {
                     name, pipe, writer, ..
@@ -285,10 +302,17 @@ impl Core {
                         self.release_writer(pipe);
                         self.part_inproc(pipe, false);
                     }
+                    self.tell_closed(&endpoint);
                 }
             }
         }
         Ok(())
+    }
+
+    /// What is served by an I/O thread is told by that.
+    pub(super) fn tell_closed(&self, endpoint: &Endpoint) {
+        let endpoint = endpoint.clone();
+        self.tell(&MonitorEvent::Closed { endpoint }, |_| false);
     }
 
     fn order_and_wait(io: &Arc<Handle>, order: impl FnOnce(Arc<Latch>) -> Order) {
@@ -343,7 +367,9 @@ impl Core {
             control.check_open()?;
             let (gone, stay): (Vec<_>, _) = std::mem::take(&mut control.endpoints)
                 .into_iter()
-                .partition(|entry| entry.endpoint == *endpoint && entry.way.is_bound() == bound);
+                .partition(|entry| {
+                    entry.status.endpoint == *endpoint && entry.way.is_bound() == bound
+                });
             control.endpoints = stay;
             Ok(gone.into_iter().map(|entry| entry.way).collect())
         })

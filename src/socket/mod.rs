@@ -40,6 +40,7 @@ mod halves;
 mod ledger;
 #[cfg(all(test, loom))]
 mod loom;
+mod monitoring;
 mod owner;
 mod pair;
 mod pattern;
@@ -67,6 +68,7 @@ mod xsub;
 pub use builder::Builder;
 pub use dealer::Dealer;
 pub use dynamic::Socket;
+pub use monitoring::{Events, Monitor};
 pub use pair::Pair;
 pub use publisher::Pub;
 pub use pull::Pull;

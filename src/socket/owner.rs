@@ -28,5 +28,6 @@ impl Drop for Owner {
     fn drop(&mut self) {
         self.0.close_on_drop();
         self.0.part_with_watchers();
+        self.0.feeds.end();
     }
 }

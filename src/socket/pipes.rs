@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::core::{Core, Entry, Way};
 use super::halves::Writers;
 use super::ledger::Lanes;
+use super::monitoring::GIVEN_UP;
 use super::publishing;
 use crate::command::{Hello, Port, Refused, ValueEnds, WireEnds};
+use crate::endpoint_status::EndpointState;
 use crate::message::Message;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Inlet, Lane, Limits, Load, Outlet, PipeId, Reader, Refusal, Writer};
@@ -59,11 +61,16 @@ impl Core {
             // Who waits for peers may send at once: it is told when the pipe can be written to. Who
             // receives may ask for them: that is before it can be read. One that left meanwhile is
             // not paired any more.
-            self.control.update_for_all(|control, _| {
-                if control.inproc.contains_key(&id) {
+            let is_there = self.control.update_for_all(|control, _| {
+                let is_there = control.inproc.contains_key(&id);
+                if is_there {
                     Self::remember_peer(control, id, peer.clone());
                 }
+                is_there
             });
+            if is_there {
+                self.tell_joined(id, peer);
+            }
         }
         self.attach_reader(id, last, peer.as_ref())?;
         Ok(peer)
@@ -258,10 +265,10 @@ impl Core {
     /// Tells the inproc peer of a pipe that this side leaves, and forgets it. If only to begin
     /// `anew`, a peer that had connected connects again.
     pub(super) fn part_inproc(&self, id: PipeId, anew: bool) {
-        let peer = self.control.update_for_all(|control, _| {
-            control.peers.remove(&id);
-            control.inproc.remove(&id)
-        });
+        let (gone, peer) = self
+            .control
+            .update_for_all(|control, _| (control.peers.remove(&id), control.inproc.remove(&id)));
+        self.tell_left(id, gone, GIVEN_UP);
         if let Some(peer) = peer {
             self.on_left(id);
             // The peer writes no more; what it wrote stays readable. (Posting to ourselves must wait
@@ -288,7 +295,7 @@ impl Core {
             let entry = control
                 .endpoints
                 .iter_mut()
-                .find(|entry| matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == old))?;
+                .find(|entry| entry.way.is_inproc_pipe(old))?;
             let Way::InprocPipe {
                 name,
                 pipe: known,
@@ -299,6 +306,7 @@ impl Core {
                 return None;
             };
             *known = pipe;
+            entry.status.state = EndpointState::Connecting;
             let forsaken = std::mem::replace(writer, new_writer);
             Some((name.clone(), given.clone(), forsaken))
         });
@@ -334,8 +342,7 @@ impl Core {
     /// Forgets the endpoint of an inproc pipe that came to nothing.
     pub(super) fn forget_inproc_pipe(&self, id: PipeId) {
         let forgotten = self.control.update(|control, _| {
-            let is_it =
-                |entry: &Entry| matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == id);
+            let is_it = |entry: &Entry| entry.way.is_inproc_pipe(id);
             let place = control.endpoints.iter().position(is_it);
             place.map(|place| control.endpoints.swap_remove(place))
         });

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use super::core::{Core, Phase, Way};
 use super::halves::Intake;
+use super::monitoring::GIVEN_UP;
 use super::publishing;
 use crate::command::{
     Hello, InprocPeer, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
 };
 use crate::error::Unsent;
+use crate::monitor::MonitorEvent;
 use crate::options::Options;
 use crate::pipe::{Inlet, Load, Outlet, PipeId};
 use crate::signal::{News, Post, Target, Wakes};
@@ -132,8 +134,9 @@ impl Port for Core {
             }
         });
         self.control.update(|control, _| {
-            Self::remember_peer(control, id, welcome.peer);
+            Self::remember_peer(control, id, welcome.peer.clone());
         });
+        self.tell_joined(id, &welcome.peer);
         Ok(())
     }
 
@@ -169,16 +172,18 @@ impl Port for Core {
     }
 
     fn values_paired(&self, id: PipeId, peer: InprocPeer) -> bool {
-        self.control.update_for_all(|control, _| {
+        let (wanted, gone) = self.control.update_for_all(|control, _| {
             // One that closes takes its leave at once: what it left in the pipe is the peer's now.
             let wanted = control.phase == Phase::Open && control.wants(id);
             if wanted {
                 control.inproc.insert(id, peer);
+                (true, None)
             } else {
-                control.peers.remove(&id);
+                (false, control.peers.remove(&id))
             }
-            wanted
-        })
+        });
+        self.tell_left(id, gone, GIVEN_UP);
+        wanted
     }
 
     fn is_paired(&self, id: PipeId) -> bool {
@@ -191,10 +196,12 @@ impl Port for Core {
     }
 
     fn values_parted(&self, id: PipeId, anew: bool) {
-        let (was_paired, wanted) = self.control.update_for_all(|control, _| {
-            control.peers.remove(&id);
-            (control.inproc.remove(&id).is_some(), control.wants(id))
+        let (gone, was_paired, wanted) = self.control.update_for_all(|control, _| {
+            let gone = control.peers.remove(&id);
+            let was_paired = control.inproc.remove(&id).is_some();
+            (gone, was_paired, control.wants(id))
         });
+        self.tell_left(id, gone, "the peer left");
         self.on_left(id);
         if !was_paired {
             return;
@@ -251,6 +258,12 @@ impl Port for Core {
                 load.messages,
                 load.bytes
             );
+            let event = MonitorEvent::Dropped {
+                whom: peer.to_string(),
+                messages: load.messages as u64,
+                bytes: load.bytes as u64,
+            };
+            self.tell(&event, |_| false);
         }
     }
 
@@ -259,6 +272,10 @@ impl Port for Core {
             control.awaited = control.awaited.saturating_sub(1);
             control.unsent.merge(unsent);
         });
+    }
+
+    fn report(&self, token: Token, event: MonitorEvent) {
+        self.tell(&event, |way| way.is_served_as(token));
     }
 
     fn endpoint_ended(&self, token: Token) {
