@@ -145,6 +145,9 @@ pub(crate) trait Port: Post {
     /// Something has happened at a listener or a connecting endpoint.
     fn report(&self, token: Token, event: MonitorEvent);
 
+    /// The time for which this socket, which is being closed, was to linger is over.
+    fn linger_is_over(&self);
+
     /// An endpoint has ended by itself (a connect that is not to be retried).
     fn endpoint_ended(&self, token: Token);
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
+use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use crate::command::SocketId;
@@ -10,6 +12,7 @@ use crate::error::{BuildError, Unsent};
 use crate::inproc::Registry;
 use crate::io::{self, IoThreads};
 use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::waiting::Ticket;
 
 /// A home for sockets: owns the I/O threads that serve them and the inproc names they share.
 ///
@@ -64,6 +67,19 @@ pub(crate) trait Member: Send + Sync {
 
     /// Waits for the end of a close that has begun.
     fn finish_close(&self, deadline: Option<Instant>) -> Result<(), Unsent>;
+
+    /// The same two for a task: starts closing, which ends without anybody who waits …
+    fn close_behind(self: Arc<Self>, patience: Option<Duration>);
+
+    /// … and is ready when it has.
+    fn poll_close(
+        &self,
+        cx: &TaskContext<'_>,
+        ticket: &mut Option<Ticket>,
+    ) -> Poll<Result<(), Unsent>>;
+
+    /// A task does not wait for that any more.
+    fn cancel_close(&self, ticket: &Ticket);
 }
 
 /// A number never given twice in this process: sockets, endpoints and connections have one each.
@@ -153,6 +169,75 @@ impl Context {
         unsent.into_result()
     }
 
+    /// As [`terminate`](Self::terminate), for tasks, on any executor.
+    ///
+    /// The linger and `timeout` are kept by the threads of the context, not by the executor. The
+    /// future does not borrow the context.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing happens before it is polled. Dropped after that, the sockets go on being closed in the
+    /// background, and what could not be sent is not reported; the I/O threads end when the last
+    /// clone and the last socket are gone.
+    ///
+    /// # Errors
+    ///
+    /// As [`terminate`](Self::terminate).
+    ///
+    /// ```
+    /// # use std::{pin::pin, task::{Context as Cx, Poll, Waker}, time::Duration};
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let mut future = pin!(future);
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut Cx::from_waker(Waker::noop())) {
+    /// #             Poll::Ready(output) => return output,
+    /// #             Poll::Pending => std::thread::yield_now(),
+    /// #         }
+    /// #     }
+    /// # }
+    /// use zocket::{Context, Pair};
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let context = Context::new();
+    /// let pair = Pair::builder().context(&context).build()?;
+    /// pair.bind("tcp://127.0.0.1:*")?;
+    /// # block_on(
+    /// async {
+    ///     context.terminate_async(Duration::from_secs(1)).await
+    /// }
+    /// # )?;
+    /// # assert!(pair.send("too late").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn terminate_async(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), Unsent>> + Send + use<> {
+        let context = self.clone();
+        async move {
+            context.shutdown();
+            let members = context.inner.members();
+            for member in &members {
+                member.clone().close_behind(Some(timeout));
+            }
+            let mut unsent = Unsent::default();
+            for member in members {
+                let closed = Closed {
+                    member,
+                    ticket: None,
+                };
+                if let Err(more) = closed.await {
+                    unsent.merge(more);
+                }
+            }
+            if let Some(threads) = context.inner.threads.get() {
+                threads.stop_async().await;
+            }
+            unsent.into_result()
+        }
+    }
+
     /// Takes a socket in; `false` if the context is shut down.
     pub(crate) fn enrol(&self, id: SocketId, member: &Arc<dyn Member>) -> bool {
         self.inner.members.lock().insert(id, Arc::downgrade(member));
@@ -203,6 +288,29 @@ impl Context {
             .get()
             .map(|threads| threads.handles().to_vec())
             .unwrap_or_default()
+    }
+}
+
+/// Ready when a socket is closed.
+struct Closed {
+    member: Arc<dyn Member>,
+    ticket: Option<Ticket>,
+}
+
+impl Future for Closed {
+    type Output = Result<(), Unsent>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        this.member.poll_close(cx, &mut this.ticket)
+    }
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.member.cancel_close(&ticket);
+        }
     }
 }
 

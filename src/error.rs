@@ -370,6 +370,57 @@ pub enum SubscribeError {
     Terminated,
 }
 
+/// What a `flush` has not seen handed over, and why it ended.
+///
+/// ```
+/// use std::time::Duration;
+/// use zocket::{FlushFailure, Push};
+///
+/// # fn main() -> Result<(), zocket::Error> {
+/// let push = Push::builder().linger(Duration::ZERO).build()?;
+/// push.connect("inproc://nobody-is-there")?;
+/// push.send("hello")?;
+///
+/// let error = push.flush(Duration::from_millis(10)).unwrap_err();
+/// assert_eq!(error.reason, FlushFailure::Timeout);
+/// assert_eq!((error.unsent.messages, error.unsent.bytes), (1, 5));
+/// assert_eq!(error.unsent.endpoints[0].endpoint, "inproc://nobody-is-there");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[error("{reason}: {unsent}")]
+#[non_exhaustive]
+pub struct FlushError {
+    /// What was sent before the flush began, and is not handed over yet. Nothing, perhaps, where the
+    /// socket is closed.
+    pub unsent: Unsent,
+    /// Why it did not wait for that.
+    pub reason: FlushFailure,
+}
+
+/// Why a `flush` ended before everything was handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum FlushFailure {
+    /// The time allowed ran out.
+    #[error("timed out")]
+    Timeout,
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+}
+
+impl FlushError {
+    /// Whether the time allowed ran out.
+    pub fn is_timeout(&self) -> bool {
+        self.reason == FlushFailure::Timeout
+    }
+}
+
 /// What a builder does not accept.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
@@ -385,7 +436,7 @@ pub enum BuildError {
     Terminated,
 }
 
-/// What was accepted for sending but not handed over when the linger ended.
+/// What was accepted for sending but not handed over when the linger, or the time for a flush, ended.
 ///
 /// Handed over means: to the kernel, or to the other socket over inproc.
 #[derive(Clone, Debug, Default, PartialEq, Eq, ThisError)]
@@ -467,7 +518,13 @@ impl fmt::Display for Unsent {
 
 impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
-        match error.reason {
+        error.reason.into()
+    }
+}
+
+impl From<SendFailure> for Error {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
             SendFailure::Timeout => Self::Timeout,
             SendFailure::Closed => Self::Closed,
             SendFailure::Terminated => Self::Terminated,
@@ -563,6 +620,16 @@ impl From<WaitError> for Error {
     }
 }
 
+impl From<FlushError> for Error {
+    fn from(error: FlushError) -> Self {
+        match error.reason {
+            FlushFailure::Timeout => Self::Timeout,
+            FlushFailure::Closed => Self::Closed,
+            FlushFailure::Terminated => Self::Terminated,
+        }
+    }
+}
+
 impl From<BindError> for Error {
     fn from(error: BindError) -> Self {
         match error {
@@ -618,6 +685,7 @@ mod tests {
         assert_error::<RecvError>();
         assert_error::<TryRecvError>();
         assert_error::<WaitError>();
+        assert_error::<FlushError>();
         assert_error::<BuildError>();
         assert_error::<PollError>();
         assert_error::<Unsent>();

@@ -41,12 +41,69 @@
 //! sockets are `Send + Sync`: share one by reference or in an `Arc`. A [`Message`] is whole or not
 //! there; nobody looks inside.
 //!
+//! # Threads and tasks
+//!
+//! What waits comes in several forms, on one and the same socket. Those for tasks need no runtime:
+//! they work on any executor, and say what becomes of them when they are dropped.
+//!
+//! | for threads | at most so long | not at all | for tasks | several at once |
+//! |---|---|---|---|---|
+//! | `send(m)` | `send_timeout(m, d)` | `try_send(m)` | `send_async(m)` | `send_many(queue)`, and its forms |
+//! | `recv()`, `iter()` | `recv_timeout(d)` | `try_recv()` | `recv_async()` | `recv_many(queue, max)`, and its forms |
+//! | | `wait_for_peers(n, d)` | | `wait_for_peers_async(n)` | |
+//! | `close()`, or a drop | | `detach()` | `close_async()` | |
+//!
+//! With the feature `futures` every socket that receives has a `stream()`, and every one that sends a
+//! `sink()`.
+//!
+//! Any number of threads and tasks may use one socket at the same time, for whatever they like: the
+//! blocking forms and the `_async` ones mix. The futures need no particular executor, no thread of
+//! their own and no timer; what they cost while nothing happens is their memory.
+//!
+//! What several of them can rely on:
+//!
+//! * **Whole messages.** Nobody's frames get between another's.
+//! * **Each message is received once**, by one of those who receive on the socket; which one is left
+//!   open.
+//! * **Order is kept for each sender and peer.** What one thread or task sends, one call after the
+//!   other, reaches a given peer in this order, and is taken from that peer's socket in this order.
+//!   Where several receive there, each of them has its share in order, and which of them is done with
+//!   its message first is their matter. Between different senders, and between different peers, there
+//!   is no order but that of what happened: what is sent after another `send` has returned is behind
+//!   that message wherever both go.
+//! * **No wake-up is lost.** Who waits is woken in the order in which the waiting began, one for each
+//!   message or each place (at a ROUTER, and at a publisher with
+//!   [`nodrop`](Builder::nodrop), everybody, as each waits for peers of his own). Being woken is no
+//!   claim: who calls just then may be faster, and who comes too late waits again, behind the others.
+//!   So no order among the waiting is promised, only that none sleeps while there is something for
+//!   it. A future that is polled again has its place at the end, too.
+//! * **What is given up has not happened.** A call that timed out, and a future that was dropped
+//!   before it was ready, has sent nothing and taken nothing, and passes on its wake-up if it had one.
+//!   That makes every future safe in `select!` and under a timeout. (A
+//!   [`request`](Req::request) that is given up after it was sent ends its exchange.)
+//! * **Nobody waits for who waits.** No lock is held while a call is blocked: `close`, `stats`,
+//!   `peers`, `connect`, the `try_` forms and all other calls go on beside it, and
+//!   [`close`](Push::close) and [`shutdown`](Context::shutdown) end it, with `Closed` and `Terminated`.
+//! * **Some things take turns**: requests of several on one [`Req`], each until it has its reply.
+//!   Requests that one [`Rep`] has received are independent of each other, whoever answers them.
+//!
+//! Wakers run on the thread that has the news: an I/O thread, or over inproc the one that sends or
+//! receives at the other end. An executor's own only put a task on its list. On an I/O thread no call
+//! of this library blocks, as it would wait for itself.
+//!
+//! # Features
+//!
+//! | | |
+//! |---|---|
+//! | `futures` | `stream()`, `sink()`, and their owned forms: the traits of `futures-core` and `futures-sink`, on which it then depends |
+//!
 //! # Defaults that differ from libzmq's
 //!
 //! | | libzmq | here |
 //! |---|---|---|
 //! | linger | for ever | 5 s: dropping a socket waits in the dropping thread until what it sent is with the kernel (or the inproc peer), at most this long |
 //! | handshake | 30 s | 10 s in all, 64 KiB for a command, 1024 pending per listener |
+//! | heartbeat | off | a silent peer is asked after 10 s, and its connection ended after 30 s without an answer; a TTL of 30 s is announced; no silence counts that a high-water mark explains (see [`heartbeat_timeout`](Builder::heartbeat_timeout)) |
 //! | reconnect | 100 ms, constant | 100 ms doubling to 10 s, full jitter; starts anew only after a connection that completed its handshake and lived as long as the first interval; protocol errors are retried too |
 //! | subscriptions | unlimited | 1,000,000 topics and 64 MiB of them for one subscriber, 1 MiB for a topic |
 //! | two peers with one routing id at a ROUTER | the second is ignored for ever | it is refused and its connection closed, which is logged; `handover` as in libzmq |
@@ -99,6 +156,7 @@
 //! wake-up is fired. The order is control, outbound, inbound, ledger, lane; no half is locked while
 //! another socket's is held.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[macro_use]
 mod socket;
@@ -138,9 +196,9 @@ pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use endpoint_status::{EndpointState, EndpointStatus};
 pub use error::{
-    BindError, BuildError, ConnectError, Error, PollError, RecvError, RequestError, SendError,
-    SendFailure, SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo,
-    WaitError,
+    BindError, BuildError, ConnectError, Error, FlushError, FlushFailure, PollError, RecvError,
+    RequestError, SendError, SendFailure, SubscribeError, TryRecvError, TrySendError, UnbindError,
+    Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};

@@ -18,6 +18,7 @@ pub(crate) struct Options {
     pub(crate) recv_timeout: Option<Duration>,
     pub(crate) reconnect: Reconnect,
     pub(crate) handshake_timeout: Option<Duration>,
+    pub(crate) heartbeats: Heartbeats,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) max_message_size: Option<u64>,
     pub(crate) max_frames: usize,
@@ -69,6 +70,46 @@ pub(crate) struct Reconnect {
     pub(crate) max: Duration,
 }
 
+/// When a silent peer is asked whether it is there, and when it is taken for dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heartbeats {
+    /// After how much silence it is asked; `None` is never.
+    pub(crate) interval: Option<Duration>,
+    /// How long it may leave that unanswered; `None` is for ever.
+    pub(crate) timeout: Option<Duration>,
+    /// After how much silence of ours it may take us for dead; `None` is not said.
+    pub(crate) ttl: Option<Duration>,
+}
+
+impl Heartbeats {
+    /// The longest TTL that every libzmq understands: it counts milliseconds in 16 bits.
+    pub(crate) const TTL_MAX: Duration = Duration::from_millis(65_500);
+
+    /// The TTL where none was chosen: the peer gets as much time as it is given, but enough for two
+    /// intervals, of which one PING may come late.
+    pub(crate) fn derived_ttl(&self) -> Option<Duration> {
+        let (least, timeout) = (self.least_ttl()?, self.timeout?);
+        (least <= Self::TTL_MAX).then(|| timeout.clamp(least, Self::TTL_MAX))
+    }
+
+    /// The shortest TTL that we can keep.
+    pub(crate) fn least_ttl(&self) -> Option<Duration> {
+        let least = self.interval?.saturating_mul(2);
+        // It is said in tenths of a second.
+        Some(least.max(Duration::from_millis(100)))
+    }
+}
+
+impl Default for Heartbeats {
+    fn default() -> Self {
+        Self {
+            interval: Some(Duration::from_secs(10)),
+            timeout: Some(Duration::from_secs(30)),
+            ttl: Some(Duration::from_secs(30)),
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -82,6 +123,7 @@ impl Default for Options {
                 max: Duration::from_secs(10),
             },
             handshake_timeout: Some(Duration::from_secs(10)),
+            heartbeats: Heartbeats::default(),
             connect_timeout: None,
             max_message_size: Some(256 << 20),
             max_frames: 65_536,
@@ -105,5 +147,36 @@ impl Default for Options {
             welcome_message: None,
             verbose_unsubscribe: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ttl_is_the_timeout_if_that_can_be_kept_and_said() {
+        let ms = Duration::from_millis;
+        let derived = |interval: Option<u64>, timeout: Option<u64>| {
+            let heartbeats = Heartbeats {
+                interval: interval.map(ms),
+                timeout: timeout.map(ms),
+                ttl: None,
+            };
+            heartbeats.derived_ttl()
+        };
+        assert_eq!(
+            derived(Some(10_000), Some(30_000)),
+            Heartbeats::default().ttl
+        );
+        assert_eq!(derived(Some(10_000), Some(1_000)), Some(ms(20_000)));
+        assert_eq!(derived(Some(1), Some(1)), Some(ms(100)));
+        assert_eq!(derived(Some(10_000), None), None);
+        assert_eq!(
+            derived(Some(10_000), Some(u64::MAX)),
+            Some(Heartbeats::TTL_MAX)
+        );
+        assert_eq!(derived(Some(40_000), Some(90_000)), None);
+        assert_eq!(derived(None, Some(30_000)), None);
     }
 }

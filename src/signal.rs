@@ -24,6 +24,10 @@ pub(crate) enum News {
     Writable,
     /// The other end is gone: nothing written from now on would arrive.
     Closed,
+    /// Somebody waits for what was written to be worked off: its credit is to be given back at once.
+    Hurry,
+    /// What somebody waited for has been worked off, or is lost.
+    Flushed,
     /// The peer has forfeited its connection: to be ended, and made again with the usual patience.
     HangUp,
     /// The connection is of no use as it stands: to be ended, and made again at once.

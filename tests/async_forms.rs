@@ -7,66 +7,16 @@
 
 mod support;
 
-use std::future::Future;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
-use std::time::Instant;
+use std::pin::pin;
+use std::task::Poll;
+use std::thread;
 
+use support::tasks::{Alarm, block_on, poll};
 use support::{ALL, Home, PATIENCE, Transport, fill, next_of, until};
-use zocket::{Pull, Push, RecvError, SendFailure};
-
-/// Unparks a thread, and counts.
-struct Alarm {
-    thread: Thread,
-    rung: AtomicUsize,
-}
-
-impl Alarm {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            thread: thread::current(),
-            rung: AtomicUsize::new(0),
-        })
-    }
-
-    fn rung(&self) -> usize {
-        self.rung.load(Ordering::SeqCst)
-    }
-}
-
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        self.rung.fetch_add(1, Ordering::SeqCst);
-        self.thread.unpark();
-    }
-}
-
-/// Polls only when woken; fails when it is not woken in time.
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let alarm = Alarm::new();
-    let waker = Waker::from(alarm.clone());
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let heard = alarm.rung();
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
-        }
-        while alarm.rung() == heard {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "not woken in {PATIENCE:?}");
-            thread::park_timeout(left);
-        }
-    }
-}
-
-fn poll<F: Future>(future: Pin<&mut F>, alarm: &Arc<Alarm>) -> Poll<F::Output> {
-    let waker = Waker::from(alarm.clone());
-    future.poll(&mut Context::from_waker(&waker))
-}
+use zocket::{
+    Dealer, Pair, Pub, Pull, Push, RecvError, Rep, Req, Router, SendFailure, Socket, SocketType,
+    Sub, XPub, XSub,
+};
 
 fn joined(home: &Home, transport: Transport) -> (Push, Pull) {
     let push = home.push().send_hwm(1).build().unwrap();
@@ -80,11 +30,28 @@ fn joined(home: &Home, transport: Transport) -> (Push, Pull) {
 
 #[test]
 fn futures_can_travel() {
-    fn assert_send<T: Send>(_: &T) {}
-    let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
-    assert_send(&push.send_async("x"));
-    assert_send(&pull.recv_async());
+    fn assert_send<T: Send>(_: T) {}
+    let id = "somebody".try_into().unwrap();
+    assert_send(Push::new().send_async("x"));
+    assert_send(Pub::new().send_async("x"));
+    assert_send(XPub::new().send_async("x"));
+    assert_send(XSub::new().send_async("x"));
+    assert_send(Dealer::new().send_async("x"));
+    assert_send(Pair::new().send_async("x"));
+    assert_send(Req::new().send_async("x"));
+    assert_send(Req::new().request_async("x"));
+    assert_send(Router::new().send_to_async(&id, "x"));
+    assert_send(Socket::new(SocketType::Pair).send_async("x"));
+    assert_send(Pull::new().recv_async());
+    assert_send(Sub::new().recv_async());
+    assert_send(XPub::new().recv_async());
+    assert_send(XSub::new().recv_async());
+    assert_send(Dealer::new().recv_async());
+    assert_send(Pair::new().recv_async());
+    assert_send(Req::new().recv_async());
+    assert_send(Rep::new().recv_async());
+    assert_send(Router::new().recv_from_async());
+    assert_send(Socket::new(SocketType::Pair).recv_async());
 }
 
 #[test]

@@ -909,3 +909,18 @@ fn a_rep_is_no_peer_of_a_router() {
     let error = router.connect_routing_id(&here, &id("rep")).unwrap_err();
     assert!(matches!(error, ConnectError::Incompatible { .. }));
 }
+
+#[test]
+fn what_arrives_can_be_iterated_over() {
+    let home = Home::new();
+    let (router, here) = bound(&home, Transport::Inproc);
+    let peer = dealer(&home, &here, "it");
+    for number in 0..3 {
+        peer.send(number.to_string()).unwrap();
+    }
+    for (number, (from, message)) in router.iter().take(3).enumerate() {
+        assert_eq!((from, message), (id("it"), number.to_string().into()));
+    }
+    router.close().unwrap();
+    assert!((&router).into_iter().next().is_none());
+}

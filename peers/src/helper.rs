@@ -142,6 +142,32 @@ impl Helper {
         }
     }
 
+    /// Stops it where it is: it is there, and does nothing, until it may [`go_on`](Self::go_on).
+    ///
+    /// # Panics
+    ///
+    /// When there is no way to tell it.
+    pub fn stop(&mut self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it run on.
+    ///
+    /// # Panics
+    ///
+    /// When there is no way to tell it.
+    pub fn go_on(&mut self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let told = Command::new("kill")
+            .args([signal, &self.process.id().to_string()])
+            .status()
+            .expect("the program kill");
+        assert!(told.success(), "{signal}: {told}");
+    }
+
     /// Kills it without warning, and returns what it had said and nobody had heard yet.
     pub fn kill(mut self) -> Vec<Report> {
         self.end();

@@ -215,6 +215,12 @@ pub enum Opt {
     XPubManual = 71,
     /// 1 = what was not subscribed to is what passes.
     InvertMatching = 74,
+    /// Between two PINGs, ms; 0 = none.
+    HeartbeatInterval = 75,
+    /// The silence that each PING tells the peer to end the connection after, ms; 0 = none.
+    HeartbeatTtl = 76,
+    /// What silence after a PING ends the connection, ms.
+    HeartbeatTimeout = 77,
     /// 1 = as [`Opt::XPubVerbose`], and for every cancellation too.
     XPubVerboser = 78,
 }

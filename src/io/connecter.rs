@@ -336,20 +336,24 @@ impl Connecter {
             State::Waiting(_) | State::Resolving => Fate::Rests,
             State::Dialing { .. } => self.check_dialed(kit),
             State::Talking(session) => {
-                let driven = session.drive(&self.port, &self.me, kit);
-                if let Some(peer) = session.take_newcomer() {
-                    self.failures = 0;
-                    self.report(MonitorEvent::HandshakeSucceeded {
-                        endpoint: self.endpoint.clone(),
-                        peer,
-                    });
-                }
-                match driven {
-                    Ok(Pace::Rests) => Fate::Rests,
-                    Ok(Pace::Again) => Fate::Again,
-                    Err(end) => self.session_ended(end, kit),
-                }
+                let result = session.drive(&self.port, &self.me, kit);
+                self.driven(result, kit)
             }
+        }
+    }
+
+    fn driven(&mut self, result: Result<Pace, End>, kit: &mut Kit<'_>) -> Fate {
+        if let State::Talking(session) = &mut self.state
+            && let Some(peer) = session.take_newcomer()
+        {
+            self.failures = 0;
+            let endpoint = self.endpoint.clone();
+            self.report(MonitorEvent::HandshakeSucceeded { endpoint, peer });
+        }
+        match result {
+            Ok(Pace::Rests) => Fate::Rests,
+            Ok(Pace::Again) => Fate::Again,
+            Err(end) => self.session_ended(end, kit),
         }
     }
 
@@ -430,11 +434,15 @@ impl Connecter {
         if self.linger == Some(timer) {
             return self.end(End::Stopped, kit);
         }
-        match &self.state {
+        match &mut self.state {
             State::Waiting(Some(retry)) if *retry == timer => self.dial(kit),
             State::Dialing {
                 limit: Some(limit), ..
             } if *limit == timer => self.dial_failed(io::Error::from(io::ErrorKind::TimedOut), kit),
+            State::Talking(session) if session.is_beat(timer) => {
+                let result = session.on_beat(&self.port, &self.me, kit);
+                self.driven(result, kit)
+            }
             State::Talking(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
             State::Talking(session) if session.is_overdue(timer) => {
                 let limit = self.port.options().handshake_timeout.unwrap_or_default();

@@ -166,7 +166,8 @@ impl Accepted {
             Transmit::default(),
             &me,
             kit,
-        );
+        )
+        .accepted();
         Ok(Self {
             session: Some(session),
             port: listener.port.clone(),
@@ -204,13 +205,17 @@ impl Accepted {
         let Some(session) = &mut self.session else {
             return Fate::Gone;
         };
-        let driven = session.drive(&self.port, &self.me, kit);
-        if let Some(peer) = session.take_newcomer() {
+        let result = session.drive(&self.port, &self.me, kit);
+        self.driven(result, kit)
+    }
+
+    fn driven(&mut self, result: Result<Pace, End>, kit: &mut Kit<'_>) -> Fate {
+        if let Some(peer) = (self.session.as_mut()).and_then(Session::take_newcomer) {
             let endpoint = self.endpoint.clone();
             let event = MonitorEvent::HandshakeSucceeded { endpoint, peer };
             self.port.report(self.listener, event);
         }
-        match driven {
+        match result {
             Ok(Pace::Rests) => Fate::Rests,
             Ok(Pace::Again) => Fate::Again,
             Err(end) => self.end(end, kit),
@@ -221,7 +226,11 @@ impl Accepted {
         if self.linger == Some(timer) {
             return self.end(End::Stopped, kit);
         }
-        match &self.session {
+        match &mut self.session {
+            Some(session) if session.is_beat(timer) => {
+                let result = session.on_beat(&self.port, &self.me, kit);
+                self.driven(result, kit)
+            }
             Some(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
             Some(session) if session.is_overdue(timer) => {
                 let limit = self.port.options().handshake_timeout.unwrap_or_default();

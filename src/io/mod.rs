@@ -28,16 +28,18 @@ mod transmit;
 mod turn;
 
 use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 pub(crate) use reactor::Order;
-pub(crate) use thread::{IoThreads, on_io_thread};
+pub(crate) use thread::{IoThreads, on_io_thread, serve_others};
 pub(crate) use turn::Handle;
 
 use self::reactor::Kit;
 use crate::command::Token;
 use crate::transport::Stream;
-use crate::waiting::{Half, Patience, Ready};
+use crate::waiting::{Half, Patience, Ready, Ticket};
 
 /// What mio knows the reactor's own waker by; tokens count up from 1 and never get there.
 const WAKER: mio::Token = mio::Token(usize::MAX);
@@ -79,12 +81,49 @@ impl Latch {
         self.0.update_for_all(|open, _| open.0 = true);
     }
 
+    /// The same for a task.
+    pub(crate) fn opened(&self) -> impl Future<Output = ()> + Send + '_ {
+        Opening {
+            latch: self,
+            ticket: None,
+        }
+    }
+
     /// Waits for it to open; not on an I/O thread, which may be the one to open it.
     pub(crate) fn wait(&self, deadline: Option<Instant>) {
         if !on_io_thread() {
             let patience = || deadline.map_or(Patience::Forever, Patience::Until);
             let _ = self.0.wait(patience, |open, _| open.0.then_some(()));
         }
+    }
+}
+
+struct Opening<'a> {
+    latch: &'a Latch,
+    ticket: Option<Ticket>,
+}
+
+impl Future for Opening<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let latch = &this.latch.0;
+        latch.poll(cx, &mut this.ticket, |open, _| open.0.then_some(()))
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.latch.0.cancel(&ticket);
+        }
+    }
+}
+
+impl fmt::Debug for Latch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Latch({})", self.0.peek(|open| open.0))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::connecter::Connecter;
@@ -23,6 +23,9 @@ use crate::transport;
 
 /// Readiness events taken from the system at once.
 const EVENTS: usize = 256;
+
+/// Timers served in one turn; a thousand heartbeats at once are not to hold up messages.
+const TIMERS: usize = 64;
 
 /// What an I/O thread is told to do.
 pub(crate) enum Order {
@@ -61,6 +64,13 @@ pub(crate) enum Order {
         port: Arc<dyn Port>,
         deadline: Option<Instant>,
     },
+    /// A socket that is being closed has another deadline.
+    Hasten {
+        socket: SocketId,
+        deadline: Option<Instant>,
+    },
+    /// Tell a socket that is being closed when its linger is over.
+    KeepTime { port: Weak<dyn Port>, at: Instant },
 }
 
 /// Whether one of the things served has more to do.
@@ -131,6 +141,8 @@ pub(super) struct Reactor {
     events: mio::Events,
     slots: HashMap<Token, Slot>,
     sockets: HashMap<SocketId, Served>,
+    /// Who wants to be told when the time of a timer has come.
+    alarms: HashMap<Token, Weak<dyn Port>>,
     /// Stopped early by a budget: their turn comes before the next sleep.
     again: Vec<Token>,
     // Kept to be filled again, turn after turn.
@@ -145,12 +157,13 @@ impl Reactor {
                 poll,
                 handle,
                 resolver: Resolver::new(),
-                timers: Timers::default(),
+                timers: Timers::new(Instant::now()),
                 alone: false,
             },
             events: mio::Events::with_capacity(EVENTS),
             slots: HashMap::new(),
             sockets: HashMap::new(),
+            alarms: HashMap::new(),
             again: Vec::new(),
             ready: Vec::new(),
             orders: Vec::new(),
@@ -199,9 +212,14 @@ impl Reactor {
             self.drive(token, now);
         }
         // Those that are set meanwhile wait for the next turn, even if they are due at once.
-        let due: Vec<_> = std::iter::from_fn(|| self.tools.timers.pop_due(now)).collect();
+        let due: Vec<_> = std::iter::from_fn(|| self.tools.timers.pop_due(now))
+            .take(TIMERS)
+            .collect();
         for (timer, token) in due {
-            self.on_timer(timer, token, now);
+            match self.alarms.remove(&token) {
+                Some(port) => linger_is_over(&port),
+                None => self.on_timer(timer, token, now),
+            }
         }
     }
 
@@ -366,6 +384,20 @@ impl Reactor {
                 self.settle(token, fate, now);
             }
             Order::CloseSocket { port, deadline } => self.close_socket(port, deadline, now),
+            Order::Hasten { socket, deadline } => {
+                let tokens = match self.sockets.get(&socket) {
+                    Some(served) if served.closing.is_some() => served.tokens.clone(),
+                    _ => return,
+                };
+                for token in tokens {
+                    self.stop(token, deadline, now);
+                }
+            }
+            Order::KeepTime { port, at } => {
+                let token = crate::context::unique_number();
+                self.tools.timers.set(at, token);
+                self.alarms.insert(token, port);
+            }
         }
     }
 
@@ -498,6 +530,7 @@ impl Reactor {
             match order {
                 Order::CloseSocket { .. } => self.execute(order, now),
                 Order::Unlisten { done, .. } | Order::Disconnect { done, .. } => done.open(),
+                Order::KeepTime { port, .. } => linger_is_over(&port),
                 Order::Connect {
                     ends: Some(ends), ..
                 } => {
@@ -510,5 +543,14 @@ impl Reactor {
         for token in tokens {
             self.stop(token, Some(now), now);
         }
+        for port in std::mem::take(&mut self.alarms).values() {
+            linger_is_over(port);
+        }
+    }
+}
+
+fn linger_is_over(port: &Weak<dyn Port>) {
+    if let Some(port) = port.upgrade() {
+        port.linger_is_over();
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::pipe::{Lane, Load, Record, Runs};
 use crate::signal::Wakes;
@@ -24,6 +25,16 @@ pub(super) struct Receive {
     hung_up: bool,
     /// Read and scanned, on its way into the pipe.
     staged: Vec<Item>,
+    heard: Heard,
+}
+
+/// What was heard of the peer since this was looked at last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heard {
+    /// Whether anything was read.
+    pub(super) anything: bool,
+    /// What it says of itself (see [`Event::Ping`]), if it has.
+    pub(super) ttl: Option<Duration>,
 }
 
 /// Why no more was read.
@@ -59,7 +70,12 @@ impl Receive {
             readable: true,
             hung_up: false,
             staged: Vec::new(),
+            heard: Heard::default(),
         }
+    }
+
+    pub(super) fn take_heard(&mut self) -> Heard {
+        std::mem::take(&mut self.heard)
     }
 
     /// The stream may have something to read.
@@ -105,6 +121,7 @@ impl Receive {
                 }
                 Err(error) => return Err(error.into()),
             };
+            self.heard.anything = true;
             // A short read has emptied the stream: the next event says when there is more.
             self.readable = n >= room || self.hung_up;
             let scanned = connection.handle_input();
@@ -143,8 +160,9 @@ impl Receive {
                     }
                     self.staged.push(item);
                 }
-                // Signs of life: the connection has answered for itself.
-                Event::Ping { .. } | Event::Pong => {}
+                // The connection has answered for itself.
+                Event::Ping { ttl } => self.heard.ttl = Some(ttl),
+                Event::Pong => {}
             }
         }
         if !self.staged.is_empty() {

@@ -16,7 +16,7 @@ use crate::peer_info::PeerInfo;
 use crate::pipe::{Load, Record};
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
-use crate::zmtp::{self, Config, Connection, Eof, PeerHello};
+use crate::zmtp::{self, Config, Connection, Due, Eof, Heartbeat, PeerHello, Silence};
 
 /// A stream on which ZMTP is spoken, from the first byte of the greeting on.
 ///
@@ -36,6 +36,11 @@ pub(super) struct Session {
     /// When the handshake was completed.
     established: Option<Instant>,
     handshake_limit: Option<Timer>,
+    /// From the handshake on.
+    heartbeat: Option<Heartbeat>,
+    beat: Option<Timer>,
+    /// The other side is to ask first whether anybody is there.
+    yields: bool,
     /// Everything is written and the stream closed on our side; until then the peer may read on.
     drain_limit: Option<Timer>,
     peer: String,
@@ -77,6 +82,8 @@ pub(super) enum End {
     Refused(Refused),
     /// The handshake took too long.
     Handshake(Duration),
+    /// Nothing comes from the peer any more.
+    Silent(Silence),
     /// The socket let go of it.
     Stopped,
     /// The socket has no use for it as it stands.
@@ -117,11 +124,20 @@ impl Session {
             ends,
             established: None,
             handshake_limit: limit.map(|at| kit.timers.set(at, me.token)),
+            heartbeat: None,
+            beat: None,
+            yields: false,
             drain_limit: None,
             peer,
             who: None,
             introduced: false,
         }
+    }
+
+    /// The same for the side that accepted.
+    pub(super) fn accepted(mut self) -> Self {
+        self.yields = true;
+        self
     }
 
     pub(super) fn peer(&self) -> &str {
@@ -209,10 +225,91 @@ impl Session {
         let mut wakes = Wakes::new();
         let result = self.step(port, me, kit, &mut wakes);
         wakes.fire();
+        self.set_beat(me, kit);
         match result {
             // The peer has read to the end, or is not there to.
             Err(_) if self.drain_limit.is_some() => Err(End::Flushed),
             result => result,
+        }
+    }
+
+    /// Whether this was the heartbeat's.
+    pub(super) fn is_beat(&self, timer: Timer) -> bool {
+        self.beat == Some(timer)
+    }
+
+    /// The heartbeat may have something to do.
+    pub(super) fn on_beat(
+        &mut self,
+        port: &Arc<dyn Port>,
+        me: &Target,
+        kit: &mut Kit<'_>,
+    ) -> Result<Pace, End> {
+        self.beat = None;
+        match self.heartbeat.as_ref().and_then(|it| it.due(kit.now)) {
+            Some(Due::Ping) => self.ping(kit),
+            // If this thread was held up, the answer is there and was not read yet.
+            Some(Due::Lost(_)) => self.receive.on_readable(false),
+            None => {}
+        }
+        let pace = self.drive(port, me, kit)?;
+        if let Some(heartbeat) = &mut self.heartbeat
+            && self.transmit.ttl_runs()
+        {
+            heartbeat.on_introduced();
+        }
+        match self.heartbeat.as_ref().and_then(|it| it.due(kit.now)) {
+            Some(Due::Lost(silence)) => Err(End::Silent(silence)),
+            _ => Ok(pace),
+        }
+    }
+
+    fn ping(&mut self, kit: &Kit<'_>) {
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return;
+        };
+        // What has to go out before it does not: one that waits is enough.
+        if self.connection.output().is_empty() {
+            self.transmit
+                .ping(&mut self.connection, heartbeat.our_ttl());
+        } else {
+            self.connection.await_proof();
+        }
+        let surely = !self.connection.may_be_kept_waiting();
+        heartbeat.on_pinged(surely, kit.now);
+    }
+
+    /// Tells the heartbeat what has happened.
+    fn note_signs(&mut self, listens: bool, kit: &mut Kit<'_>) {
+        let heard = self.receive.take_heard();
+        let said = self.transmit.take_said();
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return;
+        };
+        heartbeat.on_listening(listens, kit.now);
+        if heard.anything {
+            heartbeat.on_heard(kit.now);
+        }
+        if said {
+            heartbeat.on_said(kit.now);
+        }
+        if let Some(ttl) = heard.ttl {
+            heartbeat.on_ttl(ttl);
+            // The only thing that may bring the deadline closer.
+            let sooner = |timer: &mut Timer| heartbeat.deadline().is_some_and(|at| at < timer.at());
+            kit.timers.cancel(self.beat.take_if(sooner));
+        }
+    }
+
+    /// One timer for all that the heartbeat waits for: signs of life leave it where it is, and what
+    /// they have put off is seen when it fires.
+    fn set_beat(&mut self, me: &Target, kit: &mut Kit<'_>) {
+        if self.beat.is_none()
+            && let Some(heartbeat) = &self.heartbeat
+            && let Some(at) = heartbeat.deadline()
+        {
+            let at = at.max(kit.now);
+            self.beat = Some(kit.timers.set_loosely(at, heartbeat.slack(), me.token));
         }
     }
 
@@ -241,6 +338,7 @@ impl Session {
                 Ok(Got::Drained | Got::Paused | Got::Owing | Got::Budget) => {}
             }
             let sent = self.send(patience > 0, wakes)?;
+            self.note_signs(!matches!(got, Ok(Got::Paused | Got::Owing)), kit);
             if sent == Sent::Relieved {
                 // The writer was at its limit, and is at work again in a moment: to let it fill the
                 // next batch costs less than to sleep and be woken by its first message.
@@ -269,6 +367,8 @@ impl Session {
         if !self.transmit.has_written() {
             return Err(End::Flushed);
         }
+        // Nobody is asked, or told, anything any more.
+        self.heartbeat = None;
         self.stream.shutdown_write();
         self.drain_limit = Some(kit.timers.set(kit.now + DRAIN, me.token));
         Ok(Pace::Rests)
@@ -339,6 +439,12 @@ impl Session {
         }
         self.who = Some(peer.clone());
         self.transmit.begin(hello.version);
+        self.heartbeat = Some(Heartbeat::new(
+            port.options().heartbeats,
+            hello.version,
+            self.yields,
+            kit.now,
+        ));
         if let Some(lane) = &ends.inbound {
             lane.deposit(Load::NONE, 0, &mut wakes, |runs| {
                 runs.records.push_back(Record::Peer(peer));
@@ -379,6 +485,7 @@ impl Session {
     /// Closes the stream. The pipe, and the batch in hand, are for the caller to keep or to end.
     pub(super) fn dismantle(mut self, kit: &mut Kit<'_>) -> (Option<WireEnds>, Transmit) {
         kit.timers.cancel(self.handshake_limit);
+        kit.timers.cancel(self.beat);
         kit.timers.cancel(self.drain_limit);
         self.transmit.forget_written();
         let _ = kit.registry.deregister(&mut self.stream);
@@ -408,7 +515,7 @@ impl End {
             Self::Flushed | Self::PeerClosed(Eof::AtBorder) | Self::Stopped | Self::HungUp => {
                 log::Level::Debug
             }
-            Self::PeerClosed(_) | Self::Io(_) => log::Level::Info,
+            Self::PeerClosed(_) | Self::Io(_) | Self::Silent(_) => log::Level::Info,
             Self::Protocol(_) | Self::Refused(_) | Self::Handshake(_) => log::Level::Warn,
             Self::Panicked => log::Level::Error,
         }
@@ -420,7 +527,9 @@ impl End {
     fn as_failure(&self) -> HandshakeFailure {
         match self {
             Self::Handshake(_) => HandshakeFailure::Timeout,
-            Self::PeerClosed(_) | Self::Io(_) | Self::Panicked => HandshakeFailure::Lost,
+            Self::PeerClosed(_) | Self::Io(_) | Self::Silent(_) | Self::Panicked => {
+                HandshakeFailure::Lost
+            }
             Self::Protocol(_) => HandshakeFailure::Protocol,
             Self::Refused(_) => HandshakeFailure::Refused,
             Self::Flushed | Self::Stopped | Self::HungUp => HandshakeFailure::Stopped,
@@ -445,6 +554,7 @@ impl fmt::Display for End {
             Self::Handshake(limit) => {
                 write!(f, "no handshake within {}", crate::error::millis(*limit))
             }
+            Self::Silent(silence) => write!(f, "{silence}"),
             Self::Stopped => f.write_str("the socket let go of it"),
             Self::HungUp => f.write_str("the socket had no use for it any more"),
             Self::Panicked => f.write_str("an internal error (this is a bug in zocket)"),

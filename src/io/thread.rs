@@ -5,9 +5,9 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use super::Handle;
 use super::reactor::Reactor;
 use super::turn::Turn;
+use super::{Handle, Latch};
 use crate::sync::{AtomicU64, Mutex, Ordering};
 
 thread_local! {
@@ -19,11 +19,18 @@ pub(crate) fn on_io_thread() -> bool {
     ON_IO_THREAD.get()
 }
 
+/// The calling thread is one from now on.
+pub(crate) fn serve_others() {
+    ON_IO_THREAD.set(true);
+}
+
 /// The I/O threads of one context.
 #[derive(Debug)]
 pub(crate) struct IoThreads {
     handles: Vec<Arc<Handle>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Each opens with the end of its thread.
+    ended: Vec<Arc<Latch>>,
     next: AtomicU64,
 }
 
@@ -32,6 +39,7 @@ impl IoThreads {
         let started = Self {
             handles: Vec::new(),
             threads: Mutex::new(Vec::new()),
+            ended: Vec::new(),
             next: AtomicU64::new(0),
         };
         (0..count).try_fold(started, |mut started, n| {
@@ -39,11 +47,16 @@ impl IoThreads {
             let poll = mio::Poll::new()?;
             let handle = Arc::new(Handle::new(poll.registry())?);
             let turn = Turn::new(Reactor::new(poll, handle.clone()), handle.clone());
+            let ended = Arc::new(Latch::new());
+            started.ended.push(ended.clone());
             let thread = thread::Builder::new()
                 .name(format!("{name}-{n}"))
                 .spawn(move || {
-                    ON_IO_THREAD.set(true);
+                    serve_others();
                     turn.run();
+                    // With it go the descriptors.
+                    drop(turn);
+                    ended.open();
                 })?;
             started.handles.push(handle);
             started.threads.lock().push(thread);
@@ -59,6 +72,16 @@ impl IoThreads {
     pub(crate) fn next(&self) -> Option<&Arc<Handle>> {
         let n = self.next.fetch_add(1, Ordering::Relaxed) as usize;
         self.handles.get(n % self.handles.len().max(1))
+    }
+
+    /// Stops the threads; the future is ready when nothing is left of them.
+    pub(crate) async fn stop_async(&self) {
+        for handle in &self.handles {
+            handle.stop();
+        }
+        for ended in &self.ended {
+            ended.opened().await;
+        }
     }
 
     /// Stops the threads and waits until they are gone; one of them does not wait for itself.

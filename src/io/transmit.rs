@@ -1,6 +1,7 @@
 //! From a pipe to a stream: swap the batch out, write it whole, return its credit.
 
 use std::io::{self, IoSlice};
+use std::time::Duration;
 
 use crate::pipe::{Lane, Load};
 use crate::signal::Wakes;
@@ -18,6 +19,10 @@ const SLICES: usize = 64;
 /// Memory of a batch that is kept for the next even if that one needed less.
 const KEPT: usize = 64 << 10;
 
+/// How much may follow a PING with a TTL as it is: more, and a slow link may take longer for one
+/// frame of it than the TTL. A PING without one takes it back before that.
+const TTL_COVERS: usize = 64 << 10;
+
 /// The sending half of a session; outlives it where the queue does.
 #[derive(Debug, Default)]
 pub(super) struct Transmit {
@@ -33,6 +38,12 @@ pub(super) struct Transmit {
     largest: usize,
     /// Something was written to this connection.
     has_written: bool,
+    /// Anything went out since this was looked at last.
+    said: bool,
+    /// Something that the peer may leave unread went out since this was looked at last.
+    burdened: bool,
+    /// The last that went out is a PING with a TTL.
+    ttl_runs: bool,
 }
 
 /// Why no more was written.
@@ -75,7 +86,10 @@ impl Transmit {
                             self.return_credit(lane, wakes);
                             return Ok(Sent::Blocked);
                         }
-                        n => connection.consume_output(n),
+                        n => {
+                            connection.consume_output(n);
+                            self.said = true;
+                        }
                     }
                 }
             }
@@ -113,6 +127,9 @@ impl Transmit {
                 return Ok(Sent::Idle);
             }
             self.largest = self.batch.len().max(self.largest - self.largest / 16);
+            if std::mem::take(&mut self.ttl_runs) && self.batch.len() > TTL_COVERS {
+                connection.send_ping(Duration::ZERO);
+            }
         }
     }
 
@@ -124,6 +141,7 @@ impl Transmit {
             let filled = self.control.io_slices(&mut slices);
             let n = some(stream.write_vectored(slices.get(..filled).unwrap_or_default()))?;
             self.control.advance(n);
+            self.note_written(n);
             if self.control.is_empty() {
                 self.control.shrink(0);
             }
@@ -131,6 +149,7 @@ impl Transmit {
         }
         let filled = self.batch.io_slices(&mut slices);
         let n = some(stream.write_vectored(slices.get(..filled).unwrap_or_default()))?;
+        self.note_written(n);
         if n > 0 {
             self.has_written = true;
             let done = self.batch.advance(n);
@@ -140,6 +159,34 @@ impl Transmit {
             };
         }
         Ok(n)
+    }
+
+    fn note_written(&mut self, n: usize) {
+        self.said |= n > 0;
+        self.burdened |= n > 0;
+    }
+
+    /// Whether anything went out since this was asked last.
+    pub(super) fn take_said(&mut self) -> bool {
+        std::mem::take(&mut self.said)
+    }
+
+    /// Puts a PING into what the connection says for itself.
+    ///
+    /// With more to come behind it it has none: libzmq ends a connection on which no whole frame
+    /// comes for that long, however many bytes do.
+    pub(super) fn ping(&mut self, connection: &mut Connection, ttl: Duration) {
+        if std::mem::take(&mut self.burdened) {
+            connection.await_proof();
+        }
+        let idle = self.batch.is_empty() && self.control.is_empty();
+        self.ttl_runs = idle && !ttl.is_zero();
+        connection.send_ping(if idle { ttl } else { Duration::ZERO });
+    }
+
+    /// Whether the last that went out, or is about to, is a PING with a TTL.
+    pub(super) fn ttl_runs(&self) -> bool {
+        self.ttl_runs
     }
 
     /// Gives back the credit of what was written whole.
@@ -154,6 +201,8 @@ impl Transmit {
     /// A peer of this version of ZMTP is there.
     pub(super) fn begin(&mut self, version: Version) {
         self.form = SubscriptionForm::of(version);
+        self.ttl_runs = false;
+        self.burdened = false;
     }
 
     /// Drops what is queued: it is for somebody who does not come back. Returns how much that was.

@@ -79,6 +79,8 @@ impl Post for Handle {
                     at_once: news == News::Renew,
                 });
             }
+            // It gives credit back whenever it has written what it can.
+            News::Hurry => {}
             _ => {
                 let wake = self.mailbox.post(token);
                 self.wake_if(wake);

@@ -65,6 +65,25 @@ pub(crate) struct Tally {
     pub(crate) lost: Load,
 }
 
+impl Tally {
+    /// All that was ever let in.
+    pub(crate) fn let_in(&self) -> Load {
+        let mut load = self.queued;
+        load += self.worked_off;
+        load += self.lost;
+        load
+    }
+
+    /// How much of what was let in up to `position` is still queued: what is let in first is
+    /// worked off first.
+    pub(crate) fn left_before(&self, position: Load) -> Load {
+        let mut left = position;
+        left -= self.worked_off;
+        left -= self.lost;
+        left
+    }
+}
+
 impl Limits {
     /// Of what waits to be sent to one peer.
     pub(crate) fn sending(options: &Options) -> Self {
@@ -156,6 +175,12 @@ impl Credit {
         let lost = self.queued;
         self.lose(lost);
         lost
+    }
+
+    /// How many messages have been worked off, or lost.
+    #[inline]
+    pub(super) fn done(&self) -> usize {
+        self.worked_off.messages + self.lost.messages
     }
 
     pub(super) fn tally(&self) -> Tally {

@@ -1,10 +1,12 @@
 //! One direction of a pipe: a batch that the writer fills and the taker swaps out whole.
 
 use std::fmt;
+use std::sync::Weak;
 
 use super::changes::{Change, Changes};
 use super::credit::{Credit, Limits, Load, Tally};
-use crate::signal::{News, Target, Wakes};
+use super::mark::Mark;
+use crate::signal::{News, Post, Target, Wakes};
 use crate::sync::{Mutex, MutexGuard};
 
 /// What travels through a lane.
@@ -54,6 +56,8 @@ struct State<B> {
     aside: usize,
     /// With *conflate*: what of the credit is for the one message in `open`.
     newest: Load,
+    /// What somebody waits for to be worked off.
+    mark: Mark,
     /// Whom to tell that there is something to take.
     taker: Option<Target>,
     /// Whom to tell that there is room.
@@ -100,6 +104,7 @@ impl<B: Batch> Lane<B> {
                 listens: false,
                 aside: 0,
                 newest: Load::NONE,
+                mark: Mark::default(),
                 taker: None,
                 writer: None,
             }),
@@ -211,6 +216,28 @@ impl<B: Batch> Lane<B> {
         full
     }
 
+    /// How much of what was let in up to `position` is still queued. Once nothing is, `waiter` is
+    /// posted [`News::Flushed`], and until then the taker gives credit back at once.
+    ///
+    /// Whoever is told looks again: it may have been told for somebody who waits for less.
+    pub(crate) fn mark(
+        &self,
+        position: Load,
+        waiter: &Weak<dyn Post>,
+        token: u64,
+        wakes: &mut Wakes,
+    ) -> Load {
+        let mut state = self.state.lock();
+        let left = state.credit.tally().left_before(position);
+        if !left.is_none()
+            && state.mark.set(position.messages, waiter, token)
+            && let Some(taker) = &state.taker
+        {
+            wakes.post(taker.clone(), News::Hurry);
+        }
+        left
+    }
+
     /// Says that nothing more will be written. What is there can still be taken.
     pub(crate) fn end_writing(&self, wakes: &mut Wakes) {
         let mut state = self.state.lock();
@@ -251,7 +278,7 @@ impl<B: Batch> Lane<B> {
             "a batch is worked off before the next is taken"
         );
         let mut state = self.state.lock();
-        state.credit.give_back(worked_off);
+        state.give_back(worked_off, wakes);
         state.aside = 0;
         let waited = state.writer_waits;
         if waited {
@@ -274,18 +301,20 @@ impl<B: Batch> Lane<B> {
             changes: state.changes.take(),
             got,
             relieved,
-            step: state.credit.step(),
+            step: state.step(),
             ended,
         }
     }
 
-    /// Gives back what was worked off, while the rest of the batch is still in hand.
-    pub(crate) fn give_back(&self, worked_off: Load, wakes: &mut Wakes) {
+    /// Gives back what was worked off, while the rest of the batch is still in hand; how many
+    /// messages of that may be worked off before the next time.
+    pub(crate) fn give_back(&self, worked_off: Load, wakes: &mut Wakes) -> usize {
         let mut state = self.state.lock();
-        state.credit.give_back(worked_off);
+        state.give_back(worked_off, wakes);
         if state.writer_waits {
             state.relieve(wakes);
         }
+        state.step()
     }
 
     /// Says that nothing more will be taken: the writer is told. What was still open is dropped,
@@ -295,8 +324,7 @@ impl<B: Batch> Lane<B> {
         state.taker_ended = true;
         state.taker = None;
         state.changes.clear();
-        state.credit.give_back(worked_off);
-        let lost = state.credit.lose_all();
+        let lost = state.lose_all(worked_off, wakes);
         let dropped = std::mem::take(&mut state.open);
         if let Some(writer) = state.writer.take() {
             wakes.post(writer, News::Closed);
@@ -310,8 +338,7 @@ impl<B: Batch> Lane<B> {
     /// Returns how much that was.
     pub(crate) fn discard(&self, worked_off: Load, wakes: &mut Wakes) -> Load {
         let mut state = self.state.lock();
-        state.credit.give_back(worked_off);
-        let lost = state.credit.lose_all();
+        let lost = state.lose_all(worked_off, wakes);
         state.newest = Load::NONE;
         let dropped = state.open.take_messages();
         state.relieve(wakes);
@@ -379,6 +406,7 @@ impl<B: Batch> State<B> {
             let replaced = std::mem::replace(&mut self.newest, load);
             if !replaced.is_none() {
                 self.credit.lose(replaced);
+                self.mark.pass(self.credit.done(), wakes);
                 wakes.drop_later(self.open.take_messages());
             }
         }
@@ -398,6 +426,29 @@ impl<B> State<B> {
     fn appended(&mut self, load: Load, wakes: &mut Wakes) {
         self.credit.add(load);
         self.stir_taker(wakes);
+    }
+
+    #[inline]
+    fn give_back(&mut self, worked_off: Load, wakes: &mut Wakes) {
+        self.credit.give_back(worked_off);
+        self.mark.pass(self.credit.done(), wakes);
+    }
+
+    /// Nothing but this of what is queued will ever be worked off; how much is lost.
+    fn lose_all(&mut self, worked_off: Load, wakes: &mut Wakes) -> Load {
+        self.credit.give_back(worked_off);
+        let lost = self.credit.lose_all();
+        self.mark.pass(self.credit.done(), wakes);
+        lost
+    }
+
+    #[inline]
+    fn step(&self) -> usize {
+        if self.mark.is_set() {
+            1
+        } else {
+            self.credit.step()
+        }
     }
 
     fn stir_taker(&mut self, wakes: &mut Wakes) {

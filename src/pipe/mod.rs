@@ -27,6 +27,7 @@
 mod changes;
 mod credit;
 mod lane;
+mod mark;
 mod reader;
 mod run;
 mod writer;

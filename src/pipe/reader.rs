@@ -329,10 +329,10 @@ impl Reader {
     /// Returns credit for what was read while more is still in hand.
     fn give_back(&mut self, wakes: &mut Wakes) {
         let read = std::mem::take(&mut self.read);
-        match &self.inlet {
+        self.step = match &self.inlet {
             Inlet::Runs(lane, _) => lane.give_back(read, wakes),
             Inlet::Values(lane, _) => lane.give_back(read, wakes),
-        }
+        };
     }
 
     /// Says that nothing more will be read; returns what was there unread.

@@ -1,13 +1,13 @@
 //! The end of a pipe that a socket's outbound half writes to.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::changes::Change;
 use super::lane::{Lane, Refusal};
 use super::run::Values;
 use super::{Load, PipeId, Tally};
 use crate::message::Message;
-use crate::signal::{News, Target, Wakes};
+use crate::signal::{News, Post, Target, Wakes};
 use crate::zmtp::{Wire, encode};
 
 /// The lane behind a writer: to a session, or straight to another socket.
@@ -33,6 +33,23 @@ impl Outlet {
 
     pub(crate) fn is_over(&self) -> bool {
         on_lane!(self, lane => lane.is_over())
+    }
+
+    /// Has the taker say at once what it has worked off.
+    pub(crate) fn hurry(&self, wakes: &mut Wakes) {
+        on_lane!(self, lane => lane.ask_taker(News::Hurry, wakes));
+    }
+
+    /// How much of what was written up to `position` is still queued; once nothing is, `waiter` is
+    /// told.
+    pub(crate) fn mark(
+        &self,
+        position: Load,
+        waiter: &Weak<dyn Post>,
+        token: PipeId,
+        wakes: &mut Wakes,
+    ) -> Load {
+        on_lane!(self, lane => lane.mark(position, waiter, token, wakes))
     }
 }
 

@@ -7,13 +7,15 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::interest::{Interest, Readiness};
-use super::list::Source;
+use super::list::{Look, Source};
+use crate::io::serve_others;
 use crate::signal::{Wakes, Watch, Watcher};
 use crate::sync::{AtomicBool, Ordering};
 
@@ -48,6 +50,8 @@ impl Descriptors {
 }
 
 fn run<W: Watcher>(mut poll: mio::Poll, watcher: &Weak<W>, stopped: &AtomicBool) {
+    // Wakers run here, too: none of them must wait for what only this thread can tell.
+    serve_others();
     let mut events = mio::Events::with_capacity(EVENTS);
     while !stopped.load(Ordering::Acquire) {
         if let Err(error) = poll.poll(&mut events, None)
@@ -60,7 +64,11 @@ fn run<W: Watcher>(mut poll: mio::Poll, watcher: &Weak<W>, stopped: &AtomicBool)
             if event.token() != WAKER
                 && let Some(watcher) = watcher.upgrade()
             {
-                watcher.on_change(event.token().0 as u64);
+                let tell = AssertUnwindSafe(|| watcher.on_change(event.token().0 as u64));
+                // A waker that panics must not cost the other descriptors their events.
+                if catch_unwind(tell).is_err() {
+                    log::error!("a waker panicked on a poller's thread");
+                }
             }
         }
     }
@@ -99,18 +107,18 @@ impl Source for Descriptor {
         }
     }
 
-    fn unwatch(&self, _: Interest, _: u64) {
+    fn unwatch(&self, _: Interest, _: u64, _: &mut Wakes) {
         let fd = self.fd.as_raw_fd();
         // If it was not registered, there is nothing to undo.
         let _ = (self.home.registry).deregister(&mut mio::unix::SourceFd(&fd));
     }
 
-    fn look(&self, interest: Interest, _: u64, _: &mut Wakes) -> Option<Readiness> {
+    fn look(&self, interest: Interest, _: u64, _: &mut Wakes) -> Look {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, interest.is_readable());
         flags.set(PollFlags::OUT, interest.is_writable());
         if flags.is_empty() {
-            return Some(Readiness::default());
+            return Look::Nothing;
         }
         let now = Timespec {
             tv_sec: 0,
@@ -122,8 +130,11 @@ impl Source for Descriptor {
             // An attempt to use it will tell.
             Err(_) => PollFlags::ERR,
         };
+        if found.is_empty() {
+            return Look::Nothing;
+        }
         let closed = found.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
-        Some(Readiness {
+        Look::Ready(Readiness {
             readable: interest.is_readable() && (closed || found.contains(PollFlags::IN)),
             writable: interest.is_writable() && (closed || found.contains(PollFlags::OUT)),
             closed,

@@ -65,8 +65,8 @@ pub struct Event {
     pub(super) readiness: Readiness,
 }
 
-/// What can be done at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What can be done at once; something can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Readiness {
     pub(super) readable: bool,
     pub(super) writable: bool,
@@ -94,12 +94,5 @@ impl Event {
     /// stays until it is removed.
     pub fn is_closed(&self) -> bool {
         self.readiness.closed
-    }
-}
-
-impl Readiness {
-    /// Whether there is nothing to tell.
-    pub(super) fn is_none(self) -> bool {
-        self == Self::default()
     }
 }

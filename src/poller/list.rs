@@ -19,10 +19,21 @@ pub(super) trait Source: Send + Sync {
     /// Begins to tell of rises; whether there may be something now.
     fn watch(&self, interest: Interest, watch: Watch, wakes: &mut Wakes) -> io::Result<bool>;
 
-    fn unwatch(&self, interest: Interest, id: u64);
+    fn unwatch(&self, interest: Interest, id: u64, wakes: &mut Wakes);
 
-    /// What can be done now; `None` if it is gone for good.
-    fn look(&self, interest: Interest, id: u64, wakes: &mut Wakes) -> Option<Readiness>;
+    /// What can be done now.
+    fn look(&self, interest: Interest, id: u64, wakes: &mut Wakes) -> Look;
+}
+
+/// What a look has found.
+pub(super) enum Look {
+    Ready(Readiness),
+    /// Nothing: a rise will be told.
+    Nothing,
+    /// Nothing yet; one more look may find something.
+    Unclear,
+    /// It is gone for good.
+    Gone,
 }
 
 /// By what an entry is found again.
@@ -105,7 +116,7 @@ impl List {
         let Some(entry) = self.entries.get_mut(&id) else {
             return Ok(());
         };
-        entry.source.unwatch(entry.interest, id);
+        entry.source.unwatch(entry.interest, id, wakes);
         entry.interest = interest;
         if entry.source.watch(interest, watch, wakes)? {
             self.enqueue(id);
@@ -162,8 +173,9 @@ impl List {
                 continue;
             };
             match entry.source.look(entry.interest, id, wakes) {
-                Some(readiness) if readiness.is_none() => entry.queued = false,
-                Some(readiness) => {
+                Look::Nothing => entry.queued = false,
+                Look::Unclear => self.ready.push_back(id),
+                Look::Ready(readiness) => {
                     events.push(Event {
                         key: entry.key,
                         readiness,
@@ -171,7 +183,7 @@ impl List {
                     found += 1;
                     self.ready.push_back(id);
                 }
-                None => {
+                Look::Gone => {
                     if let Some(entry) = self.remove(id) {
                         wakes.drop_later(entry);
                     }
@@ -184,7 +196,7 @@ impl List {
 }
 
 impl Entry {
-    pub(super) fn unwatch(&self, id: u64) {
-        self.source.unwatch(self.interest, id);
+    pub(super) fn unwatch(&self, id: u64, wakes: &mut Wakes) {
+        self.source.unwatch(self.interest, id, wakes);
     }
 }

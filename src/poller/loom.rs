@@ -6,7 +6,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::interest::{Interest, Readiness};
-use super::list::{List, Name, Source};
+use super::list::{List, Look, Name, Source};
 use crate::signal::{Wakes, Watch, Watcher};
 use crate::waiting::{Half, Patience, Ready, Watchable};
 
@@ -26,15 +26,20 @@ impl Source for Shop {
         Ok(self.0.watch(watch, false, wakes))
     }
 
-    fn unwatch(&self, _: Interest, id: u64) {
+    fn unwatch(&self, _: Interest, id: u64, _: &mut Wakes) {
         self.0.unwatch(id);
     }
 
-    fn look(&self, _: Interest, id: u64, wakes: &mut Wakes) -> Option<Readiness> {
-        Some(Readiness {
-            readable: self.0.look(id, wakes),
-            ..Readiness::default()
-        })
+    fn look(&self, _: Interest, id: u64, wakes: &mut Wakes) -> Look {
+        match self.0.look(id, wakes) {
+            Some(true) => Look::Ready(Readiness {
+                readable: true,
+                writable: false,
+                closed: false,
+            }),
+            Some(false) => Look::Nothing,
+            None => Look::Unclear,
+        }
     }
 }
 

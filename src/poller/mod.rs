@@ -30,14 +30,14 @@ use std::time::Duration;
 
 use self::interest::Readiness;
 pub use self::interest::{Event, Interest};
-use self::list::{List, Name, Source};
+use self::list::{List, Look, Name, Source};
 use crate::error::PollError;
 use crate::io::on_io_thread;
 use crate::signal::{Wakes, Watch, Watcher};
 use crate::socket::{Core, Pollable};
 #[cfg(unix)]
 use crate::sync::Mutex;
-use crate::waiting::{Half, Patience, Ticket};
+use crate::waiting::{Half, Patience, Ticket, Watchable};
 
 /// Waits on many sockets, and plain descriptors, at once.
 ///
@@ -107,10 +107,11 @@ impl Source for Socket {
         };
         let readable = interest.is_readable() && core.readable().watch(watch.clone(), false, wakes);
         let writable = interest.is_writable() && core.writable().watch(watch, false, wakes);
+        let_go(core, wakes);
         Ok(readable || writable)
     }
 
-    fn unwatch(&self, interest: Interest, id: u64) {
+    fn unwatch(&self, interest: Interest, id: u64, wakes: &mut Wakes) {
         if let Some(core) = self.0.upgrade() {
             if interest.is_readable() {
                 core.readable().unwatch(id);
@@ -118,18 +119,42 @@ impl Source for Socket {
             if interest.is_writable() {
                 core.writable().unwatch(id);
             }
+            let_go(core, wakes);
         }
     }
 
-    fn look(&self, interest: Interest, id: u64, wakes: &mut Wakes) -> Option<Readiness> {
-        let core = self.0.upgrade()?;
-        let readable = interest.is_readable() && core.readable().look(id, wakes);
-        let writable = interest.is_writable() && core.writable().look(id, wakes);
-        Some(Readiness {
-            readable,
-            writable,
-            closed: (readable || writable) && core.has_ended(),
-        })
+    fn look(&self, interest: Interest, id: u64, wakes: &mut Wakes) -> Look {
+        let Some(core) = self.0.upgrade() else {
+            return Look::Gone;
+        };
+        let level = |wanted: bool, half: &dyn Watchable, wakes: &mut Wakes| {
+            if wanted {
+                half.look(id, wakes)
+            } else {
+                Some(false)
+            }
+        };
+        let readable = level(interest.is_readable(), core.readable(), wakes);
+        let writable = level(interest.is_writable(), core.writable(), wakes);
+        let look = match (readable, writable) {
+            (Some(false), Some(false)) => Look::Nothing,
+            (Some(true), _) | (_, Some(true)) => Look::Ready(Readiness {
+                readable: readable == Some(true),
+                writable: writable == Some(true),
+                closed: core.has_ended(),
+            }),
+            _ => Look::Unclear,
+        };
+        let_go(core, wakes);
+        look
+    }
+}
+
+/// If the socket was dropped meanwhile, what is left of it must not end under the poller's lock: its
+/// context may be the last, and wait for its threads.
+fn let_go(core: Arc<Core>, wakes: &mut Wakes) {
+    if let Some(last) = Arc::into_inner(core) {
+        wakes.drop_later(last);
     }
 }
 
@@ -340,7 +365,9 @@ impl Poller {
             list.remove(id).map(|entry| (id, entry))
         });
         let (id, entry) = removed.ok_or(PollError::Unknown)?;
-        entry.unwatch(id);
+        let mut wakes = Wakes::new();
+        entry.unwatch(id, &mut wakes);
+        wakes.fire();
         Ok(())
     }
 
@@ -375,9 +402,11 @@ fn descriptor_name(fd: &impl std::os::fd::AsFd) -> Name {
 impl Drop for Poller {
     fn drop(&mut self) {
         // What is watched keeps the list alive.
+        let mut wakes = Wakes::new();
         for (id, entry) in self.shared.list.update(|list, _| list.take_all()) {
-            entry.unwatch(id);
+            entry.unwatch(id, &mut wakes);
         }
+        wakes.fire();
     }
 }
 

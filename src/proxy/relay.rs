@@ -165,7 +165,7 @@ impl Drop for Relay<'_> {
     fn drop(&mut self) {
         for (socket, ticket) in self.sockets.iter().zip(&mut self.ends) {
             if let Some(ticket) = ticket.take() {
-                socket.cancel_end(&ticket);
+                socket.cancel_control(&ticket);
             }
         }
     }

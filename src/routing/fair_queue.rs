@@ -14,6 +14,13 @@ pub(crate) struct FairQueue {
     readers: Active<Reader>,
 }
 
+/// Messages that made place for a newer one.
+#[derive(Debug, Default)]
+pub(crate) struct PassedOver {
+    pub(crate) older: u64,
+    pub(crate) unwanted: u64,
+}
+
 impl FairQueue {
     pub(crate) fn new() -> Self {
         Self {
@@ -21,14 +28,8 @@ impl FairQueue {
         }
     }
 
-    /// Puts the next message into `out`, if any pipe has one; gives its bytes.
-    #[inline]
-    pub(crate) fn recv(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<usize> {
-        self.recv_with(out, wakes, |_, _| ())
-            .map(|((), bytes)| bytes)
-    }
-
-    /// The same, with a look at the pipe that it came through.
+    /// Puts the next message into `out`, if any pipe has one; gives what a look at the pipe that it came
+    /// through says, and its bytes.
     #[inline]
     pub(crate) fn recv_with<R>(
         &mut self,
@@ -54,21 +55,38 @@ impl FairQueue {
         None
     }
 
-    /// The newest message of the next pipe that has one; what was passed over for it, and its bytes.
-    pub(crate) fn recv_newest(
+    /// The newest message that `is_wanted` of the next pipe that has any (if none is, the newest of
+    /// those); what a `look` at the pipe gave just after it was read, what was passed over for it, and
+    /// its bytes.
+    pub(crate) fn recv_newest<R>(
         &mut self,
         out: &mut Message,
         wakes: &mut Wakes,
-    ) -> Option<(Load, usize)> {
-        let mut passed = Load::NONE;
-        let (pipe, mut bytes) = self.recv_with(out, wakes, |id, _| id)?;
-        let mut newer = Message::new();
-        while let Reading::Message(newer_bytes) = self.recv_from(pipe, &mut newer, wakes) {
-            passed += Load { messages: 1, bytes };
-            bytes = newer_bytes;
-            std::mem::swap(out, &mut newer);
+        look: impl Fn(&Reader) -> R,
+        is_wanted: impl Fn(&Message) -> bool,
+    ) -> Option<(R, PassedOver, usize)> {
+        let mut passed_over = PassedOver::default();
+        let ((pipe, mut seen), mut bytes) =
+            self.recv_with(out, wakes, |id, reader| (id, look(reader)))?;
+        let mut other = Message::new();
+        while let Reading::Message(other_bytes) = self.recv_from(pipe, &mut other, wakes) {
+            if is_wanted(&other) || !is_wanted(out) {
+                std::mem::swap(out, &mut other);
+                bytes = other_bytes;
+                // To look for one more may be to find that the next is from somebody else.
+                if let Some(reader) = self.readers.get(pipe) {
+                    seen = look(reader);
+                }
+            }
+            if is_wanted(&other) {
+                passed_over.older += 1;
+            } else {
+                passed_over.unwanted += 1;
+            }
+            // Over inproc its memory may be foreign: not to be freed under the lock.
+            wakes.drop_later(std::mem::take(&mut other));
         }
-        Some((passed, bytes))
+        Some((seen, passed_over, bytes))
     }
 
     /// Reads from one pipe only.

@@ -13,7 +13,7 @@ use super::{
 use crate::context::Context;
 use crate::error::BuildError;
 use crate::message::Message;
-use crate::options::{Options, Verbosity};
+use crate::options::{Heartbeats, Options, Verbosity};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
@@ -42,6 +42,8 @@ pub struct Builder<T> {
     options: Options,
     context: Option<Context>,
     wrong: Vec<String>,
+    /// Whether the TTL was set; otherwise it follows from the other two.
+    has_ttl: bool,
     kind: PhantomData<fn() -> T>,
 }
 
@@ -52,6 +54,7 @@ impl<T: SocketKind> Builder<T> {
             options: Options::default(),
             context: None,
             wrong: Vec::new(),
+            has_ttl: false,
             kind: PhantomData,
         }
     }
@@ -95,6 +98,54 @@ impl<T: SocketKind> Builder<T> {
     /// `None` is for ever. Default 10 s. libzmq's `ZMQ_HANDSHAKE_IVL`, by default 30 s.
     pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.options.handshake_timeout = timeout.into();
+        self
+    }
+
+    /// After how much silence a peer is asked for a sign of life (a PING), at least 1 ms; `None` is
+    /// never. Default 10 s. tcp and ipc only; it may be an eighth late and some.
+    ///
+    /// Every byte that comes is a sign of life, so a peer that sends is not asked, and of two idle
+    /// sides one asks. A peer that speaks ZMTP 3.0 is never asked: it would take the PING for a
+    /// message. Questions of a peer are always answered.
+    ///
+    /// libzmq's `ZMQ_HEARTBEAT_IVL`, which is off by default, and asks however much is heard.
+    pub fn heartbeat_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        let interval = self.check_milliseconds("heartbeat_interval", interval.into());
+        self.options.heartbeats.interval = interval;
+        self
+    }
+
+    /// How long a peer that was asked for a sign of life may stay silent, at least 1 ms, before its
+    /// connection is ended (and made anew, on the side that connects); `None` is for ever. Default
+    /// 30 s, so a dead peer is noticed 40 s after its last byte, or earlier if it had a
+    /// [`heartbeat_ttl`](Self::heartbeat_ttl).
+    ///
+    /// Nobody is taken for dead for a silence that is not its own: not while the queue for what it
+    /// sends is at its high-water mark, so that it is not read; and not if messages went out before
+    /// the question that it may leave unread at its own high-water mark, unless it has a TTL. (A
+    /// zocket has one if its defaults are kept, a libzmq if it is set.)
+    ///
+    /// libzmq's `ZMQ_HEARTBEAT_TIMEOUT`, by default the interval.
+    pub fn heartbeat_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        let timeout = self.check_milliseconds("heartbeat_timeout", timeout.into());
+        self.options.heartbeats.timeout = timeout;
+        self
+    }
+
+    /// After how much silence of this socket its peers are to take it for dead, even if they ask
+    /// nobody themselves; said with each question, in tenths of a second. `None` says nothing.
+    /// Default: the [`heartbeat_timeout`](Self::heartbeat_timeout), but not less than two
+    /// [`heartbeat_interval`](Self::heartbeat_interval)s; nothing without the two.
+    ///
+    /// It must be at least 100 ms and two intervals, so that it can be kept: something is said once
+    /// in an interval then, if only a question. The longest that is said is 65.5 s, for libzmq
+    /// misunderstands what is longer; the interval is at most half of that then.
+    ///
+    /// What peers say in this way is heeded whatever is set here. libzmq's `ZMQ_HEARTBEAT_TTL`, by
+    /// default nothing.
+    pub fn heartbeat_ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
+        self.has_ttl = true;
+        self.options.heartbeats.ttl = ttl.into();
         self
     }
 
@@ -201,7 +252,8 @@ impl<T: SocketKind> Builder<T> {
     ///
     /// [`BuildError::Invalid`] lists every value that cannot be; [`BuildError::Terminated`] if the
     /// context is shut down.
-    pub fn build(self) -> Result<T, BuildError> {
+    pub fn build(mut self) -> Result<T, BuildError> {
+        self.settle_ttl();
         if !self.wrong.is_empty() {
             return Err(BuildError::Invalid(self.wrong));
         }
@@ -225,6 +277,33 @@ impl<T: SocketKind> Builder<T> {
             self.wrong
                 .push(format!("{setter}: does not apply to {}", self.socket_type));
         }
+    }
+
+    /// The TTL that follows from interval and timeout, or whether the one that was set can be kept.
+    fn settle_ttl(&mut self) {
+        let heartbeats = &mut self.options.heartbeats;
+        if !self.has_ttl {
+            heartbeats.ttl = heartbeats.derived_ttl();
+            return;
+        }
+        if let (Some(ttl), Some(least)) = (heartbeats.ttl, heartbeats.least_ttl())
+            && ttl.min(Heartbeats::TTL_MAX) < least
+        {
+            self.wrong.push(format!(
+                "heartbeat_ttl: {} is less than 100 ms or two intervals, or the interval more than {}",
+                crate::error::millis(ttl),
+                crate::error::millis(Heartbeats::TTL_MAX / 2)
+            ));
+        }
+    }
+
+    fn check_milliseconds(&mut self, setter: &str, time: Option<Duration>) -> Option<Duration> {
+        if time.is_some_and(|time| time < Duration::from_millis(1)) {
+            self.wrong.push(format!(
+                "{setter}: less than a millisecond cannot be (`None` is never)"
+            ));
+        }
+        time
     }
 
     /// The kernel counts these in whole seconds, from 1 on.

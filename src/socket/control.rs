@@ -68,7 +68,10 @@ macro_rules! socket {
             /// Hands the socket back if it is of another type.
             fn try_from(socket: $crate::Socket) -> Result<Self, $crate::Socket> {
                 if socket.socket_type() == $socket_type {
-                    Ok(socket.into_core().into())
+                    let core = socket.into_core();
+                    // What was asked last in raw form cannot be answered in this one.
+                    core.owe_nothing();
+                    Ok(core.into())
                 } else {
                     Err(socket)
                 }
@@ -83,6 +86,8 @@ macro_rules! socket {
     };
 
     (@control $name:ident) => {
+        for_tasks!($name);
+
         impl $name {
             /// Accepts peers at an endpoint, and returns the one it really got: with the port that
             /// `*` stood for, say.
@@ -200,8 +205,12 @@ macro_rules! socket {
             /// inproc). Messages not yet received are discarded.
             ///
             /// Blocks until then, and for a second at most until the peers have read it, but never for
-            /// longer than the linger (and not at all on an I/O thread, where a waker may run). Closing again waits for the same end. Dropping the socket does the same, and
-            /// logs what could not be sent.
+            /// longer than the linger (and not at all on an I/O thread, where a waker may run).
+            /// Closing again waits for the same end.
+            ///
+            /// Dropping the socket does the same in the thread that drops it, and logs what could not
+            /// be sent. A task, which must not block its thread, uses
+            /// [`close_async`](Self::close_async) or [`detach`](Self::detach) before.
             ///
             /// # Errors
             ///

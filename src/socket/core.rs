@@ -7,6 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use super::exchange;
+use super::futures::Waiting;
 use super::halves::{self, Asker, Ended, Inbound, Intake, Outbound, Writers};
 use super::ledger::Ledger;
 use super::monitoring::Feeds;
@@ -69,8 +70,10 @@ pub(super) struct Control {
     pub(super) endpoints: Vec<Entry>,
     pub(super) last_endpoint: Option<Endpoint>,
     pub(super) inproc: HashMap<PipeId, InprocPeer>,
-    /// I/O threads that still have something of this socket while it closes.
+    /// While it closes: who still has something to do for that, I/O threads and others.
     pub(super) awaited: usize,
+    /// Nobody will be told what was not sent.
+    pub(super) unheard: bool,
     pub(super) unsent: Unsent,
 }
 
@@ -136,6 +139,7 @@ impl Core {
                 last_endpoint: None,
                 inproc: HashMap::new(),
                 awaited: 0,
+                unheard: false,
                 unsent: Unsent::default(),
             }),
             ledger: Mutex::new(Ledger::default()),
@@ -487,12 +491,12 @@ impl Core {
         self.inbound.cancel(ticket);
     }
 
-    /// Receives a message and whom it is from.
+    /// Receives a message and the id of the peer that it is from.
     pub(super) fn recv_from(
         &self,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(RoutingId, Message), RecvError> {
-        self.recv_by(patience, Inbound::recv_from)
+        self.recv_from_peer(patience)
             .map(|(peer, message)| (id_of(&peer), message))
     }
 
@@ -501,8 +505,24 @@ impl Core {
         cx: &TaskContext<'_>,
         ticket: &mut Option<Ticket>,
     ) -> Poll<Result<(RoutingId, Message), RecvError>> {
-        self.poll_recv_by(cx, ticket, Inbound::recv_from)
+        self.poll_recv_from_peer(cx, ticket)
             .map_ok(|(peer, message)| (id_of(&peer), message))
+    }
+
+    /// Receives a message and whom it is from.
+    pub(super) fn recv_from_peer(
+        &self,
+        patience: impl FnOnce() -> Patience,
+    ) -> Result<(PeerInfo, Message), RecvError> {
+        self.recv_by(patience, Inbound::recv_from)
+    }
+
+    pub(super) fn poll_recv_from_peer(
+        &self,
+        cx: &TaskContext<'_>,
+        ticket: &mut Option<Ticket>,
+    ) -> Poll<Result<(PeerInfo, Message), RecvError>> {
+        self.poll_recv_by(cx, ticket, Inbound::recv_from)
     }
 
     /// Receives a request and who asked.
@@ -571,6 +591,15 @@ impl Core {
         }
     }
 
+    /// The same of what a caller has had from its beginning.
+    pub(super) fn patience_until(&self, patience: Patience) -> Patience {
+        if io::on_io_thread() {
+            Patience::None
+        } else {
+            patience
+        }
+    }
+
     // ---- peers
 
     /// Waits until at least `count` peers are there at the same time.
@@ -595,16 +624,47 @@ impl Core {
     ) -> Result<(), WaitError> {
         let outcome = self.control.wait(
             || self.patience(Some(timeout)),
-            |control, _| match control.check_open() {
-                Err(ended) => Some(Err(ended.into())),
-                Ok(()) => (ready(control) >= count).then_some(Ok(())),
-            },
+            |control, _| control.counts(count, &ready),
         );
         outcome.unwrap_or_else(|_| {
             Err(WaitError::Timeout {
                 ready: self.control.peek(ready),
             })
         })
+    }
+
+    /// The same two for tasks.
+    pub(super) fn wait_for_peers_async(
+        &self,
+        count: usize,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send + '_ {
+        self.wait_for_count_async(count, |control| control.peers.len())
+    }
+
+    pub(super) fn wait_for_subscribers_async(
+        &self,
+        count: usize,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send + '_ {
+        self.wait_for_count_async(count, |control| control.subscribers)
+    }
+
+    fn wait_for_count_async(
+        &self,
+        count: usize,
+        ready: fn(&Control) -> usize,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send + '_ {
+        Waiting::new(
+            self,
+            Self::cancel_control,
+            move |core: &Self, cx: &TaskContext<'_>, ticket: &mut _| {
+                core.control
+                    .poll(cx, ticket, |control, _| control.counts(count, ready))
+            },
+        )
+    }
+
+    pub(crate) fn cancel_control(&self, ticket: &Ticket) {
+        self.control.cancel(ticket);
     }
 
     pub(super) fn peers(&self) -> Vec<PeerInfo> {
@@ -623,7 +683,7 @@ impl Core {
 }
 
 /// A ROUTER gives every peer an id when it comes.
-fn id_of(peer: &PeerInfo) -> RoutingId {
+pub(super) fn id_of(peer: &PeerInfo) -> RoutingId {
     peer.routing_id()
         .cloned()
         .unwrap_or_else(|| RoutingId::generated([0; 5]))
@@ -660,6 +720,18 @@ impl Control {
         self.last_endpoint = Some(endpoint.clone());
         let status = EndpointStatus::new(endpoint, way.is_bound());
         self.endpoints.push(Entry { status, way });
+    }
+
+    /// Whether there are as many as are waited for; `None` if that is to be waited for.
+    fn counts(
+        &self,
+        count: usize,
+        ready: impl Fn(&Self) -> usize,
+    ) -> Option<Result<(), WaitError>> {
+        match self.check_open() {
+            Err(ended) => Some(Err(ended.into())),
+            Ok(()) => (ready(self) >= count).then_some(Ok(())),
+        }
     }
 
     pub(super) fn check_open(&self) -> Result<(), Ended> {
@@ -702,6 +774,7 @@ impl Way {
 
 impl Drop for Core {
     fn drop(&mut self) {
+        self.feeds.end();
         self.context.withdraw(self.id);
     }
 }

@@ -35,3 +35,8 @@ socket! {
     sends: yes "Queues a message for the next peer with room, waiting for room if there is none.",
     receives: yes "Takes the next message, waiting for one if there is none; peers that have something take turns."
 }
+
+receiving_many!(Dealer, recv_many, poll_recv_many);
+sending_many!(Dealer, send_many, poll_send_many);
+flushing!(Dealer);
+receiving_from_peer!(Dealer);

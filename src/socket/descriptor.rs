@@ -2,8 +2,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
+use super::bell::{Bell, Chime};
 use super::core::Core;
 use crate::signal::{Wakes, Watch, Watcher};
 use crate::sync::Mutex;
@@ -11,28 +12,21 @@ use crate::sync::Mutex;
 /// The descriptor of one socket, made when somebody asks for it.
 #[derive(Default)]
 pub(super) struct Descriptor {
-    bell: OnceLock<Bell>,
+    bell: OnceLock<Arc<Bell<Fd>>>,
     /// Held while it is made, so that it is made once.
     making: Mutex<()>,
 }
 
-/// Rings, as far as anybody can see, for as long as the level is up.
-struct Bell {
-    id: u64,
-    fd: Fd,
-    /// Whether it rings. The lock is held over the system call that changes it, and no lock of the
-    /// socket is held meanwhile: whoever changes the level comes here afterwards and looks up what is
-    /// so by then, so the last one to come leaves it right.
-    rings: Mutex<bool>,
-}
-
 /// Hears of changes of the level.
-struct Ringer(Weak<Core>);
+struct Ringer {
+    core: Weak<Core>,
+    bell: Arc<Bell<Fd>>,
+}
 
 impl Watcher for Ringer {
     fn on_change(&self, _: u64) {
-        if let Some(core) = self.0.upgrade() {
-            core.ring();
+        if let Some(core) = self.core.upgrade() {
+            core.ring(&self.bell);
         }
     }
 
@@ -43,48 +37,40 @@ impl Core {
     pub(super) fn descriptor(&self) -> io::Result<BorrowedFd<'_>> {
         let Descriptor { bell, making } = &self.descriptor;
         if let Some(bell) = bell.get() {
-            return Ok(bell.fd.outer());
+            return Ok(bell.chime().outer());
         }
-        let _guard = making.lock();
-        if bell.get().is_none() {
-            let id = crate::context::unique_number();
-            let _ = bell.set(Bell {
-                id,
-                fd: Fd::new()?,
-                rings: Mutex::new(false),
-            });
-            let watch = Watch {
-                watcher: std::sync::Arc::new(Ringer(self.me.clone())),
-                id,
-            };
-            let mut wakes = Wakes::new();
-            self.readable().watch(watch, true, &mut wakes);
-            wakes.fire();
-            self.ring();
-        }
-        match bell.get() {
-            Some(bell) => Ok(bell.fd.outer()),
-            None => Err(io::ErrorKind::Other.into()),
-        }
+        let mut wakes = Wakes::new();
+        let guard = making.lock();
+        let made = match bell.get() {
+            Some(bell) => Ok(bell.clone()),
+            None => self.make_bell(&mut wakes),
+        };
+        // It says what is so before anybody sees it.
+        let made = made.map(|made| bell.get_or_init(|| made).chime().outer());
+        drop(guard);
+        wakes.fire();
+        made
     }
 
-    /// Makes the descriptor say what is so.
-    fn ring(&self) {
-        let Some(bell) = self.descriptor.bell.get() else {
-            return;
+    fn make_bell(&self, wakes: &mut Wakes) -> io::Result<Arc<Bell<Fd>>> {
+        let id = crate::context::unique_number();
+        let bell = Arc::new(Bell::new(id, Fd::new()?));
+        let watch = Watch {
+            watcher: Arc::new(Ringer {
+                core: self.me.clone(),
+                bell: bell.clone(),
+            }),
+            id,
         };
-        let mut rings = bell.rings.lock();
-        let level = self.readable().told(bell.id);
-        if *rings != level {
-            let changed = if level {
-                bell.fd.raise()
-            } else {
-                bell.fd.clear()
-            };
-            match changed {
-                Ok(()) => *rings = level,
-                Err(error) => log::error!("{self:?}: the descriptor cannot be set: {error}"),
-            }
+        self.readable().watch(watch, true, wakes);
+        bell.ring(self.readable())
+            .inspect_err(|_| self.readable().unwatch(id))?;
+        Ok(bell)
+    }
+
+    fn ring(&self, bell: &Bell<Fd>) {
+        if let Err(error) = bell.ring(self.readable()) {
+            log::error!("{self:?}: the descriptor cannot be set: {error}");
         }
     }
 }
@@ -105,7 +91,10 @@ impl Fd {
     fn outer(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl Chime for Fd {
     fn raise(&self) -> io::Result<()> {
         rustix::io::retry_on_intr(|| rustix::io::write(&self.0, &1_u64.to_ne_bytes()))?;
         Ok(())
@@ -117,7 +106,7 @@ impl Fd {
     }
 }
 
-/// Where there is no eventfd, a pair of connected sockets: one byte is in it while it rings.
+/// Where there is no eventfd, a pair of connected sockets: a byte or more is in it while it rings.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 struct Fd {
     outer: OwnedFd,
@@ -139,14 +128,28 @@ impl Fd {
     fn outer(&self) -> BorrowedFd<'_> {
         self.outer.as_fd()
     }
+}
 
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl Chime for Fd {
     fn raise(&self) -> io::Result<()> {
-        rustix::io::retry_on_intr(|| rustix::io::write(&self.inner, &[1]))?;
-        Ok(())
+        match rustix::io::retry_on_intr(|| rustix::io::write(&self.inner, &[1])) {
+            // Then there are more than enough in it.
+            Ok(_) | Err(rustix::io::Errno::AGAIN) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn clear(&self) -> io::Result<()> {
-        rustix::io::retry_on_intr(|| rustix::io::read(&self.outer, &mut [0; 1]))?;
+        let mut raised = [0; 64];
+        while rustix::io::retry_on_intr(|| rustix::io::read(&self.outer, &mut raised)).or_else(
+            |error| {
+                (error == rustix::io::Errno::AGAIN)
+                    .then_some(0)
+                    .ok_or(error)
+            },
+        )? == raised.len()
+        {}
         Ok(())
     }
 }

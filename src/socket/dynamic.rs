@@ -46,6 +46,12 @@ pub struct Socket {
 }
 
 socket!(@control Socket);
+streaming!(Socket, Message, Core::poll_recv_raw);
+sinking!(Socket, Message, Core::poll_send_raw, std::convert::identity);
+receiving_many!(Socket, recv_many_raw, poll_recv_many_raw);
+sending_many!(Socket, send_many_raw, poll_send_many_raw);
+subscribers_for_tasks!(Socket);
+flushing!(Socket);
 
 impl super::SocketKind for Socket {}
 

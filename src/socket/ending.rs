@@ -1,9 +1,12 @@
 //! The end of a socket: blocked calls return, what was sent is flushed, pipes are let go of.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::core::{Core, Entry, Phase, Way};
+use super::core::{Control, Core, Entry, Phase, Way};
+use super::futures::Waiting;
 use super::halves::Ended;
 use crate::command::Port;
 use crate::context::Member;
@@ -11,7 +14,7 @@ use crate::error::Unsent;
 use crate::io;
 use crate::pipe::{PipeId, Reader, Writer};
 use crate::signal::Wakes;
-use crate::waiting::Patience;
+use crate::waiting::{Patience, Ticket};
 
 /// How long a closing socket waits for an I/O thread beyond the linger that the thread itself keeps.
 const GRACE: Duration = Duration::from_secs(2);
@@ -34,18 +37,44 @@ impl Core {
     ///
     /// The first caller does it; the others wait for the same end. On an I/O thread nobody waits.
     pub(super) fn close(self: &Arc<Self>, linger: Option<Duration>) -> Result<(), Unsent> {
-        let deadline = self.begin_close_now(linger);
+        let deadline = deadline_of(linger);
+        self.begin_close_now(deadline);
         if io::on_io_thread() {
             // Nobody will be there to wait for a name to be bound.
-            let unsent = self.withdraw_pipes(|_| true);
-            return unsent.into_result();
+            return self.give_names_up().into_result();
         }
         self.await_close(deadline)
     }
 
-    /// Stops everything and starts flushing; gives the moment at which that is given up.
-    fn begin_close_now(self: &Arc<Self>, linger: Option<Duration>) -> Option<Instant> {
-        let deadline = linger.and_then(|linger| Instant::now().checked_add(linger));
+    /// The same for a task.
+    pub(super) async fn close_async(self: &Arc<Self>) -> Result<(), Unsent> {
+        self.close_in_background(self.linger());
+        let mut unheard = Unheard(Some(self));
+        let outcome = Waiting::new(
+            self,
+            Self::cancel_control,
+            |core: &Self, cx: &Context<'_>, ticket: &mut _| core.poll_close(cx, ticket),
+        )
+        .await;
+        unheard.0 = None;
+        outcome
+    }
+
+    /// The same for nobody: what could not be sent is logged.
+    pub(super) fn close_unheard(self: &Arc<Self>) {
+        self.close_in_background(self.linger());
+        drop(Unheard(Some(self)));
+    }
+
+    /// Closes without a thread that waits: whoever does the last thing for it ends it.
+    fn close_in_background(self: &Arc<Self>, linger: Option<Duration>) {
+        let deadline = deadline_of(linger);
+        self.begin_close_now(deadline);
+        self.have_time_kept(deadline);
+    }
+
+    /// Stops everything and starts flushing; `false` if that had begun before.
+    fn begin_close_now(self: &Arc<Self>, deadline: Option<Instant>) -> bool {
         let begun = self.control.update_for_all(|control, _| {
             if control.phase != Phase::Open {
                 return None;
@@ -53,7 +82,8 @@ impl Core {
             control.phase = Phase::Closing;
             // Asked for here: a thread started for this socket was so before its endpoint was added.
             let threads = self.context.running();
-            control.awaited = threads.len();
+            // This one is awaited, too: the rest of it must have been done.
+            control.awaited = threads.len() + 1;
             // Pipes that wait for a name to be bound are looked at once nothing more comes into them.
             let (waiting, served): (Vec<_>, _) = std::mem::take(&mut control.endpoints)
                 .into_iter()
@@ -62,7 +92,7 @@ impl Core {
             Some((threads, served))
         });
         let Some((threads, served)) = begun else {
-            return deadline;
+            return false;
         };
         for entry in &served {
             if let Way::InprocName(name) = &entry.way {
@@ -86,7 +116,48 @@ impl Core {
                 self.links_closed(Unsent::default());
             }
         }
-        deadline
+        self.links_closed(Unsent::default());
+        true
+    }
+
+    /// Has somebody come back at the deadline, if that matters: the I/O threads keep it for what they
+    /// have, but a pipe that waits for an inproc name is with nobody.
+    fn have_time_kept(self: &Arc<Self>, deadline: Option<Instant>) {
+        let Some(at) = deadline else {
+            return;
+        };
+        if !self.control.peek(|control| self.waits_for_names(control)) {
+            return;
+        }
+        if at <= Instant::now() {
+            self.give_names_up();
+            return;
+        }
+        // Started for this, if there was nothing to do for them until now.
+        let threads = self.context.io_threads().unwrap_or_default();
+        if let Some(io) = threads.and_then(|threads| threads.handles().first()) {
+            let port: Weak<dyn Port> = self.me.clone();
+            if !io.order(io::Order::KeepTime { port, at }) {
+                self.give_names_up();
+            }
+            return;
+        }
+        let me = self.clone();
+        let waiter = thread::Builder::new().name("zocket-linger".to_owned());
+        if let Err(error) = waiter.spawn(move || me.await_close(Some(at))) {
+            log::warn!("{self:?}: cannot linger: {error}");
+            self.give_names_up();
+        }
+    }
+
+    /// Another deadline for a close that has begun with a later one.
+    fn hasten(self: &Arc<Self>, deadline: Option<Instant>) {
+        for io in self.context.running() {
+            io.order(io::Order::Hasten {
+                socket: self.id,
+                deadline,
+            });
+        }
     }
 
     /// Takes pipes that wait for an inproc name back, and says what was in them. One that has got
@@ -118,34 +189,80 @@ impl Core {
 
     /// Waits until nothing is left to flush, or the time is over.
     fn await_close(&self, deadline: Option<Instant>) -> Result<(), Unsent> {
-        let registry = self.context.registry();
-        let still_waiting = |entry: &Entry| match &entry.way {
-            Way::InprocPipe { name, pipe, .. } => registry.is_waiting(name, self.id, *pipe),
-            _ => false,
-        };
         let until =
             |deadline: Option<Instant>| move || deadline.map_or(Patience::Forever, Patience::Until);
         // A name may still be bound by somebody who then gets what waits for it …
         let _ = self.control.wait(until(deadline), |control, _| {
-            let settled =
-                control.phase == Phase::Closed || !control.endpoints.iter().any(still_waiting);
-            settled.then_some(())
+            (control.phase == Phase::Closed || !self.waits_for_names(control)).then_some(())
         });
-        let unsent = self.withdraw_pipes(|_| true);
-        self.control
-            .update_for_all(|control, _| control.unsent.merge(unsent));
+        self.give_names_up();
         // … and the I/O threads say when they are done; they keep the same deadline.
         let last = deadline.and_then(|deadline| deadline.checked_add(GRACE));
         let _ = self.control.wait(until(last), |control, _| {
-            (control.phase == Phase::Closed || control.awaited == 0).then_some(())
+            (control.phase == Phase::Closed).then_some(())
         });
-        let unsent = self.control.update_for_all(|control, _| {
+        self.end_close(Unsent::default()).into_result()
+    }
+
+    fn poll_close(
+        &self,
+        cx: &Context<'_>,
+        ticket: &mut Option<Ticket>,
+    ) -> Poll<Result<(), Unsent>> {
+        self.control.poll(cx, ticket, |control, _| {
+            (control.phase == Phase::Closed).then(|| control.unsent.clone().into_result())
+        })
+    }
+
+    /// Whether something of a socket that is being closed may still find its peer over inproc.
+    fn waits_for_names(&self, control: &Control) -> bool {
+        let registry = self.context.registry();
+        control.endpoints.iter().any(|entry| match &entry.way {
+            Way::InprocPipe { name, pipe, .. } => registry.is_waiting(name, self.id, *pipe),
+            _ => false,
+        })
+    }
+
+    /// Takes back what still waits for an inproc name; says what was in it.
+    pub(super) fn give_names_up(&self) -> Unsent {
+        // What was in it must be known before it can be over.
+        self.control.update(|control, _| control.awaited += 1);
+        let unsent = self.withdraw_pipes(|_| true);
+        self.links_closed(unsent.clone());
+        unsent
+    }
+
+    /// Ends the close if nobody has anything left to do for it.
+    pub(super) fn close_if_settled(&self) {
+        let settled = self.control.peek(|control| {
+            control.phase == Phase::Closing
+                && control.awaited == 0
+                && !self.waits_for_names(control)
+        });
+        if settled {
+            let unsent = self.withdraw_pipes(|_| true);
+            self.end_close(unsent);
+        }
+    }
+
+    fn end_close(&self, unsent: Unsent) -> Unsent {
+        let (unsent, unheard) = self.control.update_for_all(|control, _| {
             control.phase = Phase::Closed;
-            control.unsent.clone()
+            control.unsent.merge(unsent);
+            (control.unsent.clone(), std::mem::take(&mut control.unheard))
         });
         self.context.withdraw(self.id);
         self.feeds.end();
-        unsent.into_result()
+        if unheard {
+            self.log_unsent(&unsent);
+        }
+        unsent
+    }
+
+    fn log_unsent(&self, unsent: &Unsent) {
+        if unsent.messages > 0 {
+            log::warn!("{self:?} closed in the background: {unsent}");
+        }
     }
 
     /// Makes every call on the halves return `why`; a closed socket lets go of its pipes, too.
@@ -188,14 +305,61 @@ impl Member for Core {
     }
 
     fn begin_close(self: Arc<Self>, patience: Option<Duration>) -> Option<Instant> {
-        let linger = match (self.options.linger, patience) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        Self::begin_close_now(&self, linger)
+        let deadline = deadline_of(shorter(self.options.linger, patience));
+        if !self.begin_close_now(deadline) {
+            self.hasten(deadline);
+        }
+        deadline
     }
 
     fn finish_close(&self, deadline: Option<Instant>) -> Result<(), Unsent> {
         self.await_close(deadline)
+    }
+
+    fn close_behind(self: Arc<Self>, patience: Option<Duration>) {
+        let deadline = self.clone().begin_close(patience);
+        self.have_time_kept(deadline);
+    }
+
+    fn poll_close(
+        &self,
+        cx: &Context<'_>,
+        ticket: &mut Option<Ticket>,
+    ) -> Poll<Result<(), Unsent>> {
+        self.poll_close(cx, ticket)
+    }
+
+    fn cancel_close(&self, ticket: &Ticket) {
+        self.cancel_control(ticket);
+    }
+}
+
+fn deadline_of(linger: Option<Duration>) -> Option<Instant> {
+    linger.and_then(|linger| Instant::now().checked_add(linger))
+}
+
+/// The shorter of two times, of which none is for ever.
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Nobody waits for the end of this close any more, once this is dropped.
+struct Unheard<'a>(Option<&'a Core>);
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        let Some(core) = self.0 else {
+            return;
+        };
+        let unsent = core.control.update(|control, _| {
+            control.unheard = control.phase != Phase::Closed;
+            (!control.unheard).then(|| control.unsent.clone())
+        });
+        if let Some(unsent) = unsent {
+            core.log_unsent(&unsent);
+        }
     }
 }

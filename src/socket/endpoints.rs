@@ -243,15 +243,32 @@ impl Core {
 
     /// Gives a bound endpoint up; when this returns its address is free.
     pub(super) fn unbind(self: &Arc<Self>, endpoint: Endpoint) -> Result<(), UnbindError> {
-        self.let_go(endpoint, true)
+        self.let_go(endpoint, true).map(await_all)
     }
 
     /// Lets go of an endpoint that was connected to, however often it was.
     pub(super) fn disconnect(self: &Arc<Self>, endpoint: Endpoint) -> Result<(), UnbindError> {
-        self.let_go(endpoint, false)
+        self.let_go(endpoint, false).map(await_all)
     }
 
-    fn let_go(self: &Arc<Self>, endpoint: Endpoint, bound: bool) -> Result<(), UnbindError> {
+    /// The same two for tasks.
+    pub(super) async fn let_go_async(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        bound: bool,
+    ) -> Result<(), UnbindError> {
+        for done in self.let_go(endpoint, bound)? {
+            done.opened().await;
+        }
+        Ok(())
+    }
+
+    /// Lets go of an endpoint; it is done when all of these are open.
+    fn let_go(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        bound: bool,
+    ) -> Result<Vec<Arc<Latch>>, UnbindError> {
         let ways = self
             .remove_endpoints(&endpoint, bound)
             .map_err(UnbindError::from)?;
@@ -262,10 +279,17 @@ impl Core {
             .options()
             .linger
             .and_then(|linger| Instant::now().checked_add(linger));
+        let mut ordered = Vec::new();
+        let mut order = |io: &Handle, order: &dyn Fn(Arc<Latch>) -> Order| {
+            let done = Arc::new(Latch::new());
+            if io.order(order(done.clone())) {
+                ordered.push(done);
+            }
+        };
         for way in ways {
             match way {
                 Way::Listener { io, token } => {
-                    Self::order_and_wait(&io, |done| Order::Unlisten {
+                    order(&io, &|done| Order::Unlisten {
                         token,
                         deadline,
                         done,
@@ -278,7 +302,7 @@ impl Core {
                     if let Some(pipe) = pipe {
                         self.release_writer(pipe);
                     }
-                    Self::order_and_wait(&io, |done| Order::Disconnect {
+                    order(&io, &|done| Order::Disconnect {
                         token,
                         deadline,
                         done,
@@ -306,7 +330,7 @@ impl Core {
                 }
             }
         }
-        Ok(())
+        Ok(ordered)
     }
 
     /// What is served by an I/O thread is told by that.
@@ -314,14 +338,14 @@ impl Core {
         let endpoint = endpoint.clone();
         self.tell(&MonitorEvent::Closed { endpoint }, |_| false);
     }
+}
 
-    fn order_and_wait(io: &Arc<Handle>, order: impl FnOnce(Arc<Latch>) -> Order) {
-        /// An I/O thread that takes this long over an order is stuck in foreign code.
-        const PATIENCE: Duration = Duration::from_secs(10);
-        let done = Arc::new(Latch::new());
-        if io.order(order(done.clone())) {
-            done.wait(Instant::now().checked_add(PATIENCE));
-        }
+fn await_all(ordered: Vec<Arc<Latch>>) {
+    /// An I/O thread that takes this long over an order is stuck in foreign code.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let deadline = Instant::now().checked_add(PATIENCE);
+    for done in ordered {
+        done.wait(deadline);
     }
 }
 

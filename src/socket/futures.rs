@@ -58,6 +58,45 @@ impl<F> Drop for Sending<'_, F> {
     }
 }
 
+/// Waits for anything else of a socket; `cancel` gives the place among those who wait for it up.
+pub(super) struct Waiting<'a, F> {
+    core: &'a Core,
+    ticket: Option<Ticket>,
+    cancel: fn(&Core, &Ticket),
+    poll: F,
+}
+
+impl<'a, F> Waiting<'a, F> {
+    pub(super) fn new(core: &'a Core, cancel: fn(&Core, &Ticket), poll: F) -> Self {
+        Self {
+            core,
+            ticket: None,
+            cancel,
+            poll,
+        }
+    }
+}
+
+impl<T, F> Future for Waiting<'_, F>
+where
+    F: FnMut(&Core, &Context<'_>, &mut Option<Ticket>) -> Poll<T> + Unpin,
+{
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.get_mut();
+        (this.poll)(this.core, cx, &mut this.ticket)
+    }
+}
+
+impl<F> Drop for Waiting<'_, F> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            (self.cancel)(self.core, &ticket);
+        }
+    }
+}
+
 /// Receives one message, or what comes with it, once there is one; `poll` is the form of it.
 pub(super) struct Receiving<'a, F> {
     core: &'a Core,

@@ -6,7 +6,8 @@ use super::exchange::{self, Answer, Exchange};
 use super::publishing::{Event, Upstreams};
 use crate::command::Refused;
 use crate::error::{
-    BindError, ConnectError, RecvError, SendFailure, SubscribeError, UnbindError, WaitError,
+    BindError, ConnectError, FlushFailure, RecvError, SendFailure, SubscribeError, UnbindError,
+    WaitError,
 };
 use crate::frame::Frame;
 use crate::message::Message;
@@ -39,7 +40,7 @@ macro_rules! ended_becomes {
     )*};
 }
 
-ended_becomes!(SendFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
+ended_becomes!(SendFailure FlushFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
 
 /// What a socket sends through.
 #[derive(Debug)]
@@ -72,13 +73,14 @@ impl Ready for Outbound {
             }
     }
 
-    fn level(&mut self, _: &mut Wakes) -> bool {
-        self.ended.is_some()
+    fn level(&mut self, _: &mut Wakes) -> Option<bool> {
+        let level = self.ended.is_some()
             || match &mut self.writers {
                 Writers::Balance(writers) => !self.awaits_reply && writers.look_for_room(),
                 // Whether there is room is a matter of whom it is for, and most never wait for it.
                 Writers::Table(_) | Writers::Distributor(_) | Writers::Upstream(_) => true,
-            }
+            };
+        Some(level)
     }
 }
 
@@ -272,6 +274,16 @@ pub(super) enum Intake {
     Upstreams(Upstreams),
 }
 
+impl Intake {
+    /// Whether a message passes the filter, if there is one.
+    fn wants(&self, message: &Message, inverted: bool) -> bool {
+        match self {
+            Self::Filter(interests) => interests.matches(message.first()) != inverted,
+            _ => true,
+        }
+    }
+}
+
 /// How many messages that nobody wants are passed over before others have their turn at the lock.
 const PASSED_OVER_MAX: usize = 256;
 
@@ -295,20 +307,20 @@ impl Ready for Inbound {
             }
     }
 
-    fn level(&mut self, wakes: &mut Wakes) -> bool {
+    fn level(&mut self, wakes: &mut Wakes) -> Option<bool> {
         if self.ended.is_some() {
-            return true;
+            return Some(true);
         }
         let mut left = PASSED_OVER_MAX;
-        // Where nobody can say within the bounds, the receiver shall see for himself.
+        let mut is_unclear = false;
         let mut goes_on = |passed_over: &mut u64| {
-            let goes_on = left > 0;
+            is_unclear = left == 0;
             left = left.saturating_sub(1);
-            *passed_over += u64::from(goes_on);
-            goes_on
+            *passed_over += u64::from(!is_unclear);
+            !is_unclear
         };
         let discarded = &mut self.discarded;
-        match &self.intake {
+        let level = match &self.intake {
             Intake::Plain | Intake::Told(_) => self.readers.look(wakes, None),
             Intake::Requests(Some(_)) => false,
             Intake::Requests(None) => {
@@ -333,7 +345,8 @@ impl Ready for Inbound {
                 found.unwrap_or(true) || asked.lost
             }),
             Intake::Upstreams(upstreams) => !upstreams.is_empty(),
-        }
+        };
+        (!is_unclear).then_some(level)
     }
 }
 
@@ -378,12 +391,37 @@ impl Inbound {
 
     #[inline]
     fn next(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<usize> {
+        self.next_with(out, wakes, |_| ()).map(|((), bytes)| bytes)
+    }
+
+    /// The same, and whom it is from.
+    #[inline]
+    fn next_from(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Option<(Option<PeerInfo>, usize)> {
+        self.next_with(out, wakes, |reader| reader.peer().cloned())
+    }
+
+    #[inline]
+    fn next_with<R>(
+        &mut self,
+        out: &mut Message,
+        wakes: &mut Wakes,
+        look: impl Fn(&Reader) -> R,
+    ) -> Option<(R, usize)> {
         if !self.conflate {
-            return self.readers.recv(out, wakes);
+            return self.readers.recv_with(out, wakes, |_, reader| look(reader));
         }
-        let (passed, bytes) = self.readers.recv_newest(out, wakes)?;
-        self.discarded.conflated += passed.messages as u64;
-        Some(bytes)
+        let (intake, inverted) = (&self.intake, self.invert_matching);
+        // One that nobody wants takes no place from one that is wanted.
+        let (seen, passed_over, bytes) =
+            (self.readers)
+                .recv_newest(out, wakes, look, |message| intake.wants(message, inverted))?;
+        self.discarded.conflated += passed_over.older;
+        self.discarded.filtered += passed_over.unwanted;
+        Some((seen, bytes))
     }
 
     /// The next message that passes the filter: a publisher may send what was unsubscribed from
@@ -391,10 +429,7 @@ impl Inbound {
     fn next_wanted(&mut self, out: &mut Message, wakes: &mut Wakes) -> Option<usize> {
         for _ in 0..PASSED_OVER_MAX {
             let bytes = self.next(out, wakes)?;
-            let Intake::Filter(interests) = &self.intake else {
-                return Some(bytes);
-            };
-            if interests.matches(out.first()) != self.invert_matching {
+            if self.wants(out) {
                 return Some(bytes);
             }
             self.discarded.filtered += 1;
@@ -402,6 +437,10 @@ impl Inbound {
             wakes.drop_later(std::mem::take(out));
         }
         None
+    }
+
+    fn wants(&self, message: &Message) -> bool {
+        self.intake.wants(message, self.invert_matching)
     }
 
     /// Takes the next message and whom it is from.
@@ -415,15 +454,16 @@ impl Inbound {
             return Some(Err(ended.into()));
         }
         for _ in 0..PASSED_OVER_MAX {
-            let (peer, bytes) = self
-                .readers
-                .recv_with(out, wakes, |_, reader| reader.peer().cloned())?;
-            if let Some(peer) = peer {
-                self.count(bytes);
-                return Some(Ok(peer));
+            let (peer, bytes) = self.next_from(out, wakes)?;
+            match peer {
+                Some(peer) if self.wants(out) => {
+                    self.count(bytes);
+                    return Some(Ok(peer));
+                }
+                Some(_) => self.discarded.filtered += 1,
+                // Every pipe begins by naming its peer.
+                None => self.discarded.malformed += 1,
             }
-            // Every pipe begins by naming its peer.
-            self.discarded.malformed += 1;
             wakes.drop_later(std::mem::take(out));
         }
         None

@@ -63,6 +63,15 @@ impl Ledger {
         self.ended = 0;
     }
 
+    /// The outbound lanes in which something is queued: those of pipes that were let go of, too.
+    pub(super) fn unsent(&self) -> impl Iterator<Item = (PipeId, &Outlet, Tally)> {
+        self.live.iter().filter_map(|(pipe, lanes)| {
+            let outlet = lanes.outbound.as_ref()?;
+            let tally = outlet.tally();
+            (!tally.queued.is_none()).then_some((*pipe, outlet, tally))
+        })
+    }
+
     fn sums(&mut self) -> Sums {
         self.sweep();
         let mut sums = self.past;
@@ -91,7 +100,7 @@ impl Core {
                 let mut waiting = inbound.queued;
                 waiting -= unreturned;
                 let mut discarded = inb.discarded;
-                let arrived = total(&inbound);
+                let arrived = inbound.let_in();
                 if let Policy::Upstreams(upstreams) = &inb.intake {
                     waiting += upstreams.queued();
                 }
@@ -112,13 +121,6 @@ impl Core {
             })
         })
     }
-}
-
-fn total(tally: &Tally) -> Load {
-    let mut load = tally.queued;
-    load += tally.worked_off;
-    load += tally.lost;
-    load
 }
 
 fn count(load: Load) -> Count {

@@ -1,5 +1,6 @@
 //! Models of two inproc sockets, each with a half that the other delivers to.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use loom::thread;
@@ -7,7 +8,7 @@ use loom::thread;
 use super::core::Core;
 use super::pattern::Pattern;
 use crate::context::Context;
-use crate::error::RecvError;
+use crate::error::{FlushFailure, RecvError};
 use crate::message::Message;
 use crate::options::Options;
 use crate::socket_type::SocketType;
@@ -80,6 +81,32 @@ fn loom_a_closing_sender_is_still_heard() {
         let _ = a.close(None);
         other.join().unwrap();
         let _ = b.close(None);
+    });
+}
+
+/// One batch and several who take of it, not one by one: nobody sleeps while a message is there.
+#[test]
+fn loom_one_batch_for_two_who_take_many() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        let take = |max| {
+            let b = b.clone();
+            move || {
+                let mut queue = VecDeque::new();
+                let got = b.recv_many(&mut queue, max, || Patience::Forever).unwrap();
+                assert_eq!((queue.len(), got <= max), (got, true));
+                got
+            }
+        };
+        let (one, two) = (thread::spawn(take(1)), thread::spawn(take(2)));
+        let mut batch: VecDeque<Message> = ["1", "2", "3"].map(Message::from).into();
+        assert_eq!(a.send_many(&mut batch, || Patience::Forever), Ok(3));
+        let got = one.join().unwrap() + two.join().unwrap();
+        let mut rest = VecDeque::new();
+        while got + rest.len() < 3 {
+            b.recv_many(&mut rest, 3, || Patience::Forever).unwrap();
+        }
+        let _ = (a.close(None), b.close(None));
     });
 }
 
@@ -176,5 +203,89 @@ fn loom_a_subscription_made_while_joining_is_known() {
         send(&publisher, "topic: news");
         assert_eq!(recv(&subscriber).unwrap(), "topic: news");
         let _ = (publisher.close(None), subscriber.close(None));
+    });
+}
+
+/// A flush begins just as the receiver takes the last message: it ends.
+#[test]
+fn loom_a_flush_ends_with_the_last_message() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "first");
+        send(&a, "last");
+        let receiver = thread::spawn({
+            let b = b.clone();
+            move || {
+                assert_eq!(recv(&b).unwrap(), "first");
+                assert_eq!(recv(&b).unwrap(), "last");
+            }
+        });
+        a.flush(|| Patience::Forever).unwrap();
+        receiver.join().unwrap();
+        assert!(a.stats().send_queue.messages == 0);
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// Two flushes of one socket, the second of which waits for more: both end.
+#[test]
+fn loom_two_flushes_at_once() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "first");
+        let other = thread::spawn({
+            let a = a.clone();
+            move || {
+                send(&a, "last");
+                a.flush(|| Patience::Forever).unwrap();
+            }
+        });
+        let receiver = thread::spawn({
+            let b = b.clone();
+            move || {
+                assert_eq!(recv(&b).unwrap(), "first");
+                assert_eq!(recv(&b).unwrap(), "last");
+            }
+        });
+        a.flush(|| Patience::Forever).unwrap();
+        other.join().unwrap();
+        receiver.join().unwrap();
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// The socket is closed just as it is flushed: the flush says so, or that the peer has everything.
+#[test]
+fn loom_a_flush_sees_the_end() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "unread");
+        let flusher = thread::spawn({
+            let a = a.clone();
+            move || a.flush(|| Patience::Forever).unwrap_err()
+        });
+        let _ = a.close(None);
+        let error = flusher.join().unwrap();
+        assert_eq!(error.reason, FlushFailure::Closed);
+        assert_eq!(error.unsent.messages, 1);
+        assert_eq!(recv(&b).unwrap(), "unread");
+        let _ = b.close(None);
+    });
+}
+
+/// The peer goes just as it is waited for: what it did not take is not waited for any more.
+#[test]
+fn loom_a_flush_does_not_wait_for_who_is_gone() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "unread");
+        let peer = thread::spawn({
+            let b = b.clone();
+            move || drop(b.close(None))
+        });
+        a.flush(|| Patience::Forever).unwrap();
+        peer.join().unwrap();
+        assert_eq!(a.stats().dropped.with_peer, 1);
+        let _ = a.close(None);
     });
 }

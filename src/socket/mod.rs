@@ -18,13 +18,25 @@
 //!   `receiving`; `raw` is the form in which [`Socket`] speaks,
 //!   `relay` what a [`Proxy`](crate::Proxy) asks of it.
 //! * `watching`: who is told when something can be received or sent; `descriptor`: the file descriptor
-//!   that says so.
+//!   that says so, `bell`: how it is kept true.
 
+#[cfg(any(all(unix, not(loom)), all(test, loom)))]
+mod bell;
 mod builder;
+#[macro_use]
+mod streams;
 #[macro_use]
 mod sending;
 #[macro_use]
 mod receiving;
+#[macro_use]
+mod many;
+#[macro_use]
+mod tasks;
+#[macro_use]
+mod from_peer;
+#[macro_use]
+mod flush;
 #[macro_use]
 mod control;
 mod core;

@@ -26,8 +26,8 @@ impl Deref for Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.close_on_drop();
+        // First: nobody can take it out of a poller any more, and closing may take its time.
         self.0.part_with_watchers();
-        self.0.feeds.end();
+        self.0.close_on_drop();
     }
 }

@@ -28,3 +28,8 @@ socket! {
     sends: yes "Queues a message for the peer, waiting for one with room if there is none.",
     receives: yes "Takes the next message of the peer, waiting for one if there is none."
 }
+
+receiving_many!(Pair, recv_many, poll_recv_many);
+sending_many!(Pair, send_many, poll_send_many);
+flushing!(Pair);
+receiving_from_peer!(Pair);

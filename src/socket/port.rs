@@ -46,6 +46,10 @@ impl Post for Core {
                     self.offer_place();
                 }
             }
+            News::Hurry => self
+                .inbound
+                .update(|half, wakes| half.readers.settle(pipe, wakes)),
+            News::Flushed => self.control.update_for_all(|_, _| {}),
             News::Renew => self.renew(pipe),
             News::HangUp => self.part_with(pipe),
         }
@@ -183,6 +187,10 @@ impl Port for Core {
             }
         });
         self.tell_left(id, gone, GIVEN_UP);
+        if !wanted {
+            // That was one of the names it waited for.
+            self.close_if_settled();
+        }
         wanted
     }
 
@@ -272,6 +280,11 @@ impl Port for Core {
             control.awaited = control.awaited.saturating_sub(1);
             control.unsent.merge(unsent);
         });
+        self.close_if_settled();
+    }
+
+    fn linger_is_over(&self) {
+        self.give_names_up();
     }
 
     fn report(&self, token: Token, event: MonitorEvent) {

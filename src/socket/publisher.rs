@@ -39,6 +39,10 @@ socket! {
     receives: no
 }
 
+sending_many!(Pub, send_many, poll_send_many);
+subscribers_for_tasks!(Pub);
+flushing!(Pub);
+
 impl Pub {
     /// Waits until at least `count` peers that have subscribed to something are there at the same
     /// time: what is sent after that will reach them.

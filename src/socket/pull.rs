@@ -30,3 +30,6 @@ socket! {
     sends: no,
     receives: yes "Takes the next message, waiting for one if there is none; peers that have something take turns."
 }
+
+receiving_many!(Pull, recv_many, poll_recv_many);
+receiving_from_peer!(Pull);

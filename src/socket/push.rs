@@ -26,3 +26,6 @@ socket! {
     sends: yes "Queues a message for the next peer with room, waiting for room if there is none.",
     receives: no
 }
+
+sending_many!(Push, send_many, poll_send_many);
+flushing!(Push);

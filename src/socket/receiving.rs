@@ -39,6 +39,8 @@ impl<T> fmt::Debug for Iter<'_, T> {
 macro_rules! receiving {
     (no $name:ident) => {};
     (yes $name:ident $how:literal) => {
+        streaming!($name, $crate::Message, $crate::socket::Core::poll_recv);
+
         impl $name {
             #[doc = $how]
             ///

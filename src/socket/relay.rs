@@ -48,10 +48,6 @@ impl Core {
             control.check_open().is_err().then_some(())
         })
     }
-
-    pub(crate) fn cancel_end(&self, ticket: &Ticket) {
-        self.control.cancel(ticket);
-    }
 }
 
 impl Outbound {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Weak;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::core::Core;
@@ -14,7 +14,7 @@ use crate::error::{RecvError, TryRecvError, TrySendError};
 use crate::message::Message;
 use crate::peer_info::PeerInfo;
 use crate::socket_type::SocketType;
-use crate::waiting::Patience;
+use crate::waiting::{Patience, Ticket};
 
 socket! {
     /// Receives requests, each of which can be answered: [`Request`].
@@ -45,6 +45,8 @@ socket! {
     /// ```
     Rep, SocketType::Rep, sends: no, receives: no
 }
+
+flushing!(Rep);
 
 /// A request that a [`Rep`] has received; reads as its [`Message`].
 ///
@@ -124,6 +126,17 @@ impl Drop for Request {
     }
 }
 
+fn poll_recv(
+    core: &Core,
+    cx: &Context<'_>,
+    ticket: &mut Option<Ticket>,
+) -> Poll<Result<Request, RecvError>> {
+    core.poll_recv_request(cx, ticket)
+        .map_ok(|received| Request::new(&core.me, received))
+}
+
+streaming!(Rep, Request, poll_recv);
+
 impl Rep {
     /// Takes the next request, waiting for one if there is none.
     ///
@@ -173,13 +186,7 @@ impl Rep {
     ///
     /// [`RecvError`]: the socket is closed, or its context shut down.
     pub fn recv_async(&self) -> impl Future<Output = Result<Request, RecvError>> + Send + '_ {
-        Receiving::new(
-            &self.core,
-            |core: &Core, cx: &Context<'_>, ticket: &mut _| {
-                core.poll_recv_request(cx, ticket)
-                    .map_ok(|received| Request::new(&core.me, received))
-            },
-        )
+        Receiving::new(&self.core, poll_recv)
     }
 
     /// Every request from now on, each as [`recv`](Self::recv) gives it, until that fails.

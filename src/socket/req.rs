@@ -48,6 +48,8 @@ socket! {
     receives: yes "Takes the reply to the request that was sent, waiting for it. Without one under way it fails (`WrongState`), and when the peer that was asked is gone, too (`PeerLost`)."
 }
 
+flushing!(Req);
+
 impl Req {
     /// Sends a request and waits for its reply.
     ///

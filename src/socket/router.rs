@@ -1,16 +1,22 @@
 //! ROUTER: talks to each of many by its name.
 
+use std::collections::VecDeque;
 use std::task::Context;
+#[cfg(feature = "futures")]
+use std::task::Poll;
 use std::time::Duration;
 
 use super::core::Core;
 use super::futures::{Receiving, Sending};
+use super::receiving::Iter;
 use crate::endpoint::{Endpoint, IntoEndpoint};
 use crate::error::{ConnectError, RecvError, SendError, TryRecvError, TrySendError};
 use crate::message::Message;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::waiting::Patience;
+#[cfg(feature = "futures")]
+use crate::{error::SendFailure, waiting::Ticket};
 
 socket! {
     /// Knows each peer by a routing id: receives with it, and sends to it.
@@ -43,6 +49,31 @@ socket! {
     /// ```
     Router, SocketType::Router, sends: no, receives: no
 }
+
+streaming!(Router, (RoutingId, Message), Core::poll_recv_from);
+sinking!(Router, (RoutingId, Message), poll_send_item, |(
+    _,
+    message,
+)| { message });
+
+/// Sends to whom it is for; what is not sent stays.
+#[cfg(feature = "futures")]
+fn poll_send_item(
+    core: &Core,
+    cx: &Context<'_>,
+    ticket: &mut Option<Ticket>,
+    item: &mut Option<(RoutingId, Message)>,
+) -> Poll<Result<(), SendFailure>> {
+    let Some((id, message)) = item.take() else {
+        return Poll::Ready(Ok(()));
+    };
+    let mut message = Some(message);
+    let polled = core.poll_send_to(&id, cx, ticket, &mut message);
+    *item = message.map(|message| (id, message));
+    polled
+}
+flushing!(Router);
+receiving_from_peer!(Router);
 
 impl Router {
     /// Queues a message for the peer with this id.
@@ -164,6 +195,107 @@ impl Router {
         Receiving::new(&self.core, Core::poll_recv_from)
     }
 
+    /// Every message from now on, each as [`recv_from`](Self::recv_from) gives it, until that fails.
+    pub fn iter(&self) -> Iter<'_, (RoutingId, Message)> {
+        Iter::new(&self.core, |core| {
+            core.recv_from(|| core.recv_patience()).ok()
+        })
+    }
+
+    /// Appends up to `max` messages to a queue, each with the id of the peer that sent it, and says
+    /// how many: waits for one as [`recv_from`](Self::recv_from) does, and takes with it those that
+    /// are there already.
+    ///
+    /// Cheaper than one by one where messages are small and many, and otherwise the same. One call
+    /// takes 65,536 at most. With a `max` of 0 it takes nothing, and says so at once.
+    ///
+    /// ```
+    /// use std::collections::VecDeque;
+    /// use zocket::{Dealer, Router};
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let (router, dealer) = (Router::new(), Dealer::new());
+    /// router.bind("inproc://many-from-example")?;
+    /// dealer.connect("inproc://many-from-example")?;
+    /// dealer.send_many(&mut VecDeque::from(["one".into(), "two".into()]))?;
+    ///
+    /// let mut queue = VecDeque::new();
+    /// while queue.len() < 2 {
+    ///     router.recv_many_from(&mut queue, 100)?;
+    /// }
+    /// for (id, message) in queue {
+    ///     router.send_to(&id, message)?;
+    /// }
+    /// assert_eq!(dealer.recv()?, "one");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](Self::recv_from); nothing was taken then.
+    pub fn recv_many_from(
+        &self,
+        into: &mut VecDeque<(RoutingId, Message)>,
+        max: usize,
+    ) -> Result<usize, RecvError> {
+        self.core
+            .recv_many_from(into, max, || self.core.recv_patience())
+    }
+
+    /// As [`recv_many_from`](Self::recv_many_from), but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_many_from`](Self::recv_many_from).
+    pub fn recv_many_from_timeout(
+        &self,
+        into: &mut VecDeque<(RoutingId, Message)>,
+        max: usize,
+        timeout: Duration,
+    ) -> Result<usize, RecvError> {
+        self.core
+            .recv_many_from(into, max, || self.core.patience(Some(timeout)))
+    }
+
+    /// As [`recv_many_from`](Self::recv_many_from), but never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_recv_from`](Self::try_recv_from); nothing was taken then.
+    pub fn try_recv_many_from(
+        &self,
+        into: &mut VecDeque<(RoutingId, Message)>,
+        max: usize,
+    ) -> Result<usize, TryRecvError> {
+        self.core
+            .recv_many_from(into, max, || Patience::None)
+            .map_err(TryRecvError::from)
+    }
+
+    /// As [`recv_many_from`](Self::recv_many_from), for tasks; the socket's `recv_timeout` does not
+    /// apply.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has taken nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from_async`](Self::recv_from_async); nothing was taken then.
+    pub fn recv_many_from_async<'a>(
+        &'a self,
+        into: &'a mut VecDeque<(RoutingId, Message)>,
+        max: usize,
+    ) -> impl Future<Output = Result<usize, RecvError>> + Send + 'a {
+        Receiving::new(
+            &self.core,
+            move |core: &Core, cx: &Context<'_>, ticket: &mut _| {
+                core.poll_recv_many_from(cx, ticket, into, max)
+            },
+        )
+    }
+
     /// Connects as [`connect`](Self::connect) does, and names the peer here, whatever it calls
     /// itself: messages may be sent to that id at once. libzmq's `ZMQ_CONNECT_ROUTING_ID`.
     ///
@@ -179,5 +311,14 @@ impl Router {
         E: IntoEndpoint,
     {
         self.core.connect_as(endpoint.into_endpoint()?, Some(id))
+    }
+}
+
+impl<'a> IntoIterator for &'a Router {
+    type Item = (RoutingId, Message);
+    type IntoIter = Iter<'a, (RoutingId, Message)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }

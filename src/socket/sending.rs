@@ -5,6 +5,13 @@
 macro_rules! sending {
     (no $name:ident) => {};
     (yes $name:ident $how:literal) => {
+        sinking!(
+            $name,
+            $crate::Message,
+            $crate::socket::Core::poll_send,
+            std::convert::identity
+        );
+
         impl $name {
             #[doc = $how]
             ///

@@ -33,6 +33,9 @@ socket! {
     receives: yes "Takes the next message that matches a subscription, waiting for one if there is none; publishers that have something take turns."
 }
 
+receiving_many!(Sub, recv_many, poll_recv_many);
+receiving_from_peer!(Sub);
+
 impl Sub {
     /// Subscribes to messages whose first frame begins with `prefix`; the empty one is for all.
     ///

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Weak;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::core::Core;
@@ -15,7 +15,7 @@ use crate::frame::Frame;
 use crate::message::Message;
 use crate::peer_info::PeerInfo;
 use crate::socket_type::SocketType;
-use crate::waiting::Patience;
+use crate::waiting::{Patience, Ticket};
 
 socket! {
     /// A [`Pub`](crate::Pub) that can be asked what its subscribers have to say: [`Upstream`].
@@ -50,6 +50,10 @@ socket! {
     sends: yes "Queues a copy of a message for every subscriber who wants it and has room. Does not wait, unless it is to drop nothing (`nodrop`).",
     receives: no
 }
+
+sending_many!(XPub, send_many, poll_send_many);
+subscribers_for_tasks!(XPub);
+flushing!(XPub);
 
 /// What a subscriber has to say to an [`XPub`].
 #[derive(Clone, Debug)]
@@ -137,6 +141,17 @@ impl Upstream {
     }
 }
 
+fn poll_recv(
+    core: &Core,
+    cx: &Context<'_>,
+    ticket: &mut Option<Ticket>,
+) -> Poll<Result<Upstream, RecvError>> {
+    core.poll_recv_event(cx, ticket)
+        .map_ok(|event| Upstream::new(&core.me, event))
+}
+
+streaming!(XPub, Upstream, poll_recv);
+
 impl XPub {
     fn upstream(&self, event: Event) -> Upstream {
         Upstream::new(&self.core.me, event)
@@ -189,13 +204,7 @@ impl XPub {
     ///
     /// [`RecvError`]: the socket is closed, or its context shut down.
     pub fn recv_async(&self) -> impl Future<Output = Result<Upstream, RecvError>> + Send + '_ {
-        Receiving::new(
-            &self.core,
-            |core: &Core, cx: &Context<'_>, ticket: &mut _| {
-                core.poll_recv_event(cx, ticket)
-                    .map_ok(|event| Upstream::new(&core.me, event))
-            },
-        )
+        Receiving::new(&self.core, poll_recv)
     }
 
     /// Everything that subscribers say from now on, each as [`recv`](Self::recv) gives it, until

@@ -39,6 +39,12 @@ socket! {
     receives: yes "Takes the next message, waiting for one if there is none; publishers that have something take turns."
 }
 
+sinking!(XSub, Message, Core::poll_send_raw, std::convert::identity);
+receiving_many!(XSub, recv_many, poll_recv_many);
+sending_many!(XSub, send_many_raw, poll_send_many_raw);
+flushing!(XSub);
+receiving_from_peer!(XSub);
+
 impl XSub {
     /// Subscribes, takes a subscription back, or queues a message for every publisher with room.
     ///

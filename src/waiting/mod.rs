@@ -64,9 +64,11 @@ pub(crate) trait Ready {
     fn ready(&self) -> bool;
 
     /// Whether an attempt would give what its caller wants, for those who watch: looks where only an
-    /// attempt would look otherwise. Once the state has ended it is up for ever.
-    fn level(&mut self, _: &mut Wakes) -> bool {
-        self.ready()
+    /// attempt would look otherwise. Once the state has ended it is up for ever. `None` if that takes
+    /// longer to find out than the lock may be held: then some of the way is done, and the next look
+    /// goes on from there.
+    fn level(&mut self, _: &mut Wakes) -> Option<bool> {
+        Some(self.ready())
     }
 }
 
@@ -285,14 +287,15 @@ impl<S: Ready> Half<S> {
 /// What has a level that can be watched.
 pub(crate) trait Watchable: Send + Sync {
     /// Begins to tell of changes of the level: of its rise, and of its fall if that is asked for.
-    /// Gives what it is now.
+    /// Gives what it is now; what is not clear yet counts as risen, for who watches to look.
     fn watch(&self, watch: Watch, falls: bool, wakes: &mut Wakes) -> bool;
 
     /// Tells no more.
     fn unwatch(&self, id: u64);
 
-    /// The level as it is now; one who watches under this name takes it for told.
-    fn look(&self, id: u64, wakes: &mut Wakes) -> bool;
+    /// The level as it is now, or `None` if that is not clear before the next look; one who watches
+    /// under this name takes it for told.
+    fn look(&self, id: u64, wakes: &mut Wakes) -> Option<bool>;
 
     /// The level as one who watches under this name was told it last.
     #[cfg_attr(loom, allow(dead_code, reason = "for descriptors, which no model has"))]
@@ -305,7 +308,7 @@ pub(crate) trait Watchable: Send + Sync {
 impl<S: Ready + Send> Watchable for Half<S> {
     fn watch(&self, watch: Watch, falls: bool, wakes: &mut Wakes) -> bool {
         let mut inner = self.inner.lock();
-        let level = inner.state.level(wakes);
+        let level = inner.state.level(wakes).unwrap_or(true);
         inner.watches.push(Watched {
             watch,
             level,
@@ -334,11 +337,11 @@ impl<S: Ready + Send> Watchable for Half<S> {
         known.is_some_and(|known| known.level)
     }
 
-    fn look(&self, id: u64, wakes: &mut Wakes) -> bool {
+    fn look(&self, id: u64, wakes: &mut Wakes) -> Option<bool> {
         let mut inner = self.inner.lock();
         let level = inner.state.level(wakes);
         if let Some(known) = inner.watches.iter_mut().find(|known| known.watch.id == id) {
-            known.level = level;
+            known.level = level.unwrap_or(true);
         }
         inner.settle(wakes);
         level
@@ -356,10 +359,11 @@ impl<S: Ready> Inner<S> {
     /// Takes a registration off the list; its signal is returned so that a foreign waker is
     /// dropped outside the lock. `None`: it has been woken already.
     fn unregister(&mut self, ticket: &Ticket) -> Option<Signal> {
+        // They stand in the order of their tickets, and there may be thousands.
         let place = self
             .waiters
-            .iter()
-            .position(|waiter| waiter.ticket == ticket.0)?;
+            .binary_search_by_key(&ticket.0, |waiter| waiter.ticket)
+            .ok()?;
         self.waiters.remove(place).map(|waiter| waiter.signal)
     }
 
@@ -384,7 +388,7 @@ impl<S: Ready> Inner<S> {
         if self.watches.iter().all(|known| known.level && !known.falls) {
             return;
         }
-        let level = self.state.level(wakes);
+        let level = self.state.level(wakes).unwrap_or(true);
         for known in &mut self.watches {
             if known.level != level && (level || known.falls) {
                 known.level = level;

@@ -21,6 +21,7 @@ use super::mechanism::{Local, Mechanism};
 use super::null;
 use super::scanner::{ITEMS_KEPT, Limits, Scanner};
 use crate::frame::Frame;
+use crate::options::Heartbeats;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
@@ -99,6 +100,11 @@ pub(crate) struct Connection {
     output: Vec<u8>,
     /// What of `output` has been written.
     written: usize,
+    /// PINGs sent.
+    pings: u64,
+    /// How many of them have to be answered before it is certain that the peer has read every
+    /// message.
+    proof: u64,
 }
 
 #[derive(Debug)]
@@ -116,6 +122,8 @@ enum State {
 struct Heard {
     ping: Option<u16>,
     pong: bool,
+    /// All that ever came.
+    pongs: u64,
 }
 
 impl Connection {
@@ -150,6 +158,8 @@ impl Connection {
             max_traffic_command,
             output,
             written: 0,
+            pings: 0,
+            proof: 0,
         }
     }
 
@@ -248,10 +258,22 @@ impl Connection {
     /// Puts a PING into the output; `ttl` tells the peer when to take us for dead, zero never.
     pub(crate) fn send_ping(&mut self, ttl: Duration) {
         // libzmq counts the milliseconds in 16 bits: what is above 65.5 s becomes a short time.
-        let ttl = u16::try_from(ttl.as_millis() / 100)
-            .unwrap_or(u16::MAX)
-            .min(TTL_MAX);
+        let ttl = ttl.min(Heartbeats::TTL_MAX).as_millis() / 100;
+        let ttl = u16::try_from(ttl).unwrap_or(u16::MAX);
         command::put("PING", &[&ttl.to_be_bytes()], &mut self.output);
+        self.pings += 1;
+    }
+
+    /// Messages have gone out since the last PING: that the peer has read them is certain when it
+    /// has answered the next one.
+    pub(crate) fn await_proof(&mut self) {
+        self.proof = self.pings + 1;
+    }
+
+    /// Whether the peer may be alive and yet not come to our last PING: messages went out before it,
+    /// which a peer at its high-water mark leaves unread.
+    pub(crate) fn may_be_kept_waiting(&self) -> bool {
+        self.heard.pongs < self.proof
     }
 
     fn take_input(&mut self) -> Result<(), Error> {
@@ -329,7 +351,10 @@ fn handle_command(
             heard.ping = Some(ttl);
             command::put("PONG", &[context], output);
         }
-        Command::Pong => heard.pong = true,
+        Command::Pong => {
+            heard.pong = true;
+            heard.pongs += 1;
+        }
         Command::Subscribe(topic) if publishes(socket_type) => {
             return Ok(Some(Item::Subscription {
                 subscribe: true,
@@ -372,6 +397,3 @@ const TOPIC_MAX: usize = 1 << 20;
 
 /// What stands before the topic: the command's name with its length.
 const TOPIC_OVERHEAD: usize = 10;
-
-// 65.5 s, the longest TTL that every libzmq understands.
-const TTL_MAX: u16 = 655;

@@ -1,5 +1,6 @@
 //! ZMTP 3.1 ([RFC 37](https://rfc.zeromq.org/spec/37/)) without a socket, a clock, a lock or a
-//! thread: bytes go in by `handle_*`, events and bytes come out by `poll_*` and `output`.
+//! thread: bytes go in by `handle_*`, events and bytes come out by `poll_*` and `output`; the time is
+//! an argument.
 //!
 //! ```text
 //! connection = greeting handshake traffic            (until either side closes the stream)
@@ -31,6 +32,8 @@
 //!   the commands out; what is left is a [`cut::Chunk`] from which the receiving thread cuts;
 //! * everything that belongs to one connection: [`connection`], which owns a scanner and drives
 //!   [`handshake`] ([`greeting`], [`mechanism`], [`null`], [`metadata`]) and [`command`].
+//!
+//! When to ask a silent peer, and when to take it for dead, is [`heartbeat`]'s to say.
 
 pub(crate) mod command;
 pub(crate) mod connection;
@@ -40,6 +43,7 @@ pub(crate) mod error;
 pub(crate) mod greeting;
 pub(crate) mod handshake;
 pub(crate) mod header;
+pub(crate) mod heartbeat;
 pub(crate) mod mechanism;
 pub(crate) mod metadata;
 pub(crate) mod null;
@@ -50,6 +54,7 @@ pub(crate) use connection::{Config, Connection, Eof, Event, PeerHello};
 pub(crate) use encoder::{SubscriptionForm, encode, encode_subscription};
 pub(crate) use error::Error;
 pub(crate) use greeting::Version;
+pub(crate) use heartbeat::{Due, Heartbeat, Silence};
 pub(crate) use scanner::{ITEMS_KEPT, Item};
 pub(crate) use wire::Wire;
 

@@ -575,6 +575,22 @@ fn g21_a_pong_echoes_exactly_the_context() {
 }
 
 #[test]
+fn the_answer_to_a_ping_behind_messages_is_the_proof_that_they_were_read() {
+    let mut connection = talking(SocketType::Push, SocketType::Pull);
+    connection.send_ping(Duration::ZERO);
+    assert!(!connection.may_be_kept_waiting());
+    connection.await_proof();
+    connection.send_ping(Duration::ZERO);
+    assert!(connection.may_be_kept_waiting());
+    connection.feed(&command("PONG", &[])).unwrap();
+    assert!(connection.may_be_kept_waiting(), "it is the first one's");
+    connection.feed(&command("PONG", &[])).unwrap();
+    assert!(!connection.may_be_kept_waiting());
+    connection.send_ping(Duration::ZERO);
+    assert!(!connection.may_be_kept_waiting());
+}
+
+#[test]
 fn g22_a_flood_of_pings_is_answered_with_less_and_leaves_one_event() {
     let mut connection = talking(SocketType::Pull, SocketType::Push);
     let pings = command("PING", &[&[0, 1], &[9; 16]]).repeat(2000);

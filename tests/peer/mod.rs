@@ -163,6 +163,50 @@ impl Raw {
         bytes
     }
 
+    /// What comes in this time, up to so many bytes.
+    pub(crate) fn listen_within(&mut self, len: usize, patience: Duration) -> Vec<u8> {
+        let deadline = Instant::now() + patience;
+        let mut bytes = Vec::new();
+        while bytes.len() < len
+            && let Some(left) = deadline.checked_duration_since(Instant::now())
+        {
+            self.set_read_timeout(left.max(ms(1)));
+            let mut buf = vec![0; len - bytes.len()];
+            let read = match self {
+                Self::Tcp(stream) => stream.read(&mut buf),
+                #[cfg(unix)]
+                Self::Ipc(stream) => stream.read(&mut buf),
+            };
+            match read {
+                Ok(0) => break,
+                Ok(n) => bytes.extend_from_slice(&buf[..n]),
+                Err(_) => {}
+            }
+        }
+        bytes
+    }
+
+    /// The next frame: its flags and its body.
+    pub(crate) fn next_frame(&mut self) -> (u8, Vec<u8>) {
+        let flags = self.listen(1)[0];
+        let len = if flags & 2 == 0 {
+            self.listen(1)[0].into()
+        } else {
+            let len = self.listen(8).try_into().unwrap();
+            usize::try_from(u64::from_be_bytes(len)).unwrap()
+        };
+        (flags & !2, self.listen(len))
+    }
+
+    /// The same connection once more, to speak and to listen at the same time.
+    pub(crate) fn try_clone(&self) -> Self {
+        match self {
+            Self::Tcp(stream) => Self::Tcp(stream.try_clone().unwrap()),
+            #[cfg(unix)]
+            Self::Ipc(stream) => Self::Ipc(stream.try_clone().unwrap()),
+        }
+    }
+
     /// Whether the other side closes the connection in this time; what it says before is ignored.
     pub(crate) fn is_closed_within(&mut self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;

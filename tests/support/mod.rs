@@ -6,6 +6,8 @@
     reason = "a test that cannot go on ends"
 )]
 
+pub(crate) mod tasks;
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -114,6 +116,19 @@ impl Drop for Home {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Binds the one at a place of its own, connects the other, and waits until they have met.
+#[macro_export]
+macro_rules! meet {
+    ($home:expr, $transport:expr, $binds:expr, $connects:expr) => {
+        let here = $binds.bind($home.endpoint($transport)).unwrap();
+        $connects.connect(&here).unwrap();
+        $binds.wait_for_peers(1, $crate::support::PATIENCE).unwrap();
+        $connects
+            .wait_for_peers(1, $crate::support::PATIENCE)
+            .unwrap();
+    };
 }
 
 /// Tries until it is so.

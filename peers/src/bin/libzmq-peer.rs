@@ -3,6 +3,7 @@
 //! `libzmq-peer push|pull bind|connect ENDPOINT [name=value]…`, where the names are
 //!
 //! * `send-hwm`, `receive-hwm`, `send-buffer`, `receive-buffer`: options of the socket;
+//! * `heartbeat-interval`, `heartbeat-timeout`, `heartbeat-ttl`: the same, in ms;
 //! * `body`: bytes in the body of a message;
 //! * `generation`, `count`: what a `push` sends.
 //!
@@ -48,6 +49,9 @@ fn run() -> Result<(), Box<dyn Error>> {
             "receive-hwm" => socket.set(Opt::ReceiveHwm, value.parse()?)?,
             "send-buffer" => socket.set(Opt::SendBuffer, value.parse()?)?,
             "receive-buffer" => socket.set(Opt::ReceiveBuffer, value.parse()?)?,
+            "heartbeat-interval" => socket.set(Opt::HeartbeatInterval, value.parse()?)?,
+            "heartbeat-timeout" => socket.set(Opt::HeartbeatTimeout, value.parse()?)?,
+            "heartbeat-ttl" => socket.set(Opt::HeartbeatTtl, value.parse()?)?,
             "body" => task.body = value.parse()?,
             "generation" => task.generation = value.parse()?,
             "count" => task.count = value.parse()?,

@@ -1,0 +1,167 @@
+//! What it costs when nothing happens: many sockets, and a task that waits at each.
+//!
+//! ```text
+//! cargo run --release --example idle -- [seconds] [sockets]
+//! ```
+//!
+//! Counts how often every thread of this process is woken, and how long it runs: first with sockets
+//! that nobody is connected to, then with as many connections over tcp. No thread should be woken
+//! at all. Linux only, which says such things in `/proc`; each connection takes two descriptors.
+
+#[cfg(target_os = "linux")]
+#[path = "support/threads.rs"]
+mod threads;
+
+use std::process::ExitCode;
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    println!("idle: Linux only");
+    ExitCode::SUCCESS
+}
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let numbers: Result<Vec<u32>, _> = given.iter().map(|it| it.parse()).collect();
+    let (seconds, sockets) = match numbers.as_deref() {
+        Ok([]) => (10, 1000),
+        Ok([seconds]) => (*seconds, 1000),
+        Ok([seconds, sockets]) => (*seconds, *sockets),
+        _ => {
+            println!("usage: idle [seconds] [sockets]");
+            return ExitCode::FAILURE;
+        }
+    };
+    match linux::idle(std::time::Duration::from_secs(seconds.into()), sockets) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(woken) => {
+            eprintln!("woken {woken} times for nothing");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use zocket::{Endpoint, Pull, Push};
+
+    use super::threads::Threads;
+
+    type Error = Box<dyn std::error::Error>;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// How often anybody was woken.
+    pub(crate) fn idle(time: Duration, sockets: u32) -> Result<u64, Error> {
+        allow_descriptors();
+        let push = Push::new();
+        let here = push.bind("tcp://127.0.0.1:*")?;
+
+        let lonely = wait_at(sockets, None)?;
+        let mut woken = measure("sockets, nobody connected", sockets, time);
+
+        let joined = wait_at(sockets, Some(&here))?;
+        push.wait_for_peers(sockets as usize, PATIENCE)?;
+        woken += measure("connections", sockets, time);
+
+        // They really waited: everybody takes a message when there are some.
+        for _ in 0..sockets {
+            push.send("good morning")?;
+        }
+        joined.join();
+        drop(lonely);
+        Ok(woken)
+    }
+
+    /// Everything that waits, on one thread.
+    struct Waiting(thread::JoinHandle<()>);
+
+    impl Waiting {
+        fn join(self) {
+            self.0
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    }
+
+    /// Sockets, connected to this if to anything, and a task at each, on a thread of their own.
+    fn wait_at(sockets: u32, endpoint: Option<&Endpoint>) -> Result<Waiting, Error> {
+        let mut pulls = Vec::new();
+        for _ in 0..sockets {
+            let pull = Pull::new();
+            if let Some(endpoint) = endpoint {
+                pull.connect(endpoint)?;
+            }
+            pulls.push(Arc::new(pull));
+        }
+        let waiting = thread::Builder::new().name("executor".to_owned());
+        let waiting = waiting.spawn(move || {
+            let executor = smol::LocalExecutor::new();
+            let tasks: Vec<_> = pulls
+                .into_iter()
+                .map(|pull| executor.spawn(async move { pull.recv_async().await.is_ok() }))
+                .collect();
+            smol::future::block_on(executor.run(async {
+                for task in tasks {
+                    assert!(task.await, "a message");
+                }
+            }));
+        });
+        Ok(Waiting(waiting?))
+    }
+
+    /// Prints what each thread does in this time; how often any was woken.
+    fn measure(what: &str, count: u32, time: Duration) -> u64 {
+        settle();
+        let (before, start) = (Threads::now(), Instant::now());
+        thread::sleep(time);
+        let (after, elapsed) = (Threads::now(), start.elapsed());
+        println!("{count} {what}, {:.1} s:", elapsed.as_secs_f64());
+        let mut woken = 0;
+        for ((name, _), done) in after.since(&before) {
+            woken += done.switches;
+            println!(
+                "  {name:<16} woken {:>6} times, ran {:>10.1?}: {:.4} % of a core",
+                done.switches,
+                done.time,
+                100.0 * done.time.as_secs_f64() / elapsed.as_secs_f64()
+            );
+        }
+        woken
+    }
+
+    /// Waits until what has just begun is over: nobody was woken for a while.
+    fn settle() {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let before = Threads::now();
+            thread::sleep(Duration::from_millis(500));
+            let done = Threads::now().since(&before);
+            if done.values().all(|done| done.switches == 0) || Instant::now() > deadline {
+                return;
+            }
+        }
+    }
+
+    /// As many descriptors as this process may have.
+    fn allow_descriptors() {
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let limit = Rlimit {
+            current: maximum,
+            maximum,
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            eprintln!("the limit of descriptors stays as it is: {error}");
+        }
+    }
+}
