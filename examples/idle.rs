@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Counts how often every thread of this process is woken, and how long it runs: first with sockets
-//! that nobody is connected to, then with as many connections over tcp. No thread should be woken
-//! at all. Linux only, which says such things in `/proc`; each connection takes two descriptors.
+//! that nobody is connected to, then with as many connections over tcp, without heartbeats and with
+//! them. But for those, no thread may be woken at all. Linux only, which says such things in `/proc`;
+//! each connection takes two descriptors.
 
 #[cfg(target_os = "linux")]
 #[path = "support/threads.rs"]
@@ -53,7 +54,7 @@ mod linux {
     use std::time::{Duration, Instant};
 
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    use zocket::{Endpoint, Pull, Push};
+    use zocket::{BuildError, Endpoint, Pull, Push};
 
     use super::threads::Threads;
 
@@ -61,26 +62,40 @@ mod linux {
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// How often anybody was woken.
+    /// How often anybody was woken for nothing.
     pub(crate) fn idle(time: Duration, sockets: u32) -> Result<u64, Error> {
         allow_descriptors();
-        let push = Push::new();
-        let here = push.bind("tcp://127.0.0.1:*")?;
-
-        let lonely = wait_at(sockets, None)?;
+        let lonely = wait_at(sockets, None, || Pull::builder().build())?;
         let mut woken = measure("sockets, nobody connected", sockets, time);
 
-        let joined = wait_at(sockets, Some(&here))?;
-        push.wait_for_peers(sockets as usize, PATIENCE)?;
-        woken += measure("connections", sockets, time);
+        let quiet = Push::builder().heartbeat_interval(None).build()?;
+        let here = quiet.bind("tcp://127.0.0.1:*")?;
+        let waiting = wait_at(sockets, Some(&here), || {
+            Pull::builder().heartbeat_interval(None).build()
+        })?;
+        quiet.wait_for_peers(sockets as usize, PATIENCE)?;
+        woken += measure("connections without heartbeats", sockets, time);
+        wake_all(&quiet, waiting, sockets)?;
 
-        // They really waited: everybody takes a message when there are some.
+        // These have a reason: after ten seconds of silence, one of two sides asks the other.
+        let usual = Push::new();
+        let here = usual.bind("tcp://127.0.0.1:*")?;
+        let waiting = wait_at(sockets, Some(&here), || Pull::builder().build())?;
+        usual.wait_for_peers(sockets as usize, PATIENCE)?;
+        measure("connections, all as it is by default", sockets, time);
+        wake_all(&usual, waiting, sockets)?;
+
+        drop(lonely);
+        Ok(woken)
+    }
+
+    /// They really waited: everybody takes a message when there are some.
+    fn wake_all(push: &Push, waiting: Waiting, sockets: u32) -> Result<(), Error> {
         for _ in 0..sockets {
             push.send("good morning")?;
         }
-        joined.join();
-        drop(lonely);
-        Ok(woken)
+        waiting.join();
+        Ok(())
     }
 
     /// Everything that waits, on one thread.
@@ -95,10 +110,14 @@ mod linux {
     }
 
     /// Sockets, connected to this if to anything, and a task at each, on a thread of their own.
-    fn wait_at(sockets: u32, endpoint: Option<&Endpoint>) -> Result<Waiting, Error> {
+    fn wait_at(
+        sockets: u32,
+        endpoint: Option<&Endpoint>,
+        make: impl Fn() -> Result<Pull, BuildError>,
+    ) -> Result<Waiting, Error> {
         let mut pulls = Vec::new();
         for _ in 0..sockets {
-            let pull = Pull::new();
+            let pull = make()?;
             if let Some(endpoint) = endpoint {
                 pull.connect(endpoint)?;
             }

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! Everybody sends and receives on both sockets, in every form there is: for as long as it takes,
-//! for a moment, now or never, and with futures that are dropped at any point. Half of the tasks are
-//! tokio's, half are smol's.
+//! for a moment, now or never, many at once, with a permit, after a wait at a poller, and with futures that are
+//! dropped at any point. Half of the tasks are tokio's, half are smol's.
 //!
 //! What is checked:
 //!
@@ -26,7 +26,7 @@
 //!
 //! Exits with code 1 if anything is not so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::future::Future;
 use std::path::Path;
@@ -39,13 +39,19 @@ use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
 use smol::future::or;
-use zocket::{Context, Dealer, Message, RecvError, SendError, Stats, TryRecvError};
+use zocket::{
+    Context, Dealer, Interest, Message, Poller, RecvError, ReserveError, SendError, SendFailure,
+    Stats, TryRecvError,
+};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 const THREADS: usize = 8;
 const TASKS: usize = 8;
 const PARTIES: usize = THREADS + TASKS;
+
+/// No more than this many are sent or received at once.
+const MANY: usize = 8;
 
 /// How long the same sockets are used.
 const ROUND: Duration = Duration::from_secs(5);
@@ -143,6 +149,8 @@ fn endpoints(directory: &Path, round: usize) -> Vec<String> {
 /// One pair of sockets, and what is known of everybody who uses it.
 struct Bout {
     sides: [Dealer; 2],
+    /// Waits for both.
+    poller: Poller,
     /// No more is to be sent.
     stop: AtomicBool,
     /// How many are about to send.
@@ -212,6 +220,9 @@ fn bout(
         builder.send_hwm(hwm).recv_hwm(hwm).build()
     };
     let bout = Arc::new(Bout::new([dealer()?, dealer()?]));
+    for (key, socket) in bout.sides.iter().enumerate() {
+        bout.poller.add(socket, key, Interest::READABLE)?;
+    }
     let here = bout.sides[0].bind(endpoint)?;
     bout.sides[1].connect(&here)?;
 
@@ -255,6 +266,7 @@ impl Bout {
     fn new(sides: [Dealer; 2]) -> Self {
         Self {
             sides,
+            poller: Poller::new(),
             stop: AtomicBool::new(false),
             sending: AtomicUsize::new(0),
             sent: Default::default(),
@@ -461,7 +473,7 @@ impl Party {
             return Ok(());
         };
         let (socket, message, moment) = (&bout.sides[side], self.message(side), self.moment());
-        let sent = match self.random.below(4) {
+        let sent = match self.random.below(6) {
             0 if self.sends_patiently() => {
                 self.is_at("send");
                 settle_send(socket.send(message))
@@ -472,6 +484,22 @@ impl Party {
                     Ok(()) => Ok(Some(())),
                     Err(error) if error.is_full() => Ok(None),
                     Err(error) => Err(zocket::Error::from(error).into()),
+                }
+            }
+            2 => {
+                self.is_at("send_many_timeout");
+                let mut queue = self.messages(side);
+                let count = queue.len();
+                let outcome = socket.send_many_timeout(&mut queue, moment);
+                return self.has_sent_many(side, count, &queue, outcome.map(drop));
+            }
+            3 => {
+                self.is_at("reserve_timeout");
+                let used = self.random.below(4) > 0;
+                match socket.reserve_timeout(moment) {
+                    Ok(permit) if used => settle_send(permit.send(message)),
+                    Ok(_) | Err(ReserveError::Timeout) => Ok(None),
+                    Err(error) => Err(error.into()),
                 }
             }
             _ => {
@@ -488,6 +516,28 @@ impl Party {
             return Ok(());
         };
         let (socket, message) = (&bout.sides[side], self.message(side));
+        if self.random.below(4) == 0 {
+            self.is_at("send_many_async, to be dropped");
+            let mut queue = self.messages(side);
+            let count = queue.len();
+            let sending = async { Ok(Some(socket.send_many_async(&mut queue).await)) };
+            let outcome = match self.unless_dropped(sending).await? {
+                Some(Err(failure)) => Err(failure),
+                Some(Ok(_)) | None => Ok(()),
+            };
+            return self.has_sent_many(side, count, &queue, outcome);
+        }
+        if self.random.below(4) == 0 {
+            self.is_at("reserve_async, to be dropped");
+            let sending = async {
+                let permit = socket.reserve_async().await?;
+                // Kept for a while, perhaps not to be used.
+                smol::future::yield_now().await;
+                settle_send(permit.send(message))
+            };
+            let sent = self.unless_dropped(sending).await;
+            return self.has_sent(side, sent);
+        }
         let sending = async { settle_send(socket.send_async(message).await) };
         let sent = if self.sends_patiently() && self.random.below(4) == 0 {
             self.is_at("send_async");
@@ -502,22 +552,29 @@ impl Party {
     fn receive_by_blocking(&mut self, side: usize) -> Result<(), Error> {
         let bout = self.bout.clone();
         let (socket, moment) = (&bout.sides[side], self.moment());
-        let received = match self.random.below(4) {
+        let received = match self.random.below(6) {
             0 if self.receives_patiently(side) => {
                 self.is_at("recv");
-                settle_recv(socket.recv())
+                settle(socket.recv())
             }
             1 => {
                 self.is_at("try_recv");
-                match socket.try_recv() {
-                    Ok(message) => Ok(Some(message)),
-                    Err(TryRecvError::Empty) => Ok(None),
-                    Err(error) => Err(zocket::Error::from(error).into()),
-                }
+                settle_try(socket.try_recv())
+            }
+            2 => {
+                self.is_at("recv_many_timeout");
+                let mut queue = VecDeque::new();
+                let outcome = socket.recv_many_timeout(&mut queue, MANY, moment);
+                return self.has_received_many(side, queue, settle(outcome)?);
+            }
+            3 => {
+                self.is_at("wait at the poller");
+                bout.poller.wait(&mut Vec::new(), moment)?;
+                settle_try(socket.try_recv())
             }
             _ => {
                 self.is_at("recv_timeout");
-                settle_recv(socket.recv_timeout(moment))
+                settle(socket.recv_timeout(moment))
             }
         };
         self.has_received(side, received)
@@ -526,10 +583,10 @@ impl Party {
     async fn receive_by_awaiting(&mut self, side: usize) -> Result<(), Error> {
         let bout = self.bout.clone();
         let socket = &bout.sides[side];
-        match self.random.below(4) {
+        match self.random.below(6) {
             0 if self.receives_patiently(side) => {
                 self.is_at("recv_async");
-                let received = settle_recv(socket.recv_async().await);
+                let received = settle(socket.recv_async().await);
                 self.has_received(side, received)
             }
             1 => {
@@ -543,12 +600,28 @@ impl Party {
                 let both = async { Ok(Some(both.await)) };
                 match self.unless_dropped(both).await? {
                     None => self.has_received(side, Ok(None)),
-                    Some((side, received)) => self.has_received(side, settle_recv(received)),
+                    Some((side, received)) => self.has_received(side, settle(received)),
                 }
+            }
+            2 => {
+                self.is_at("recv_many_async, to be dropped");
+                let mut queue = VecDeque::new();
+                let receiving = async { settle(socket.recv_many_async(&mut queue, MANY).await) };
+                let received = self.unless_dropped(receiving).await?;
+                self.has_received_many(side, queue, received)
+            }
+            3 => {
+                self.is_at("wait_async at the poller, to be dropped");
+                let waiting = async {
+                    bout.poller.wait_async(&mut Vec::new()).await?;
+                    settle_try(socket.try_recv())
+                };
+                let received = self.unless_dropped(waiting).await;
+                self.has_received(side, received)
             }
             _ => {
                 self.is_at("recv_async, to be dropped");
-                let receiving = async { settle_recv(socket.recv_async().await) };
+                let receiving = async { settle(socket.recv_async().await) };
                 let received = self.unless_dropped(receiving).await;
                 self.has_received(side, received)
             }
@@ -619,12 +692,62 @@ impl Party {
         make(side, self.number, number)
     }
 
+    /// Some of them.
+    fn messages(&mut self, side: usize) -> VecDeque<Message> {
+        let first = self.bout.sent[side][self.number].load(SeqCst);
+        let count = 1 + self.random.below(MANY) as u64;
+        (first..first + count)
+            .map(|number| make(side, self.number, number))
+            .collect()
+    }
+
+    /// Of so many messages, those in `queue` were not sent.
+    fn has_sent_many(
+        &self,
+        side: usize,
+        count: usize,
+        queue: &VecDeque<Message>,
+        outcome: Result<(), SendFailure>,
+    ) -> Result<(), Error> {
+        let sent = (count - queue.len()) as u64;
+        let next = self.bout.sent[side][self.number].fetch_add(sent, SeqCst) + sent;
+        if sent == 0 {
+            self.bout.unsent.fetch_add(1, SeqCst);
+        }
+        let rest = (next..).map(|number| make(side, self.number, number));
+        if !queue.iter().cloned().eq(rest.take(queue.len())) {
+            return Err("what was not sent is not as it was".into());
+        }
+        match outcome {
+            Ok(()) | Err(SendFailure::Timeout) => Ok(()),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
     fn has_sent(&self, side: usize, sent: Attempt<()>) -> Result<(), Error> {
         match sent? {
             Some(()) => self.bout.sent[side][self.number].fetch_add(1, SeqCst),
             None => self.bout.unsent.fetch_add(1, SeqCst),
         };
         Ok(())
+    }
+
+    /// So many were told, if any were.
+    fn has_received_many(
+        &mut self,
+        side: usize,
+        queue: VecDeque<Message>,
+        told: Option<usize>,
+    ) -> Result<(), Error> {
+        if queue.len() != told.unwrap_or(0) {
+            return Err(format!("{} in the queue, but {told:?} were told", queue.len()).into());
+        }
+        if told.is_none() {
+            return self.has_received(side, Ok(None));
+        }
+        queue
+            .into_iter()
+            .try_for_each(|message| self.has_received(side, Ok(Some(message))))
     }
 
     fn has_received(&mut self, side: usize, received: Attempt<Message>) -> Result<(), Error> {
@@ -657,9 +780,17 @@ fn settle_send(sent: Result<(), SendError>) -> Attempt<()> {
     }
 }
 
-fn settle_recv(received: Result<Message, RecvError>) -> Attempt<Message> {
+fn settle_try(received: Result<Message, TryRecvError>) -> Attempt<Message> {
     match received {
         Ok(message) => Ok(Some(message)),
+        Err(TryRecvError::Empty) => Ok(None),
+        Err(error) => Err(zocket::Error::from(error).into()),
+    }
+}
+
+fn settle<T>(received: Result<T, RecvError>) -> Attempt<T> {
+    match received {
+        Ok(received) => Ok(Some(received)),
         Err(RecvError::Timeout) => Ok(None),
         Err(error) => Err(zocket::Error::from(error).into()),
     }

@@ -146,9 +146,14 @@ impl Context {
     /// [`Unsent`] says what was left, and for whom.
     pub fn terminate(&self, timeout: Duration) -> Result<(), Unsent> {
         self.shutdown();
-        let closing: Vec<_> = self
-            .inner
-            .members()
+        let members = self.inner.members();
+        if io::on_io_thread() {
+            for member in members {
+                member.close_behind(Some(timeout));
+            }
+            return Ok(());
+        }
+        let closing: Vec<_> = members
             .into_iter()
             .map(|member| {
                 let deadline = member.clone().begin_close(Some(timeout));
@@ -156,15 +161,13 @@ impl Context {
             })
             .collect();
         let mut unsent = Unsent::default();
-        if !io::on_io_thread() {
-            for (member, deadline) in closing {
-                if let Err(more) = member.finish_close(deadline) {
-                    unsent.merge(more);
-                }
+        for (member, deadline) in closing {
+            if let Err(more) = member.finish_close(deadline) {
+                unsent.merge(more);
             }
-            if let Some(threads) = self.inner.threads.get() {
-                threads.stop();
-            }
+        }
+        if let Some(threads) = self.inner.threads.get() {
+            threads.stop();
         }
         unsent.into_result()
     }

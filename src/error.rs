@@ -41,6 +41,9 @@ pub enum Error {
     /// No peer has the routing id.
     #[error("no peer has this routing id")]
     Unroutable,
+    /// No peer is left to take what a [`Permit`](crate::Permit) was given for.
+    #[error("no peer is left")]
+    NoPeer,
     /// The peer that was asked is gone, and with it the reply.
     #[error("the peer that was asked is gone")]
     PeerLost,
@@ -184,6 +187,9 @@ pub enum SendFailure {
     /// ([`mandatory`](crate::Builder::mandatory)).
     #[error("no peer has this routing id")]
     Unroutable,
+    /// No peer is left to take what a [`Permit`](crate::Permit) was given for.
+    #[error("no peer is left")]
+    NoPeer,
 }
 
 impl SendError {
@@ -227,7 +233,7 @@ pub enum TrySendError {
 impl TrySendError {
     pub(crate) fn new(message: Message, reason: SendFailure) -> Self {
         match reason {
-            SendFailure::Timeout => Self::Full(message),
+            SendFailure::Timeout | SendFailure::NoPeer => Self::Full(message),
             SendFailure::Closed => Self::Closed(message),
             SendFailure::Terminated => Self::Terminated(message),
             SendFailure::WrongState => Self::WrongState(message),
@@ -249,6 +255,37 @@ impl TrySendError {
     /// Whether it is worth to try again later.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
+    }
+}
+
+/// Why no room was kept for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum ReserveError {
+    /// No peer has room now (or there is none).
+    #[error("no peer has room for a message")]
+    Full,
+    /// No peer had room before the time allowed ran out.
+    #[error("timed out: no peer had room for a message")]
+    Timeout,
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+    /// No peer of a ROUTER has this routing id.
+    #[error("no peer has this routing id")]
+    Unroutable,
+}
+
+impl ReserveError {
+    /// What it is where nobody was to wait.
+    pub(crate) fn at_once(self) -> Self {
+        match self {
+            Self::Timeout => Self::Full,
+            other => other,
+        }
     }
 }
 
@@ -530,6 +567,19 @@ impl From<SendFailure> for Error {
             SendFailure::Terminated => Self::Terminated,
             SendFailure::WrongState => Self::WrongState,
             SendFailure::Unroutable => Self::Unroutable,
+            SendFailure::NoPeer => Self::NoPeer,
+        }
+    }
+}
+
+impl From<ReserveError> for Error {
+    /// That there is no room now becomes that the time ran out: there is no message to hand back.
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::Full | ReserveError::Timeout => Self::Timeout,
+            ReserveError::Closed => Self::Closed,
+            ReserveError::Terminated => Self::Terminated,
+            ReserveError::Unroutable => Self::Unroutable,
         }
     }
 }
@@ -686,6 +736,7 @@ mod tests {
         assert_error::<TryRecvError>();
         assert_error::<WaitError>();
         assert_error::<FlushError>();
+        assert_error::<ReserveError>();
         assert_error::<BuildError>();
         assert_error::<PollError>();
         assert_error::<Unsent>();

@@ -50,17 +50,17 @@
 //! |---|---|---|---|---|
 //! | `send(m)` | `send_timeout(m, d)` | `try_send(m)` | `send_async(m)` | `send_many(queue)`, and its forms |
 //! | `recv()`, `iter()` | `recv_timeout(d)` | `try_recv()` | `recv_async()` | `recv_many(queue, max)`, and its forms |
+//! | `request(m)` | `request_timeout(m, d)` | | `request_async(m)` | |
+//! | | `flush(d)` | | `flush_async()` | |
 //! | | `wait_for_peers(n, d)` | | `wait_for_peers_async(n)` | |
 //! | `close()`, or a drop | | `detach()` | `close_async()` | |
 //!
 //! With the feature `futures` every socket that receives has a `stream()`, and every one that sends a
 //! `sink()`.
 //!
-//! Any number of threads and tasks may use one socket at the same time, for whatever they like: the
-//! blocking forms and the `_async` ones mix. The futures need no particular executor, no thread of
-//! their own and no timer; what they cost while nothing happens is their memory.
-//!
-//! What several of them can rely on:
+//! Any number of threads and tasks may use one socket at the same time, in whichever of these forms
+//! they like. A future costs its memory while nothing happens, and no thread or timer. What several
+//! of them can rely on:
 //!
 //! * **Whole messages.** Nobody's frames get between another's.
 //! * **Each message is received once**, by one of those who receive on the socket; which one is left
@@ -79,8 +79,9 @@
 //!   it. A future that is polled again has its place at the end, too.
 //! * **What is given up has not happened.** A call that timed out, and a future that was dropped
 //!   before it was ready, has sent nothing and taken nothing, and passes on its wake-up if it had one.
-//!   That makes every future safe in `select!` and under a timeout. (A
-//!   [`request`](Req::request) that is given up after it was sent ends its exchange.)
+//!   That makes every future safe in `select!` and under a timeout. (Of a `send_many` what was sent is
+//!   not in its queue any more; a [`request`](Req::request) that is given up after it was sent ends its
+//!   exchange; and what ends something goes on in the background.)
 //! * **Nobody waits for who waits.** No lock is held while a call is blocked: `close`, `stats`,
 //!   `peers`, `connect`, the `try_` forms and all other calls go on beside it, and
 //!   [`close`](Push::close) and [`shutdown`](Context::shutdown) end it, with `Closed` and `Terminated`.
@@ -197,8 +198,8 @@ pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use endpoint_status::{EndpointState, EndpointStatus};
 pub use error::{
     BindError, BuildError, ConnectError, Error, FlushError, FlushFailure, PollError, RecvError,
-    RequestError, SendError, SendFailure, SubscribeError, TryRecvError, TrySendError, UnbindError,
-    Unsent, UnsentTo, WaitError,
+    RequestError, ReserveError, SendError, SendFailure, SubscribeError, TryRecvError, TrySendError,
+    UnbindError, Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
@@ -209,8 +210,9 @@ pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use socket::{
     Asks, Builder, Conflates, Dealer, Events, Forwards, Identifies, Iter, Matches, Monitor, Pair,
-    Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes, Sends,
-    Socket, SocketKind, Sub, Subscription, TellsUpstream, ToldUpstream, Upstream, XPub, XSub,
+    Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes,
+    Sends, Socket, SocketKind, Sub, Subscription, TellsUpstream, ToldUpstream, Upstream, XPub,
+    XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Count, Discarded, Dropped, Stats};

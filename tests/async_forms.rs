@@ -7,6 +7,7 @@
 
 mod support;
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::task::Poll;
 use std::thread;
@@ -14,8 +15,8 @@ use std::thread;
 use support::tasks::{Alarm, block_on, poll};
 use support::{ALL, Home, PATIENCE, Transport, fill, next_of, until};
 use zocket::{
-    Dealer, Pair, Pub, Pull, Push, RecvError, Rep, Req, Router, SendFailure, Socket, SocketType,
-    Sub, XPub, XSub,
+    Dealer, Pair, Poller, Pub, Pull, Push, RecvError, Rep, Req, Router, SendFailure, Socket,
+    SocketType, Sub, XPub, XSub,
 };
 
 fn joined(home: &Home, transport: Transport) -> (Push, Pull) {
@@ -52,6 +53,14 @@ fn futures_can_travel() {
     assert_send(Rep::new().recv_async());
     assert_send(Router::new().recv_from_async());
     assert_send(Socket::new(SocketType::Pair).recv_async());
+    assert_send(Push::new().reserve_async());
+    assert_send(Router::new().reserve_to_async(&id));
+    assert_send(Push::new().send_many_async(&mut VecDeque::new()));
+    assert_send(Pull::new().recv_many_async(&mut VecDeque::new(), 1));
+    assert_send(Router::new().recv_many_from_async(&mut VecDeque::new(), 1));
+    assert_send(Pull::new().recv_from_peer_async());
+    assert_send(Push::new().flush_async());
+    assert_send(Poller::new().wait_async(&mut Vec::new()));
 }
 
 #[test]

@@ -9,6 +9,8 @@
 mod support;
 
 use std::cell::Cell;
+use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::future::{Future, pending, ready};
 use std::pin::pin;
 use std::task::Poll;
@@ -17,7 +19,7 @@ use std::time::Duration;
 use support::tasks::{Alarm, block_on, poll};
 use support::{ALL, Home, PATIENCE, QUIET, Transport, until};
 use zocket::{
-    Dealer, Message, Pub, RecvError, Rep, Req, Router, SendError, Socket, SocketType, Sub,
+    Dealer, Interest, Message, Poller, Pub, RecvError, Rep, Req, Router, Socket, SocketType, Sub,
     Upstream, XPub, XSub,
 };
 
@@ -121,9 +123,11 @@ where
 
 /// Everything there is to be said of a form of sending. `send` makes a future that sends a number
 /// where there is room for `room` of them, and `take` takes the oldest out at the other end.
-fn sends<F>(room: usize, send: impl Fn(usize) -> F, take: impl Fn() -> usize)
+fn sends<F, T, E>(room: usize, send: impl Fn(usize) -> F, take: impl Fn() -> usize)
 where
-    F: Future<Output = Result<(), SendError>> + Send,
+    F: Future<Output = Result<T, E>> + Send,
+    T: Debug,
+    E: Debug,
 {
     const NEVER: usize = 999_999;
     let alarm = Alarm::new();
@@ -212,6 +216,71 @@ fn receiving_on_pull_dealer_and_pair() {
         receives(
             || async { number(&here.recv_async().await.unwrap()[0]) },
             |n| there.send(text(n)).unwrap(),
+        );
+    }
+}
+
+#[test]
+fn receiving_many_at_once() {
+    for &transport in ALL {
+        let home = Home::new();
+        let (push, pull) = (home.push().build().unwrap(), home.pull().build().unwrap());
+        meet!(home, transport, pull, push);
+        receives(
+            || async {
+                let mut queue = VecDeque::new();
+                assert_eq!(pull.recv_many_async(&mut queue, 1).await, Ok(1));
+                number(&queue[0][0])
+            },
+            |n| push.send(text(n)).unwrap(),
+        );
+        let router = home.of(Router::builder()).build().unwrap();
+        let dealer = home.of(Dealer::builder()).build().unwrap();
+        meet!(home, transport, router, dealer);
+        receives(
+            || async {
+                let mut queue = VecDeque::new();
+                let received = router.recv_many_from_async(&mut queue, 1).await;
+                assert_eq!(received, Ok(1));
+                number(&queue[0].1[0])
+            },
+            |n| dealer.send(text(n)).unwrap(),
+        );
+    }
+}
+
+#[test]
+fn receiving_and_whom_it_is_from() {
+    for &transport in ALL {
+        let home = Home::new();
+        let (push, pull) = (home.push().build().unwrap(), home.pull().build().unwrap());
+        meet!(home, transport, pull, push);
+        receives(
+            || async { number(&pull.recv_from_peer_async().await.unwrap().1[0]) },
+            |n| push.send(text(n)).unwrap(),
+        );
+    }
+}
+
+/// What is told to one who waits at a poller takes nothing; only then something is received.
+#[test]
+fn waiting_at_a_poller() {
+    for &transport in ALL {
+        let home = Home::new();
+        let (push, pull) = (home.push().build().unwrap(), home.pull().build().unwrap());
+        meet!(home, transport, pull, push);
+        let poller = Poller::new();
+        poller.add(&pull, 0, Interest::READABLE).unwrap();
+        receives(
+            || async {
+                loop {
+                    poller.wait_async(&mut Vec::new()).await.unwrap();
+                    if let Ok(message) = pull.try_recv() {
+                        return number(&message[0]);
+                    }
+                }
+            },
+            |n| push.send(text(n)).unwrap(),
         );
     }
 }
@@ -360,6 +429,48 @@ fn sending_on_push_dealer_and_pair() {
         ROOM,
         |n| here.send_async(text(n)),
         || number_of(there.recv_timeout(PATIENCE)),
+    );
+}
+
+#[test]
+fn sending_many_at_once() {
+    let home = Home::new();
+    let push = home.push().send_hwm(1).build().unwrap();
+    let pull = home.pull().recv_hwm(1).build().unwrap();
+    meet!(home, Transport::Inproc, pull, push);
+    let push = &push;
+    sends(
+        ROOM,
+        |n| async move {
+            let mut queue = VecDeque::from([Message::from(text(n))]);
+            push.send_many_async(&mut queue).await
+        },
+        || number_of(pull.recv_timeout(PATIENCE)),
+    );
+}
+
+#[test]
+fn sending_with_a_permit() {
+    let home = Home::new();
+    let push = home.push().send_hwm(1).build().unwrap();
+    let pull = home.pull().recv_hwm(1).build().unwrap();
+    meet!(home, Transport::Inproc, pull, push);
+    let push = &push;
+    sends(
+        ROOM,
+        |n| async move { push.reserve_async().await.unwrap().send(text(n)) },
+        || number_of(pull.recv_timeout(PATIENCE)),
+    );
+    let router = home.of(Router::builder()).mandatory(true).send_hwm(1);
+    let router = &router.build().unwrap();
+    let dealer = home.of(Dealer::builder()).recv_hwm(1).routing_id("d");
+    let dealer = dealer.build().unwrap();
+    meet!(home, Transport::Inproc, router, dealer);
+    let id = &"d".try_into().unwrap();
+    sends(
+        ROOM,
+        |n| async move { router.reserve_to_async(id).await.unwrap().send(text(n)) },
+        || number_of(dealer.recv_timeout(PATIENCE)),
     );
 }
 

@@ -268,6 +268,33 @@ fn endings_of_a_context() {
     }
 }
 
+/// Nobody waits for any of these, and what they have will never be sent.
+fn detached() {
+    for io_threads in [0, 1, 2] {
+        let context = Context::builder().io_threads(io_threads);
+        let context = context.build().unwrap();
+        let mut cx = TaskContext::from_waker(Waker::noop());
+        for round in 0..20 {
+            let pair = pair(&context);
+            if io_threads == 0 || round % 4 < 2 {
+                pair.connect("inproc://nobody").unwrap();
+            } else {
+                pair.connect(nobody()).unwrap();
+            }
+            pair.send("in vain").unwrap();
+            if round % 2 == 0 {
+                let mut closing = Box::pin(pair.close_async());
+                assert!(closing.as_mut().poll(&mut cx).is_pending());
+            }
+            pair.detach();
+        }
+        if io_threads == 2 {
+            let mut terminating = Box::pin(context.terminate_async(PATIENCE));
+            assert!(terminating.as_mut().poll(&mut cx).is_pending());
+        }
+    }
+}
+
 #[test]
 fn whatever_is_dropped_leaves_nothing_behind() {
     // What the runtime itself opens once.
@@ -283,4 +310,5 @@ fn whatever_is_dropped_leaves_nothing_behind() {
     leaves_nothing("unwinding", while_unwinding);
     leaves_nothing("on an I/O thread", on_an_io_thread);
     leaves_nothing("terminate", endings_of_a_context);
+    leaves_nothing("detached", detached);
 }

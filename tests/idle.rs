@@ -1,4 +1,4 @@
-//! Nothing is woken while nothing happens.
+//! Nothing is woken while nothing happens, and no heartbeats are asked for.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -45,10 +45,11 @@ fn idles() {
     let mut bound = Vec::new();
     let mut pulls = Vec::new();
     for &transport in WIRE {
-        let push = home.push().build().unwrap();
+        let push = home.push().heartbeat_interval(None).build().unwrap();
         let here = push.bind(home.endpoint(transport)).unwrap();
         for _ in 0..CONNECTED {
-            let pull = Arc::new(home.pull().build().unwrap());
+            let pull = home.pull().heartbeat_interval(None);
+            let pull = Arc::new(pull.build().unwrap());
             pull.connect(&here).unwrap();
             pulls.push(pull);
         }

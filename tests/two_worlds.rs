@@ -8,7 +8,7 @@
 mod support;
 mod world;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,8 +17,9 @@ use std::time::Duration;
 use support::{Home, PATIENCE, Transport, until_it_adds_up};
 use world::{Party, Receiver, Sender, World, join_all};
 use zocket::{
-    Builder, Dealer, Message, Pair, Pub, Pull, Push, RecvError, Rep, Req, RequestError, Router,
-    SendFailure, Socket, SocketKind, SocketType, Sub, TryRecvError, Unsent, Upstream, XPub, XSub,
+    Builder, Dealer, Interest, Message, Pair, Poller, Pub, Pull, Push, RecvError, Rep, Req,
+    RequestError, Router, SendFailure, Socket, SocketKind, SocketType, Sub, TryRecvError, Upstream,
+    XPub, XSub,
 };
 
 in_every_world! {
@@ -30,6 +31,10 @@ in_every_world! {
     pub_and_sub
     xpub_and_xsub
     raw_sockets
+    many_at_once
+    permits
+    a_poller_waits_for_two_sockets
+    what_is_flushed_has_been_handed_over
     back_pressure_at_one_message
     several_senders_and_receivers_on_one_socket
     both_ways_at_once_on_one_pair_of_sockets
@@ -138,7 +143,7 @@ async fn dealer_and_router(world: World, home: Arc<Home>, transport: Transport) 
     let servers: Vec<_> = servers.collect();
     join_all(dealers).await;
     assert_eq!(served.load(Ordering::SeqCst), DEALERS * EACH);
-    router.close().unwrap();
+    world.close(&*router).await.unwrap();
     join_all(servers).await;
 }
 
@@ -174,7 +179,7 @@ async fn requests_of_several_on_one_socket(world: World, home: Arc<Home>, transp
         })
     });
     join_all(askers.collect::<Vec<_>>()).await;
-    rep.close().unwrap();
+    world.close(&*rep).await.unwrap();
     let served: usize = join_all(servers).await.into_iter().sum();
     assert_eq!(served, ASKERS * EACH);
 }
@@ -217,9 +222,7 @@ async fn pub_and_sub(world: World, home: Arc<Home>, transport: Transport) {
         })
     });
     let subscribers: Vec<_> = subscribers.collect();
-    publisher
-        .wait_for_subscribers(SUBSCRIBERS, PATIENCE)
-        .unwrap();
+    world.wait_for_subscribers(&publisher, SUBSCRIBERS).await;
     for n in 0..MANY {
         // The last topic is nobody's.
         for topic in 0..=SUBSCRIBERS {
@@ -296,6 +299,109 @@ async fn raw_sockets(world: World, home: Arc<Home>, transport: Transport) {
     assert_eq!(refused.reason, SendFailure::WrongState);
 }
 
+/// Whatever is given up in between, each message arrives once and in order.
+async fn many_at_once(world: World, home: Arc<Home>, transport: Transport) {
+    const MANY: usize = 1000;
+    let (push, pull) = push_pull(&home, transport, 10);
+    let sender = world.spawn(async move {
+        let mut queue: VecDeque<_> = (0..MANY).map(|n| numbered(0, n)).collect();
+        while !queue.is_empty() {
+            let moment = a_moment(queue.len());
+            world.send_many_within(&push, &mut queue, moment).await;
+        }
+        push
+    });
+    let mut got = VecDeque::new();
+    while got.len() < MANY {
+        let moment = a_moment(got.len());
+        world.recv_many_within(&pull, &mut got, 7, moment).await;
+    }
+    let push = sender.join().await;
+    assert!(got.iter().map(|it| number(it).1).eq(0..MANY));
+    assert_eq!(push.stats().accepted.messages, MANY as u64);
+}
+
+/// Room that was kept is used or given back; several who keep some do not keep each other waiting.
+async fn permits(world: World, home: Arc<Home>, transport: Transport) {
+    const SENDERS: usize = 3;
+    const EACH: usize = 100;
+    let (push, pull) = push_pull(&home, transport, 1);
+    let senders = (0..SENDERS).map(|sender| {
+        let push = push.clone();
+        world.spawn(async move {
+            let mut sent = 0;
+            let mut attempts = 0;
+            while sent < EACH {
+                attempts += 1;
+                let Some(permit) = world.reserve_within(&push, a_moment(attempts)).await else {
+                    continue;
+                };
+                // Every third one is kept for a while, and then not used.
+                if attempts % 3 == 0 {
+                    world.pause(a_moment(attempts)).await;
+                    drop(permit);
+                } else {
+                    permit.send(numbered(sender, sent)).unwrap();
+                    sent += 1;
+                }
+            }
+        })
+    });
+    let senders: Vec<_> = senders.collect();
+    let mut next = [0; SENDERS];
+    while next != [EACH; SENDERS] {
+        let (sender, n) = number(&world.recv(&*pull).await.unwrap());
+        assert_eq!(n, next[sender]);
+        next[sender] += 1;
+    }
+    join_all(senders).await;
+    assert_eq!(push.stats().accepted.messages, (SENDERS * EACH) as u64);
+}
+
+async fn a_poller_waits_for_two_sockets(world: World, home: Arc<Home>, transport: Transport) {
+    const EACH: usize = 100;
+    let sockets = [
+        push_pull(&home, transport, 10),
+        push_pull(&home, transport, 10),
+    ];
+    let poller = Poller::new();
+    let mut senders = Vec::new();
+    for (key, (push, pull)) in sockets.iter().enumerate() {
+        poller.add(&**pull, key, Interest::READABLE).unwrap();
+        senders.push(world.spawn(send_numbers(world, push.clone(), key, EACH)));
+    }
+    let mut next = [0, 0];
+    while next != [EACH, EACH] {
+        for event in world.wait(&poller).await {
+            let key = event.key();
+            let message = sockets[key].1.try_recv().unwrap();
+            assert_eq!(number(&message), (key, next[key]));
+            next[key] += 1;
+        }
+    }
+    join_all(senders).await;
+}
+
+async fn what_is_flushed_has_been_handed_over(world: World, home: Arc<Home>, transport: Transport) {
+    const MANY: usize = 200;
+    let (push, pull) = push_pull(&home, transport, 20);
+    let sender = world.spawn(async move {
+        for n in 0..MANY {
+            world.send(&*push, numbered(0, n)).await.unwrap();
+            if n % 10 == 9 {
+                world.flush(&push).await;
+                assert_eq!(push.stats().written.messages, n as u64 + 1);
+            }
+        }
+        push
+    });
+    for n in 0..MANY {
+        let (_, message) = world.recv_from_peer(&pull).await.unwrap();
+        assert_eq!(number(&message), (0, n));
+    }
+    drop(sender.join().await);
+}
+
 /// At a high-water mark of one the sender stays with the receiver.
 async fn back_pressure_at_one_message(world: World, home: Arc<Home>, transport: Transport) {
     const MANY: usize = 300;
@@ -348,7 +454,7 @@ async fn several_senders_and_receivers_on_one_socket(
             pull.stats().returned.messages == (SENDERS * EACH) as u64
         })
         .await;
-    pull.close().unwrap();
+    world.close(&*pull).await.unwrap();
     let mut all = Vec::new();
     for got in join_all(receivers).await {
         // What a receiver has of a sender's, it has in order.
@@ -399,14 +505,12 @@ async fn both_ways_at_once_on_one_pair_of_sockets(
 }
 
 /// Several wait, in every way there is, for what never comes; what they are told once it ends.
-async fn end_every_wait(
-    world: World,
-    home: &Home,
-    transport: Transport,
-    end: impl FnOnce(&[Closer]),
-    (recv, send): (RecvError, SendFailure),
-) {
+async fn end_every_wait(world: World, home: &Home, transport: Transport, end: End) {
     const EACH: usize = 2;
+    let (recv, send) = match end {
+        End::Close => (RecvError::Closed, SendFailure::Closed),
+        End::Shutdown => (RecvError::Terminated, SendFailure::Terminated),
+    };
     let (_push, pull) = push_pull(home, transport, 1);
     let alone = build(home, Push::builder());
     let rep = build(home, Rep::builder());
@@ -445,22 +549,25 @@ async fn end_every_wait(
     world.recv(&*silent).await.unwrap();
     // That the others wait by now cannot be seen; what they are told does not depend on it.
     world.pause(Duration::from_millis(20)).await;
-    end(&[
-        closer(move || pull.close()),
-        closer(move || rep.close()),
-        closer(move || xpub.close()),
-        closer(move || router.close()),
-        closer(move || raw.close()),
-        closer(move || alone.close()),
-        closer(move || req.close()),
-    ]);
+    match end {
+        End::Close => {
+            world.close(&*pull).await.unwrap();
+            world.close(&*rep).await.unwrap();
+            world.close(&*xpub).await.unwrap();
+            world.close(&*router).await.unwrap();
+            world.close(&*raw).await.unwrap();
+            world.close(&*alone).await.unwrap();
+            world.close(&*req).await.unwrap();
+        }
+        End::Shutdown => home.context.shutdown(),
+    }
     join_all(parties).await;
 }
 
-type Closer = Box<dyn Fn() -> Result<(), Unsent>>;
-
-fn closer(close: impl Fn() -> Result<(), Unsent> + 'static) -> Closer {
-    Box::new(close)
+/// How all waiting ends.
+enum End {
+    Close,
+    Shutdown,
 }
 
 fn waits_to_receive<R>(world: World, socket: &Arc<R>, why: RecvError) -> Party<()>
@@ -474,15 +581,11 @@ where
 }
 
 async fn close_ends_every_wait(world: World, home: Arc<Home>, transport: Transport) {
-    let end = |sockets: &[Closer]| sockets.iter().for_each(|close| close().unwrap());
-    let told = (RecvError::Closed, SendFailure::Closed);
-    end_every_wait(world, &home, transport, end, told).await;
+    end_every_wait(world, &home, transport, End::Close).await;
 }
 
 async fn shutdown_ends_every_wait(world: World, home: Arc<Home>, transport: Transport) {
-    let end = |_: &[Closer]| home.context.shutdown();
-    let told = (RecvError::Terminated, SendFailure::Terminated);
-    end_every_wait(world, &home, transport, end, told).await;
+    end_every_wait(world, &home, transport, End::Shutdown).await;
 }
 
 /// Some time, different each time, about as long as a message takes.
@@ -589,7 +692,7 @@ async fn a_request_that_is_given_up_ends_its_exchange(
             let reply = world.request(&req, numbered(1, n)).await.unwrap();
             assert_eq!(number(&reply), (1, n));
         }
-        rep.close().unwrap();
+        world.close(&*rep).await.unwrap();
         server.join().await;
     }
 }

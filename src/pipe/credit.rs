@@ -119,6 +119,8 @@ impl Limits {
 #[derive(Debug)]
 pub(super) struct Credit {
     queued: Load,
+    /// Messages to come for which there is to be room.
+    reserved: usize,
     worked_off: Load,
     lost: Load,
     limits: Limits,
@@ -128,6 +130,7 @@ impl Credit {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             queued: Load::NONE,
+            reserved: 0,
             worked_off: Load::NONE,
             lost: Load::NONE,
             limits,
@@ -138,7 +141,7 @@ impl Credit {
     #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.limits.messages != 0
-            && self.queued.messages >= self.limits.messages
+            && self.queued.messages + self.reserved >= self.limits.messages
             && !self.limits.conflate
     }
 
@@ -149,8 +152,25 @@ impl Credit {
 
     /// Whether enough has been worked off to wake a writer that found the lane full: half, so
     /// that a writer at the limit is woken once for many messages (libzmq's low-water mark).
+    ///
+    /// What is reserved leaves so much less for the queue.
     pub(super) fn is_relieved(&self) -> bool {
-        self.limits.messages == 0 || self.queued.messages <= self.limits.messages / 2
+        self.limits.messages == 0
+            || !self.is_full() && self.queued.messages <= self.unreserved() / 2
+    }
+
+    fn unreserved(&self) -> usize {
+        self.limits.messages.saturating_sub(self.reserved)
+    }
+
+    /// Keeps room for one message to come.
+    pub(super) fn reserve(&mut self) {
+        self.reserved += 1;
+    }
+
+    /// The message has come, or will not.
+    pub(super) fn release(&mut self) {
+        self.reserved = self.reserved.saturating_sub(1);
     }
 
     #[inline]
@@ -204,7 +224,7 @@ impl Credit {
         match self.limits.messages {
             0 => usize::MAX,
             _ if self.limits.conflate => usize::MAX,
-            limit => limit.div_ceil(2),
+            _ => self.unreserved().div_ceil(2).max(1),
         }
     }
 }
@@ -259,17 +279,35 @@ mod tests {
     #[test]
     fn a_step_never_leaves_a_full_writer_unrelieved() {
         for most in 1..100 {
-            let mut credit = Credit::new(limit(most));
-            credit.add(Load {
-                messages: most,
-                bytes: 0,
-            });
-            credit.give_back(Load {
-                messages: credit.step(),
-                bytes: 0,
-            });
-            assert!(credit.is_relieved(), "limit {most}");
+            for reserved in 0..most {
+                let mut credit = Credit::new(limit(most));
+                (0..reserved).for_each(|_| credit.reserve());
+                credit.add(Load {
+                    messages: most - reserved,
+                    bytes: 0,
+                });
+                assert!(credit.is_full() && !credit.is_relieved());
+                credit.give_back(Load {
+                    messages: credit.step(),
+                    bytes: 0,
+                });
+                assert!(credit.is_relieved(), "limit {most}, reserved {reserved}");
+            }
         }
+    }
+
+    #[test]
+    fn what_is_reserved_is_not_to_be_had() {
+        let mut credit = Credit::new(limit(2));
+        credit.reserve();
+        credit.add(ONE);
+        assert!(credit.is_full() && !credit.is_relieved());
+        credit.give_back(ONE);
+        assert!(!credit.is_full() && credit.is_relieved());
+        credit.reserve();
+        assert!(credit.is_full() && !credit.is_relieved());
+        credit.release();
+        assert!(!credit.is_full() && credit.is_relieved());
     }
 
     #[test]

@@ -73,6 +73,17 @@ pub(crate) enum Refusal {
     Ended,
 }
 
+/// What room a message takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// What is free, if anything is.
+    Free,
+    /// What was [reserved](Lane::reserve) for it.
+    Reserved,
+    /// As much as it takes, whatever the limit.
+    Beyond,
+}
+
 /// What came of a take.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
@@ -147,16 +158,33 @@ impl<B: Batch> Lane<B> {
 
     /// Lets one message in: the guard gives the open batch to append it to.
     #[inline]
-    pub(crate) fn admit(&self) -> Result<Admission<'_, B>, Refusal> {
+    pub(crate) fn admit(&self, room: Room) -> Result<Admission<'_, B>, Refusal> {
         let mut state = self.state.lock();
         if state.taker_ended {
             return Err(Refusal::Ended);
         }
-        if state.credit.is_full() {
-            state.writer_waits = true;
-            return Err(Refusal::Full);
+        match room {
+            Room::Free => state.find_room()?,
+            Room::Reserved => state.credit.release(),
+            Room::Beyond => {}
         }
         Ok(Admission { state })
+    }
+
+    /// Keeps room for one message, which is not let in by [`Room::Free`] but by [`Room::Reserved`].
+    pub(crate) fn reserve(&self) -> Result<(), Refusal> {
+        let mut state = self.admit(Room::Free)?.state;
+        state.credit.reserve();
+        Ok(())
+    }
+
+    /// Gives the room up that was kept for a message; a writer who waits for some is told at once.
+    pub(crate) fn release(&self, wakes: &mut Wakes) {
+        let mut state = self.state.lock();
+        state.credit.release();
+        if state.writer_waits && !state.is_full() {
+            state.tell_writer(wakes);
+        }
     }
 
     /// Tells the peer of a change to the subscriptions, if there is one who knows the others.
@@ -470,12 +498,26 @@ impl<B> State<B> {
         }
     }
 
+    #[inline]
+    fn find_room(&mut self) -> Result<(), Refusal> {
+        if self.credit.is_full() {
+            self.writer_waits = true;
+            return Err(Refusal::Full);
+        }
+        Ok(())
+    }
+
     fn relieve(&mut self, wakes: &mut Wakes) {
         if self.writer_waits && self.credit.is_relieved() && self.aside <= ASIDE_MAX / 2 {
-            self.writer_waits = false;
-            if let Some(writer) = &self.writer {
-                wakes.post(writer.clone(), News::Writable);
-            }
+            self.tell_writer(wakes);
+        }
+    }
+
+    /// Tells a writer who waits that there is room.
+    fn tell_writer(&mut self, wakes: &mut Wakes) {
+        self.writer_waits = false;
+        if let Some(writer) = &self.writer {
+            wakes.post(writer.clone(), News::Writable);
         }
     }
 }

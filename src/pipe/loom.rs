@@ -6,7 +6,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::changes::Change;
-use super::lane::{Lane, Refusal};
+use super::lane::{Lane, Refusal, Room};
 use super::{Limits, Load};
 use crate::signal::{News, Parker, Post, Target, Wakes};
 
@@ -38,7 +38,7 @@ fn lane(limit: usize) -> Arc<TestLane> {
 fn write(lane: &TestLane, text: &'static str) -> Result<(), Refusal> {
     let mut wakes = Wakes::new();
     let outcome = lane
-        .admit()
+        .admit(Room::Free)
         .map(|room| room.append(1, &mut wakes, |batch| batch.push_back(text.into())));
     wakes.fire();
     outcome

@@ -19,6 +19,9 @@
 //! | inbound, tcp and ipc | [`Runs`]: whose they are, and received bytes, checked | session | inbound half |
 //! | inproc | [`Values`]: messages as they are | outbound half | inbound half of the other socket |
 //!
+//! Room may be kept for a message to come ([`Lane::reserve`]); and somebody may wait for what was
+//! written until now to be worked off ([`Lane::mark`]).
+//!
 //! Subscriptions ([`Change`]) have a way beside the batch, where no limit holds them up.
 //!
 //! Who owns which field, and when somebody is woken, is written at [`Lane`]. A lane does not know
@@ -37,7 +40,7 @@ mod loom;
 
 pub(crate) use changes::Change;
 pub(crate) use credit::{Limits, Load, Tally};
-pub(crate) use lane::{Lane, Refusal};
+pub(crate) use lane::{Lane, Refusal, Room};
 pub(crate) use reader::{Inlet, Intake, Reader, Reading};
 pub(crate) use run::{Record, Runs, Values};
 pub(crate) use writer::{Copies, Outlet, Writer};

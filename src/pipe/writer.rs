@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use super::changes::Change;
-use super::lane::{Lane, Refusal};
+use super::lane::{Lane, Refusal, Room};
 use super::run::Values;
 use super::{Load, PipeId, Tally};
 use crate::message::Message;
@@ -97,16 +97,27 @@ impl Writer {
         message: &mut Option<Message>,
         wakes: &mut Wakes,
     ) -> Result<usize, Refusal> {
+        self.write_into(Room::Free, message, wakes)
+    }
+
+    /// The same, into the room that is said.
+    #[inline]
+    pub(crate) fn write_into(
+        &self,
+        room: Room,
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Result<usize, Refusal> {
         let Some(whole) = message.as_ref() else {
             return Ok(0);
         };
         let bytes = whole.byte_len();
         match &self.outlet {
             Outlet::Wire(lane) => lane
-                .admit()?
+                .admit(room)?
                 .append(bytes, wakes, |wire| encode(whole, wire)),
             Outlet::Values(lane) => lane
-                .admit()?
+                .admit(room)?
                 .append(bytes, wakes, |values| values.extend(message.take())),
         }
         Ok(bytes)
@@ -115,6 +126,7 @@ impl Writer {
     /// Queues one more copy of a message that goes to several peers.
     pub(crate) fn write_copy(
         &self,
+        room: Room,
         message: &Message,
         bytes: usize,
         copies: &mut Copies,
@@ -122,15 +134,15 @@ impl Writer {
     ) -> Result<(), Refusal> {
         match &self.outlet {
             Outlet::Wire(lane) => {
-                let room = lane.admit()?;
+                let admitted = lane.admit(room)?;
                 if copies.wire.is_empty() {
                     encode(message, &mut copies.wire);
                 }
-                room.append(bytes, wakes, |wire| wire.append_copy(&copies.wire));
+                admitted.append(bytes, wakes, |wire| wire.append_copy(&copies.wire));
             }
             Outlet::Values(lane) => {
                 let copy = message.clone();
-                lane.admit()?
+                lane.admit(room)?
                     .append(bytes, wakes, |values| values.push_back(copy));
             }
         }
@@ -145,7 +157,17 @@ impl Writer {
 
     /// What [`write`](Self::write) would say.
     pub(crate) fn room(&self) -> Result<(), Refusal> {
-        on_lane!(&self.outlet, lane => lane.admit().map(drop))
+        on_lane!(&self.outlet, lane => lane.admit(Room::Free).map(drop))
+    }
+
+    /// Keeps room for one message, which is then written into [`Room::Reserved`].
+    pub(crate) fn reserve(&self) -> Result<(), Refusal> {
+        on_lane!(&self.outlet, lane => lane.reserve())
+    }
+
+    /// Gives that room up.
+    pub(crate) fn release(&self, wakes: &mut Wakes) {
+        on_lane!(&self.outlet, lane => lane.release(wakes));
     }
 
     /// Tells the peer of a change to the subscriptions.

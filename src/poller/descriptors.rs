@@ -28,32 +28,40 @@ const EVENTS: usize = 256;
 /// The thread, for as long as somebody has one of these.
 pub(super) struct Descriptors {
     registry: mio::Registry,
+    end: Arc<End>,
+}
+
+/// How the thread is told to end. It has a share in this: a waker that goes with the last of the others
+/// takes with it what it has just told.
+struct End {
+    come: AtomicBool,
     waker: mio::Waker,
-    stopped: Arc<AtomicBool>,
 }
 
 impl Descriptors {
     /// Starts the thread. It keeps nobody alive.
     pub(super) fn start<W: Watcher + 'static>(watcher: Weak<W>) -> io::Result<Self> {
         let poll = mio::Poll::new()?;
-        let stopped = Arc::new(AtomicBool::new(false));
+        let end = Arc::new(End {
+            come: AtomicBool::new(false),
+            waker: mio::Waker::new(poll.registry(), WAKER)?,
+        });
         let descriptors = Self {
             registry: poll.registry().try_clone()?,
-            waker: mio::Waker::new(poll.registry(), WAKER)?,
-            stopped: stopped.clone(),
+            end: end.clone(),
         };
         thread::Builder::new()
             .name("zocket-poller".to_owned())
-            .spawn(move || run(poll, &watcher, &stopped))?;
+            .spawn(move || run(poll, &watcher, &end))?;
         Ok(descriptors)
     }
 }
 
-fn run<W: Watcher>(mut poll: mio::Poll, watcher: &Weak<W>, stopped: &AtomicBool) {
+fn run<W: Watcher>(mut poll: mio::Poll, watcher: &Weak<W>, end: &End) {
     // Wakers run here, too: none of them must wait for what only this thread can tell.
     serve_others();
     let mut events = mio::Events::with_capacity(EVENTS);
-    while !stopped.load(Ordering::Acquire) {
+    while !end.come.load(Ordering::Acquire) {
         if let Err(error) = poll.poll(&mut events, None)
             && error.kind() != io::ErrorKind::Interrupted
         {
@@ -76,8 +84,8 @@ fn run<W: Watcher>(mut poll: mio::Poll, watcher: &Weak<W>, stopped: &AtomicBool)
 
 impl Drop for Descriptors {
     fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Release);
-        if let Err(error) = self.waker.wake() {
+        self.end.come.store(true, Ordering::Release);
+        if let Err(error) = self.end.waker.wake() {
             log::error!("cannot wake a poller's thread: {error}");
         }
     }
@@ -107,7 +115,7 @@ impl Source for Descriptor {
         }
     }
 
-    fn unwatch(&self, _: Interest, _: u64, _: &mut Wakes) {
+    fn unwatch(&self, _: u64, _: &mut Wakes) {
         let fd = self.fd.as_raw_fd();
         // If it was not registered, there is nothing to undo.
         let _ = (self.home.registry).deregister(&mut mio::unix::SourceFd(&fd));

@@ -19,7 +19,7 @@ pub(super) trait Source: Send + Sync {
     /// Begins to tell of rises; whether there may be something now.
     fn watch(&self, interest: Interest, watch: Watch, wakes: &mut Wakes) -> io::Result<bool>;
 
-    fn unwatch(&self, interest: Interest, id: u64, wakes: &mut Wakes);
+    fn unwatch(&self, id: u64, wakes: &mut Wakes);
 
     /// What can be done now.
     fn look(&self, interest: Interest, id: u64, wakes: &mut Wakes) -> Look;
@@ -116,7 +116,7 @@ impl List {
         let Some(entry) = self.entries.get_mut(&id) else {
             return Ok(());
         };
-        entry.source.unwatch(entry.interest, id, wakes);
+        entry.source.unwatch(id, wakes);
         entry.interest = interest;
         if entry.source.watch(interest, watch, wakes)? {
             self.enqueue(id);
@@ -197,6 +197,6 @@ impl List {
 
 impl Entry {
     pub(super) fn unwatch(&self, id: u64, wakes: &mut Wakes) {
-        self.source.unwatch(self.interest, id, wakes);
+        self.source.unwatch(id, wakes);
     }
 }

@@ -26,7 +26,7 @@ impl Source for Shop {
         Ok(self.0.watch(watch, false, wakes))
     }
 
-    fn unwatch(&self, _: Interest, id: u64, _: &mut Wakes) {
+    fn unwatch(&self, id: u64, _: &mut Wakes) {
         self.0.unwatch(id);
     }
 

@@ -106,19 +106,18 @@ impl Source for Socket {
             return Ok(true);
         };
         let readable = interest.is_readable() && core.readable().watch(watch.clone(), false, wakes);
-        let writable = interest.is_writable() && core.writable().watch(watch, false, wakes);
+        let writable = interest.is_writable() && core.writable().watch(watch.clone(), false, wakes);
+        if interest == Interest::NONE {
+            core.readable().watch_end(watch);
+        }
         let_go(core, wakes);
         Ok(readable || writable)
     }
 
-    fn unwatch(&self, interest: Interest, id: u64, wakes: &mut Wakes) {
+    fn unwatch(&self, id: u64, wakes: &mut Wakes) {
         if let Some(core) = self.0.upgrade() {
-            if interest.is_readable() {
-                core.readable().unwatch(id);
-            }
-            if interest.is_writable() {
-                core.writable().unwatch(id);
-            }
+            core.readable().unwatch(id);
+            core.writable().unwatch(id);
             let_go(core, wakes);
         }
     }

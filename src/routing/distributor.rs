@@ -6,7 +6,7 @@ use super::subscriptions::{Added, Removed};
 use super::upstream::Sent;
 use crate::message::Message;
 use crate::peer_info::PeerInfo;
-use crate::pipe::{Copies, PipeId, Refusal, Writer};
+use crate::pipe::{Copies, PipeId, Refusal, Room, Writer};
 use crate::signal::Wakes;
 
 /// The outbound policy of PUB and XPUB.
@@ -88,27 +88,83 @@ impl Distributor {
         if self.rules.nodrop && self.somebody_is_full() {
             return None;
         }
+        Some(self.deliver(Room::Free, message, wakes))
+    }
+
+    /// Keeps room for a message of any topic; `None` if somebody has none and nobody is to miss
+    /// anything. Who may miss a message keeps no room for one.
+    pub(crate) fn reserve(&mut self) -> Option<Vec<PipeId>> {
+        if !self.rules.nodrop {
+            return Some(Vec::new());
+        }
+        // All are asked, so that each will say when it has room.
+        let full = self.peers.values().filter(|peer| peer.writer.is_full());
+        if full.count() > 0 {
+            return None;
+        }
+        let kept = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.writer.reserve().is_ok());
+        Some(kept.map(|(pipe, _)| *pipe).collect())
+    }
+
+    /// Gives a copy to everybody who wants one, where they have kept room; with *nodrop*, to those
+    /// who came later, too.
+    pub(crate) fn send_reserved(
+        &mut self,
+        kept: &[PipeId],
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Sent {
+        let Some(whole) = message.as_ref() else {
+            return Sent::default();
+        };
+        self.find(whole.first());
+        let room = if self.rules.nodrop {
+            Room::Beyond
+        } else {
+            Room::Free
+        };
+        let sent = self.deliver(room, message, wakes);
+        // No sooner, lest somebody who waits is told of room that is used up by then.
+        self.release(kept, wakes);
+        sent
+    }
+
+    /// Gives up the room that was kept.
+    pub(crate) fn release(&self, kept: &[PipeId], wakes: &mut Wakes) {
+        for peer in kept.iter().filter_map(|pipe| self.peers.get(pipe)) {
+            peer.writer.release(wakes);
+        }
+    }
+
+    /// Gives a copy to everybody who was found.
+    fn deliver(&mut self, room: Room, message: &mut Option<Message>, wakes: &mut Wakes) -> Sent {
         self.only_to = None;
         let mut sent = Sent::default();
         if let [only] = *self.found {
             if let Some(peer) = self.peers.get_mut(&only) {
                 peer.write(&mut sent, wakes, |writer, wakes| {
-                    writer.write(message, wakes).map(|_| ())
+                    writer.write_into(room, message, wakes).map(|_| ())
                 });
             }
-            return Some(sent);
+            return sent;
         }
+        let Some(whole) = message.as_ref() else {
+            return sent;
+        };
         let bytes = whole.byte_len();
         for pipe in &self.found {
             if let Some(peer) = self.peers.get_mut(pipe) {
                 let copies = &mut self.copies;
                 peer.write(&mut sent, wakes, |writer, wakes| {
-                    writer.write_copy(whole, bytes, copies, wakes)
+                    writer.write_copy(room, whole, bytes, copies, wakes)
                 });
             }
         }
         self.copies.clear();
-        Some(sent)
+        sent
     }
 
     /// Whose turn it is with a message of this topic: each once.

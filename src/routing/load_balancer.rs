@@ -2,7 +2,7 @@
 
 use super::Active;
 use crate::message::Message;
-use crate::pipe::{PipeId, Refusal, Writer};
+use crate::pipe::{PipeId, Refusal, Room, Writer};
 use crate::signal::Wakes;
 
 /// The outbound policy of PUSH, DEALER, REQ and (over its one peer) PAIR.
@@ -55,6 +55,62 @@ impl LoadBalancer {
             }
         }
         None
+    }
+
+    /// Keeps room for a message at the next pipe that has some, whose turn that was; `None` if there
+    /// is none.
+    pub(crate) fn reserve(&mut self) -> Option<PipeId> {
+        while let Some(writer) = self.writers.current() {
+            match writer.reserve() {
+                Ok(()) => {
+                    let pipe = writer.pipe();
+                    self.writers.advance();
+                    return Some(pipe);
+                }
+                Err(Refusal::Full) => self.writers.deactivate_current(),
+                Err(Refusal::Ended) => {
+                    self.writers.remove_current();
+                }
+            }
+        }
+        None
+    }
+
+    /// Gives the message to the pipe that has kept room for it; if that is gone to the next with
+    /// room, or else to the one with the least queued, beyond its limit. `None` if there is no pipe.
+    pub(crate) fn send_reserved(
+        &mut self,
+        pipe: PipeId,
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Option<usize> {
+        if let Some(writer) = self.writers.get(pipe)
+            && let Ok(bytes) = writer.write_into(Room::Reserved, message, wakes)
+        {
+            return Some(bytes);
+        }
+        if let Some((_, bytes)) = self.send(message, wakes) {
+            return Some(bytes);
+        }
+        loop {
+            let least = self
+                .writers
+                .iter()
+                .min_by_key(|writer| writer.queued().messages)?;
+            let pipe = least.pipe();
+            if let Ok(bytes) = least.write_into(Room::Beyond, message, wakes) {
+                return Some(bytes);
+            }
+            // It has ended, as nothing else refuses then.
+            self.writers.remove(pipe);
+        }
+    }
+
+    /// Gives up the room that a pipe has kept.
+    pub(crate) fn release(&self, pipe: PipeId, wakes: &mut Wakes) {
+        if let Some(writer) = self.writers.get(pipe) {
+            writer.release(wakes);
+        }
     }
 
     /// Whether [`send`](Self::send) would find room; if not, the owner will be told when there is.

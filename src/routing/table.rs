@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::active::ByPipe;
 use crate::message::Message;
-use crate::pipe::{PipeId, Refusal, Writer};
+use crate::pipe::{PipeId, Refusal, Room, Writer};
 use crate::routing_id::RoutingId;
 use crate::signal::Wakes;
 
@@ -152,7 +152,52 @@ impl Table {
     ) -> Option<Result<usize, Refusal>> {
         let entry = self.writers.get(&pipe)?;
         let outcome = entry.writer.write(message, wakes);
-        if outcome == Err(Refusal::Ended) {
+        self.unless_ended(pipe, outcome)
+    }
+
+    /// Keeps room for a message to whoever has this id; `None` if nobody has.
+    pub(crate) fn reserve(&mut self, id: &[u8]) -> Option<Result<PipeId, Refusal>> {
+        let pipe = *self.ids.get(id)?;
+        let kept = self.get(pipe)?.reserve().map(|()| pipe);
+        self.unless_ended(pipe, kept)
+    }
+
+    /// Sends to whoever has this id: into the room that was kept if that is who had it then, or else
+    /// beyond the limit. `None` if nobody has.
+    pub(crate) fn send_reserved(
+        &mut self,
+        kept: PipeId,
+        id: &[u8],
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Option<usize> {
+        let pipe = self.ids.get(id).copied();
+        let room = if pipe == Some(kept) {
+            Room::Reserved
+        } else {
+            self.release(kept, wakes);
+            Room::Beyond
+        };
+        let pipe = pipe?;
+        let outcome = self.get(pipe)?.write_into(room, message, wakes);
+        self.unless_ended(pipe, outcome)?.ok()
+    }
+
+    /// Gives up the room that a pipe has kept.
+    pub(crate) fn release(&self, pipe: PipeId, wakes: &mut Wakes) {
+        if let Some(writer) = self.get(pipe) {
+            writer.release(wakes);
+        }
+    }
+
+    /// A pipe whose other end is gone is taken out.
+    #[inline]
+    fn unless_ended<T>(
+        &mut self,
+        pipe: PipeId,
+        outcome: Result<T, Refusal>,
+    ) -> Option<Result<T, Refusal>> {
+        if let Err(Refusal::Ended) = outcome {
             self.detach(pipe);
             return None;
         }

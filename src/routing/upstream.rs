@@ -2,7 +2,7 @@
 
 use super::active::ByPipe;
 use crate::message::Message;
-use crate::pipe::{Change, Copies, Load, PipeId, Refusal, Writer};
+use crate::pipe::{Change, Copies, Load, PipeId, Refusal, Room, Writer};
 use crate::signal::Wakes;
 
 /// The outbound policy of SUB and XSUB: every publisher is told of every subscription, and XSUB's
@@ -30,7 +30,7 @@ impl Upstream {
         let bytes = message.byte_len();
         let mut sent = Sent::default();
         self.writers.retain(|_, writer| {
-            match writer.write_copy(message, bytes, &mut self.copies, wakes) {
+            match writer.write_copy(Room::Free, message, bytes, &mut self.copies, wakes) {
                 Ok(()) => sent.queued += 1,
                 Err(Refusal::Full) => sent.full += 1,
                 Err(Refusal::Ended) => return false,

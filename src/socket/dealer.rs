@@ -38,5 +38,6 @@ socket! {
 
 receiving_many!(Dealer, recv_many, poll_recv_many);
 sending_many!(Dealer, send_many, poll_send_many);
+reserving!(Dealer "Keeps room for one message at the next peer that has some, waiting for room if there is none.");
 flushing!(Dealer);
 receiving_from_peer!(Dealer);

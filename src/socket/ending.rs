@@ -35,14 +35,15 @@ impl Core {
 
     /// Ends the socket: blocked calls return, what was sent is flushed for at most `linger`.
     ///
-    /// The first caller does it; the others wait for the same end. On an I/O thread nobody waits.
+    /// The first caller does it; the others wait for the same end. On an I/O thread nobody waits, and
+    /// it goes on in the background.
     pub(super) fn close(self: &Arc<Self>, linger: Option<Duration>) -> Result<(), Unsent> {
+        if io::on_io_thread() {
+            self.close_unheard();
+            return Ok(());
+        }
         let deadline = deadline_of(linger);
         self.begin_close_now(deadline);
-        if io::on_io_thread() {
-            // Nobody will be there to wait for a name to be bound.
-            return self.give_names_up().into_result();
-        }
         self.await_close(deadline)
     }
 
@@ -67,7 +68,7 @@ impl Core {
     }
 
     /// Closes without a thread that waits: whoever does the last thing for it ends it.
-    fn close_in_background(self: &Arc<Self>, linger: Option<Duration>) {
+    pub(super) fn close_in_background(self: &Arc<Self>, linger: Option<Duration>) {
         let deadline = deadline_of(linger);
         self.begin_close_now(deadline);
         self.have_time_kept(deadline);

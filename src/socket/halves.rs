@@ -6,8 +6,8 @@ use super::exchange::{self, Answer, Exchange};
 use super::publishing::{Event, Upstreams};
 use crate::command::Refused;
 use crate::error::{
-    BindError, ConnectError, FlushFailure, RecvError, SendFailure, SubscribeError, UnbindError,
-    WaitError,
+    BindError, ConnectError, FlushFailure, RecvError, ReserveError, SendFailure, SubscribeError,
+    UnbindError, WaitError,
 };
 use crate::frame::Frame;
 use crate::message::Message;
@@ -40,7 +40,7 @@ macro_rules! ended_becomes {
     )*};
 }
 
-ended_becomes!(SendFailure FlushFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
+ended_becomes!(SendFailure ReserveError FlushFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
 
 /// What a socket sends through.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl Outbound {
         Some(Ok(()))
     }
 
-    fn count_copies(&mut self, sent: Sent, bytes: usize, wakes: &mut Wakes) {
+    pub(super) fn count_copies(&mut self, sent: Sent, bytes: usize, wakes: &mut Wakes) {
         self.accepted += sent.load(bytes);
         self.dropped.full += sent.full as u64;
         if sent.queued + sent.full == 0 {

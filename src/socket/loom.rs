@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::core::Core;
+use super::core::{Core, Phase};
 use super::pattern::Pattern;
 use crate::context::Context;
 use crate::error::{FlushFailure, RecvError};
@@ -206,6 +206,32 @@ fn loom_a_subscription_made_while_joining_is_known() {
     });
 }
 
+/// A name is bound just as a socket whose message waits for it is closed, with nobody to wait for
+/// that: the message arrives, and the close comes to its end.
+#[test]
+fn loom_a_close_that_nobody_waits_for_ends() {
+    loom::model(|| {
+        let (a, b) = two(SocketType::Pair, SocketType::Pair, Options::default());
+        b.connect("inproc://model".parse().unwrap()).unwrap();
+        send(&b, "last words");
+        let other = thread::spawn({
+            let a = a.clone();
+            move || {
+                a.bind("inproc://model".parse().unwrap()).unwrap();
+                assert_eq!(recv(&a).unwrap(), "last words");
+            }
+        });
+        b.close_in_background(None);
+        let closed = b.control.wait(
+            || Patience::Forever,
+            |control, _| (control.phase == Phase::Closed).then(|| control.unsent.clone()),
+        );
+        assert_eq!(closed.unwrap().messages, 0);
+        other.join().unwrap();
+        let _ = a.close(None);
+    });
+}
+
 /// A flush begins just as the receiver takes the last message: it ends.
 #[test]
 fn loom_a_flush_ends_with_the_last_message() {
@@ -287,5 +313,74 @@ fn loom_a_flush_does_not_wait_for_who_is_gone() {
         peer.join().unwrap();
         assert_eq!(a.stats().dropped.with_peer, 1);
         let _ = a.close(None);
+    });
+}
+
+/// A permit is dropped just as somebody waits for room: he has it.
+#[test]
+fn loom_a_dropped_permit_makes_room() {
+    loom::model(|| {
+        let options = Options {
+            send_hwm: 1,
+            recv_hwm: 1,
+            ..Options::default()
+        };
+        let (a, b) = two(SocketType::Pair, SocketType::Pair, options);
+        join(&a, &b);
+        let kept = [(); 2].map(|()| a.reserve(|| Patience::None).unwrap());
+        let waits = thread::spawn({
+            let a = a.clone();
+            move || {
+                let permit = a.reserve(|| Patience::Forever).unwrap();
+                permit.send("from a waiter").unwrap();
+            }
+        });
+        let [one, other] = kept;
+        drop(one);
+        waits.join().unwrap();
+        other.send("kept").unwrap();
+        assert_eq!(recv(&b).unwrap(), "from a waiter");
+        assert_eq!(recv(&b).unwrap(), "kept");
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// A permit is used just as its peer goes: the message has arrived, is counted, or comes back.
+#[test]
+fn loom_a_permit_whose_peer_leaves_loses_nothing() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        let permit = a.reserve(|| Patience::None).unwrap();
+        let peer = thread::spawn({
+            let b = b.clone();
+            move || drop(b.close(None))
+        });
+        let sent = permit.send("kept");
+        peer.join().unwrap();
+        let stats = a.stats();
+        match sent {
+            Ok(()) => assert_eq!((stats.accepted.messages, stats.dropped.with_peer), (1, 1)),
+            Err(error) => {
+                assert_eq!(error.into_message(), "kept");
+                assert_eq!(stats.accepted.messages, 0);
+            }
+        }
+        let _ = a.close(None);
+    });
+}
+
+/// A receiver does not sleep through the end of its context.
+#[test]
+fn loom_a_blocked_receiver_sees_the_shutdown() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        let other = thread::spawn({
+            let b = b.clone();
+            move || assert_eq!(recv(&b).unwrap_err(), RecvError::Terminated)
+        });
+        a.context().shutdown();
+        other.join().unwrap();
+        assert_eq!(recv(&a).unwrap_err(), RecvError::Terminated);
+        let _ = (a.close(None), b.close(None));
     });
 }

@@ -14,9 +14,9 @@ use crate::signal::Wakes;
 use crate::socket_type::SocketType;
 use crate::waiting::{Patience, Ticket};
 
-/// The most messages that are moved while the lock is held. Beyond some hundred the lock and the
-/// wake-up cost nothing any more for each of them; so many take some ten microseconds, which nobody
-/// else who needs the half (an I/O thread with news for it, say) has to notice.
+/// The most messages that are moved while the lock is held. The lock's share in each is next to
+/// nothing by then, and so many take some ten microseconds, which nobody else who needs the half (an
+/// I/O thread with news for it, say) has to notice.
 const HOLD_MAX: usize = 256;
 
 /// The most messages that one call takes, so that it ends however fast the senders are.
@@ -382,9 +382,9 @@ macro_rules! receiving_many {
             /// Appends up to `max` messages to a queue, and says how many: waits for one as
             /// [`recv`](Self::recv) does, and takes with it those that are there already.
             ///
-            /// Cheaper than one by one where messages are small and many, and otherwise the same:
-            /// peers take turns message by message. One call takes 65,536 at most. With a `max` of
-            /// 0 it takes nothing, and says so at once.
+            /// The socket's lock is taken once for up to 256 of them instead of for each. Otherwise
+            /// it is the same: peers take turns message by message. One call takes 65,536 at most.
+            /// With a `max` of 0 it takes nothing, and says so at once.
             ///
             /// ```
             /// # fn main() -> Result<(), zocket::Error> {
@@ -482,9 +482,9 @@ macro_rules! sending_many {
             /// Sends the messages of a queue, first to last, each as [`send`](Self::send) does, and
             /// says how many those were. `Ok` means that all are queued, and the queue is empty.
             ///
-            /// Cheaper than one by one where messages are small and many, and otherwise the same.
-            /// Where it waits, the socket's [`send_timeout`](crate::Builder::send_timeout) is for
-            /// all of them together.
+            /// The socket's lock is taken once for up to 256 of them instead of for each. Otherwise
+            /// it is the same: peers with room take turns message by message. Where it waits, the
+            /// socket's [`send_timeout`](crate::Builder::send_timeout) is for all of them together.
             ///
             /// ```
             /// # fn main() -> Result<(), zocket::Error> {

@@ -14,6 +14,8 @@
 //!   `port`: how a socket hears of all that; `ending`: how it ends; `ledger`: what is counted.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
 //!   `publishing` (PUB, XPUB).
+//! * `permit`, `flush`, `from_peer`: more forms, a file each: room for a message to come, waiting
+//!   until what was sent has left, and whom a message is from.
 //! * one file for each type, most of them a few lines, with what they share in `control`, `sending` and
 //!   `receiving`; `raw` is the form in which [`Socket`] speaks,
 //!   `relay` what a [`Proxy`](crate::Proxy) asks of it.
@@ -37,6 +39,8 @@ mod tasks;
 mod from_peer;
 #[macro_use]
 mod flush;
+#[macro_use]
+mod permit;
 #[macro_use]
 mod control;
 mod core;
@@ -82,6 +86,7 @@ pub use dealer::Dealer;
 pub use dynamic::Socket;
 pub use monitoring::{Events, Monitor};
 pub use pair::Pair;
+pub use permit::Permit;
 pub use publisher::Pub;
 pub use pull::Pull;
 pub use push::Push;

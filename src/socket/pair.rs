@@ -31,5 +31,6 @@ socket! {
 
 receiving_many!(Pair, recv_many, poll_recv_many);
 sending_many!(Pair, send_many, poll_send_many);
+reserving!(Pair "Keeps room for one message to the peer, waiting for one with room if there is none.");
 flushing!(Pair);
 receiving_from_peer!(Pair);

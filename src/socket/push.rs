@@ -28,4 +28,5 @@ socket! {
 }
 
 sending_many!(Push, send_many, poll_send_many);
+reserving!(Push "Keeps room for one message at the next peer that has some, waiting for room if there is none.");
 flushing!(Push);

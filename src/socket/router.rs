@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::futures::{Receiving, Sending};
+use super::permit::Permit;
 use super::receiving::Iter;
 use crate::endpoint::{Endpoint, IntoEndpoint};
-use crate::error::{ConnectError, RecvError, SendError, TryRecvError, TrySendError};
+use crate::error::{ConnectError, RecvError, ReserveError, SendError, TryRecvError, TrySendError};
 use crate::message::Message;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
@@ -148,6 +149,63 @@ impl Router {
         )
     }
 
+    /// Keeps room for one message to the peer with this id, waiting while it has none.
+    ///
+    /// Waits as [`send_to`](Self::send_to) does with [`mandatory`](crate::Builder::mandatory), which
+    /// makes no difference here: who asks for room wants to know whether there is a peer.
+    ///
+    /// The permit is for whoever has the id when it is used: one that has come back gets the message
+    /// beyond its limit if need be.
+    ///
+    /// # Errors
+    ///
+    /// [`ReserveError`]: nobody has the id (`Unroutable`), the time allowed ran out, the socket is
+    /// closed, or its context shut down.
+    pub fn reserve_to(&self, id: &RoutingId) -> Result<Permit<'_>, ReserveError> {
+        self.core.reserve_to(id, || self.core.send_patience())
+    }
+
+    /// As [`reserve_to`](Self::reserve_to), but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`reserve_to`](Self::reserve_to).
+    pub fn reserve_to_timeout(
+        &self,
+        id: &RoutingId,
+        timeout: Duration,
+    ) -> Result<Permit<'_>, ReserveError> {
+        self.core
+            .reserve_to(id, || self.core.patience(Some(timeout)))
+    }
+
+    /// As [`reserve_to`](Self::reserve_to), but never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`reserve_to`](Self::reserve_to), where a peer without room is `Full`.
+    pub fn try_reserve_to(&self, id: &RoutingId) -> Result<Permit<'_>, ReserveError> {
+        self.core
+            .reserve_to(id, || Patience::None)
+            .map_err(ReserveError::at_once)
+    }
+
+    /// As [`reserve_to`](Self::reserve_to), for tasks; the socket's `send_timeout` does not apply.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready keeps no room.
+    ///
+    /// # Errors
+    ///
+    /// As [`reserve_to`](Self::reserve_to).
+    pub fn reserve_to_async(
+        &self,
+        id: &RoutingId,
+    ) -> impl Future<Output = Result<Permit<'_>, ReserveError>> + Send + use<'_> {
+        self.core.reserve_to_async(id.clone())
+    }
+
     /// Takes the next message and the id of the peer that sent it, waiting for one if there is none.
     ///
     /// Waits for ever, or as long as the socket's [`recv_timeout`](crate::Builder::recv_timeout)
@@ -206,8 +264,8 @@ impl Router {
     /// how many: waits for one as [`recv_from`](Self::recv_from) does, and takes with it those that
     /// are there already.
     ///
-    /// Cheaper than one by one where messages are small and many, and otherwise the same. One call
-    /// takes 65,536 at most. With a `max` of 0 it takes nothing, and says so at once.
+    /// The socket's lock is taken once for up to 256 of them instead of for each; otherwise it is the
+    /// same. One call takes 65,536 at most. With a `max` of 0 it takes nothing, and says so at once.
     ///
     /// ```
     /// use std::collections::VecDeque;

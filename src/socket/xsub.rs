@@ -42,6 +42,7 @@ socket! {
 sinking!(XSub, Message, Core::poll_send_raw, std::convert::identity);
 receiving_many!(XSub, recv_many, poll_recv_many);
 sending_many!(XSub, send_many_raw, poll_send_many_raw);
+reserving!(XSub "Leave to send one message. Does not wait, as [`send`](Self::send) does not, and keeps no room: a publisher that has none when it is sent misses it.");
 flushing!(XSub);
 receiving_from_peer!(XSub);
 

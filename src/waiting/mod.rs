@@ -290,6 +290,9 @@ pub(crate) trait Watchable: Send + Sync {
     /// Gives what it is now; what is not clear yet counts as risen, for who watches to look.
     fn watch(&self, watch: Watch, falls: bool, wakes: &mut Wakes) -> bool;
 
+    /// Tells of nothing but the end.
+    fn watch_end(&self, watch: Watch);
+
     /// Tells no more.
     fn unwatch(&self, id: u64);
 
@@ -316,6 +319,15 @@ impl<S: Ready + Send> Watchable for Half<S> {
         });
         inner.settle(wakes);
         level
+    }
+
+    fn watch_end(&self, watch: Watch) {
+        // Whoever knows of a rise and does not care for a fall has nothing to hear.
+        self.inner.lock().watches.push(Watched {
+            watch,
+            level: true,
+            falls: false,
+        });
     }
 
     fn unwatch(&self, id: u64) {

@@ -1,21 +1,28 @@
 //! What is called on a socket in each world: the blocking form, or that for tasks.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::time::Duration;
 
 use zocket::{
-    Dealer, Message, Pair, Pub, Pull, Push, RecvError, Rep, Req, Request, RequestError, Router,
-    RoutingId, SendError, SendFailure, Socket, Sub, TryRecvError, TrySendError, Upstream, XPub,
-    XSub,
+    Dealer, Event, Message, Pair, PeerInfo, Permit, Poller, Pub, Pull, Push, RecvError, Rep, Req,
+    Request, RequestError, ReserveError, Router, RoutingId, SendError, SendFailure, Socket, Sub,
+    Unsent, Upstream, XPub, XSub,
 };
 
 use super::World;
+use crate::support::PATIENCE;
+
+/// A socket of whatever type.
+pub(crate) trait Closes: Send + Sync + 'static {
+    fn close(&self) -> Result<(), Unsent>;
+    fn close_async(&self) -> impl Future<Output = Result<(), Unsent>> + Send;
+}
 
 /// A socket that sends.
 pub(crate) trait Sender: Send + Sync + 'static {
     fn send(&self, message: Message) -> Result<(), SendError>;
     fn send_timeout(&self, message: Message, time: Duration) -> Result<(), SendError>;
-    fn try_send(&self, message: Message) -> Result<(), TrySendError>;
     fn send_async(&self, message: Message) -> impl Future<Output = Result<(), SendError>> + Send;
 }
 
@@ -24,8 +31,20 @@ pub(crate) trait Receiver: Send + Sync + 'static {
     type Received: Send + 'static;
     fn recv(&self) -> Result<Self::Received, RecvError>;
     fn recv_timeout(&self, time: Duration) -> Result<Self::Received, RecvError>;
-    fn try_recv(&self) -> Result<Self::Received, TryRecvError>;
     fn recv_async(&self) -> impl Future<Output = Result<Self::Received, RecvError>> + Send;
+}
+
+macro_rules! sockets {
+    ($($socket:ident)*) => {$(
+        impl Closes for $socket {
+            fn close(&self) -> Result<(), Unsent> {
+                self.close()
+            }
+            fn close_async(&self) -> impl Future<Output = Result<(), Unsent>> + Send {
+                self.close_async()
+            }
+        }
+    )*};
 }
 
 macro_rules! senders {
@@ -36,9 +55,6 @@ macro_rules! senders {
             }
             fn send_timeout(&self, message: Message, time: Duration) -> Result<(), SendError> {
                 self.send_timeout(message, time)
-            }
-            fn try_send(&self, message: Message) -> Result<(), TrySendError> {
-                self.try_send(message)
             }
             fn send_async(
                 &self,
@@ -51,7 +67,7 @@ macro_rules! senders {
 }
 
 macro_rules! receivers {
-    ($($socket:ident: $received:ty, $recv:ident $timeout:ident $try:ident $async:ident;)*) => {$(
+    ($($socket:ident: $received:ty, $recv:ident $timeout:ident $async:ident;)*) => {$(
         impl Receiver for $socket {
             type Received = $received;
             fn recv(&self) -> Result<$received, RecvError> {
@@ -60,9 +76,6 @@ macro_rules! receivers {
             fn recv_timeout(&self, time: Duration) -> Result<$received, RecvError> {
                 self.$timeout(time)
             }
-            fn try_recv(&self) -> Result<$received, TryRecvError> {
-                self.$try()
-            }
             fn recv_async(&self) -> impl Future<Output = Result<$received, RecvError>> + Send {
                 self.$async()
             }
@@ -70,19 +83,21 @@ macro_rules! receivers {
     )*};
 }
 
+sockets!(Push Pull Pair Dealer Router Req Rep Pub Sub XPub XSub Socket);
+
 senders!(Push Pub XPub XSub Dealer Pair Req Socket);
 
 receivers! {
-    Pull: Message, recv recv_timeout try_recv recv_async;
-    Sub: Message, recv recv_timeout try_recv recv_async;
-    XSub: Message, recv recv_timeout try_recv recv_async;
-    Dealer: Message, recv recv_timeout try_recv recv_async;
-    Pair: Message, recv recv_timeout try_recv recv_async;
-    Req: Message, recv recv_timeout try_recv recv_async;
-    Socket: Message, recv recv_timeout try_recv recv_async;
-    Rep: Request, recv recv_timeout try_recv recv_async;
-    XPub: Upstream, recv recv_timeout try_recv recv_async;
-    Router: (RoutingId, Message), recv_from recv_from_timeout try_recv_from recv_from_async;
+    Pull: Message, recv recv_timeout recv_async;
+    Sub: Message, recv recv_timeout recv_async;
+    XSub: Message, recv recv_timeout recv_async;
+    Dealer: Message, recv recv_timeout recv_async;
+    Pair: Message, recv recv_timeout recv_async;
+    Req: Message, recv recv_timeout recv_async;
+    Socket: Message, recv recv_timeout recv_async;
+    Rep: Request, recv recv_timeout recv_async;
+    XPub: Upstream, recv recv_timeout recv_async;
+    Router: (RoutingId, Message), recv_from recv_from_timeout recv_from_async;
 }
 
 /// A future of this world: the blocking call in that of the threads, the other one elsewhere.
@@ -191,5 +206,91 @@ impl World {
                 None
             }
         }
+    }
+
+    pub(crate) async fn close<S: Closes>(self, socket: &S) -> Result<(), Unsent> {
+        in_world!(self, socket.close(), socket.close_async())
+    }
+
+    pub(crate) async fn wait_for_subscribers(self, publisher: &Pub, count: usize) {
+        in_world!(
+            self,
+            publisher.wait_for_subscribers(count, PATIENCE),
+            publisher.wait_for_subscribers_async(count)
+        )
+        .unwrap();
+    }
+
+    /// Waits until all that was sent is with the kernel, or has been received over inproc.
+    pub(crate) async fn flush(self, push: &Push) {
+        in_world!(self, push.flush(PATIENCE), push.flush_async()).unwrap();
+    }
+
+    /// Room for a message, if there is some within this time.
+    pub(crate) async fn reserve_within(self, push: &Push, time: Duration) -> Option<Permit<'_>> {
+        if self != Self::Threads {
+            let reserved = self.within(time, push.reserve_async()).await;
+            return reserved.map(|reserved| reserved.unwrap());
+        }
+        match push.reserve_timeout(time) {
+            Ok(permit) => Some(permit),
+            Err(error) => {
+                assert_eq!(error, ReserveError::Timeout);
+                None
+            }
+        }
+    }
+
+    /// Sends what can be sent of a queue within this time.
+    pub(crate) async fn send_many_within(
+        self,
+        push: &Push,
+        messages: &mut VecDeque<Message>,
+        time: Duration,
+    ) {
+        if self != Self::Threads {
+            if let Some(sent) = self.within(time, push.send_many_async(messages)).await {
+                sent.unwrap();
+            }
+        } else if let Err(failure) = push.send_many_timeout(messages, time) {
+            assert_eq!(failure, SendFailure::Timeout);
+        }
+    }
+
+    /// Receives at least one and at most so many within this time, or none.
+    pub(crate) async fn recv_many_within(
+        self,
+        pull: &Pull,
+        into: &mut VecDeque<Message>,
+        max: usize,
+        time: Duration,
+    ) {
+        if self != Self::Threads {
+            let received = self.within(time, pull.recv_many_async(into, max)).await;
+            if let Some(received) = received {
+                assert!((1..=max).contains(&received.unwrap()));
+            }
+        } else if let Err(error) = pull.recv_many_timeout(into, max, time) {
+            assert_eq!(error, RecvError::Timeout);
+        }
+    }
+
+    pub(crate) async fn recv_from_peer(
+        self,
+        pull: &Pull,
+    ) -> Result<(PeerInfo, Message), RecvError> {
+        in_world!(self, pull.recv_from_peer(), pull.recv_from_peer_async())
+    }
+
+    /// What is ready, once something is.
+    pub(crate) async fn wait(self, poller: &Poller) -> Vec<Event> {
+        let mut events = Vec::new();
+        in_world!(
+            self,
+            poller.wait(&mut events, None),
+            poller.wait_async(&mut events)
+        )
+        .unwrap();
+        events
     }
 }

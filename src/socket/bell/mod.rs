@@ -1,5 +1,8 @@
 //! A bell that rings, as far as anybody can see, for as long as a level is up.
 
+#[cfg(all(test, loom))]
+mod loom;
+
 use std::io;
 
 use crate::sync::Mutex;

@@ -1,0 +1,159 @@
+//! A waker is foreign code: it may use the socket that woke it, close it, or panic.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on ends"
+)]
+
+mod support;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+
+use support::tasks::{Alarm, poll};
+use support::{ALL, Home, PATIENCE, Transport, WIRE, fill, until};
+use zocket::{Pull, Push, RecvError, SendFailure, TryRecvError};
+
+/// Does something, once, when it is woken.
+struct Does(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Wake for Does {
+    fn wake(self: Arc<Self>) {
+        let what = self.0.lock().unwrap().take();
+        if let Some(what) = what {
+            what();
+        }
+    }
+}
+
+fn waker(what: impl FnOnce() + Send + 'static) -> Waker {
+    Waker::from(Arc::new(Does(Mutex::new(Some(Box::new(what))))))
+}
+
+fn joined(home: &Home, transport: Transport) -> (Arc<Push>, Arc<Pull>) {
+    let push = home.push().send_hwm(1).build().unwrap();
+    let pull = home.pull().recv_hwm(1).build().unwrap();
+    meet!(home, transport, pull, push);
+    (Arc::new(push), Arc::new(pull))
+}
+
+/// Polls a future that must wait, with a waker that does this, has `news` happen, and gives what the
+/// waker has done.
+fn when_woken<F, T>(future: F, news: impl FnOnce(), what: impl FnOnce() -> T + Send + 'static) -> T
+where
+    F: Future,
+    T: Send + 'static,
+{
+    let (done, outcome) = mpsc::channel();
+    let waker = waker(move || done.send(what()).unwrap());
+    let mut future = pin!(future);
+    let mut cx = Context::from_waker(&waker);
+    assert!(future.as_mut().poll(&mut cx).is_pending());
+    news();
+    outcome.recv_timeout(PATIENCE).expect("it is woken")
+}
+
+#[test]
+fn it_may_take_the_message() {
+    for &transport in ALL {
+        let home = Home::new();
+        let (push, pull) = joined(&home, transport);
+        let got = when_woken(pull.recv_async(), || push.send("hello").unwrap(), {
+            let pull = pull.clone();
+            move || (pull.try_recv(), pull.stats(), pull.peers())
+        });
+        assert_eq!(got.0.unwrap(), "hello");
+        assert_eq!(got.1.returned.messages, 1);
+        assert_eq!(got.2.len(), 1);
+        assert_eq!(pull.try_recv(), Err(TryRecvError::Empty));
+    }
+}
+
+#[test]
+fn it_may_send() {
+    let home = Home::new();
+    let (push, pull) = joined(&home, Transport::Inproc);
+    let full = fill(&push, 0);
+    let sent = when_woken(
+        push.send_async("who waited"),
+        || support::expect_numbers(&pull, 0..1),
+        {
+            let push = push.clone();
+            move || (push.try_send(full.to_string()), push.try_send("too much"))
+        },
+    );
+    sent.0.unwrap();
+    assert!(sent.1.unwrap_err().is_full());
+    support::expect_numbers(&pull, 1..full + 1);
+    assert_eq!(pull.try_recv(), Err(TryRecvError::Empty));
+}
+
+#[test]
+fn it_may_close_the_socket() {
+    for &transport in ALL {
+        let home = Home::new();
+        let (push, pull) = joined(&home, transport);
+        let closed = when_woken(pull.recv_async(), || push.send("hello").unwrap(), {
+            let pull = pull.clone();
+            move || pull.close()
+        });
+        closed.unwrap();
+        assert_eq!(pull.recv(), Err(RecvError::Closed));
+    }
+}
+
+/// An I/O thread that waited for a message would wait for itself.
+#[test]
+fn it_does_not_block_an_io_thread() {
+    for &transport in WIRE {
+        let home = Home::new();
+        let (push, pull) = joined(&home, transport);
+        let alone = home.push().build().unwrap();
+        let got = when_woken(pull.recv_async(), || push.send("hello").unwrap(), {
+            let pull = pull.clone();
+            move || {
+                let first = pull.recv();
+                let second = pull.recv_timeout(PATIENCE);
+                (first, second, alone.send("to nobody"))
+            }
+        });
+        assert_eq!(got.0.unwrap(), "hello");
+        assert_eq!(got.1, Err(RecvError::Timeout));
+        assert_eq!(got.2.unwrap_err().reason, SendFailure::Timeout);
+    }
+}
+
+/// What was received stays, and everybody else goes on.
+#[test]
+fn it_may_panic() {
+    for &transport in ALL {
+        let home = Home::new();
+        let (push, pull) = joined(&home, transport);
+        let alarm = Alarm::new();
+        let (tell, told) = mpsc::channel();
+        let panics = waker(move || {
+            tell.send(()).unwrap();
+            std::panic::resume_unwind(Box::new("on purpose"))
+        });
+        let mut woken = Box::pin(pull.recv_async());
+        let mut other = pin!(pull.recv_async());
+        let mut cx = Context::from_waker(&panics);
+        assert!(woken.as_mut().poll(&mut cx).is_pending());
+        assert!(poll(other.as_mut(), &alarm).is_pending());
+        // Over inproc it is this thread that wakes.
+        let sent = catch_unwind(AssertUnwindSafe(|| push.send("first").unwrap()));
+        assert_eq!(sent.is_err(), transport == Transport::Inproc);
+        told.recv_timeout(PATIENCE).unwrap();
+        let Poll::Ready(first) = woken.as_mut().poll(&mut cx) else {
+            panic!("it is gone");
+        };
+        assert_eq!(first.unwrap(), "first");
+        // On an I/O thread it has cost the connection, which is made anew, and what was under way.
+        until("another message", || {
+            let _ = push.try_send("another");
+            poll(other.as_mut(), &alarm).is_ready()
+        });
+    }
+}
