@@ -67,6 +67,7 @@ impl EndpointStatus {
                 self.state = EndpointState::Connected;
                 self.failures = 0;
             }
+            MonitorEvent::HandshakeFailed { .. } => self.failures += 1,
             MonitorEvent::RetryScheduled { wait, failures, .. } => {
                 let now = Instant::now();
                 self.failures = *failures;

@@ -13,7 +13,7 @@ use super::resolve::Resolved;
 use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
 use super::transmit::Transmit;
-use crate::command::{Port, SocketId, WireEnds};
+use crate::command::{Place, Port, SocketId, WireEnds};
 use crate::endpoint::{Address, Endpoint};
 use crate::monitor::MonitorEvent;
 use crate::pipe::Load;
@@ -290,8 +290,8 @@ impl Connecter {
             None => {
                 log::warn!("{}: {why}; no further attempt", self.endpoint);
                 let endpoint = self.endpoint.clone();
-                self.report(MonitorEvent::GivenUp { endpoint });
-                self.port.endpoint_ended(self.me.token);
+                let event = MonitorEvent::GivenUp { endpoint };
+                self.port.endpoint_ended(self.me.token, event);
                 self.end(End::Stopped, kit)
             }
         }
@@ -336,20 +336,17 @@ impl Connecter {
             State::Waiting(_) | State::Resolving => Fate::Rests,
             State::Dialing { .. } => self.check_dialed(kit),
             State::Talking(session) => {
-                let result = session.drive(&self.port, &self.me, kit);
+                let place = Place {
+                    token: self.me.token,
+                    endpoint: &self.endpoint,
+                };
+                let result = session.drive(&self.port, &place, &self.me, kit);
                 self.driven(result, kit)
             }
         }
     }
 
     fn driven(&mut self, result: Result<Pace, End>, kit: &mut Kit<'_>) -> Fate {
-        if let State::Talking(session) = &mut self.state
-            && let Some(peer) = session.take_newcomer()
-        {
-            self.failures = 0;
-            let endpoint = self.endpoint.clone();
-            self.report(MonitorEvent::HandshakeSucceeded { endpoint, peer });
-        }
         match result {
             Ok(Pace::Rests) => Fate::Rests,
             Ok(Pace::Again) => Fate::Again,
@@ -375,15 +372,9 @@ impl Connecter {
             let event = session.obituary(&self.endpoint, end);
             let (ends, mut transmit) = session.dismantle(kit);
             let pipe = ends.as_ref().map(|ends| ends.id);
+            let mut lost = Load::NONE;
             match ends {
-                Some(ends) if self.kept.is_none() => {
-                    let lost = end_pipe(&ends, &mut transmit);
-                    if self.stopping {
-                        self.lost += lost;
-                    } else {
-                        self.port.dropped(lost, &self.endpoint);
-                    }
-                }
+                Some(ends) if self.kept.is_none() => lost = end_pipe(&ends, &mut transmit),
                 kept => {
                     let mut wakes = Wakes::new();
                     transmit.rewind();
@@ -395,15 +386,22 @@ impl Connecter {
                     self.transmit = transmit;
                 }
             }
-            if let Some(lived) = lived {
-                self.backoff.on_lost(lived);
-                if let Some(pipe) = pipe {
-                    self.port.peer_left(pipe);
+            match (lived, pipe) {
+                (Some(lived), Some(pipe)) => {
+                    self.failures = 0;
+                    self.backoff.on_lost(lived);
+                    self.port.peer_left(pipe, self.me.token, event);
                 }
-            } else {
-                self.failures = self.failures.saturating_add(1);
+                _ => {
+                    self.failures = self.failures.saturating_add(1);
+                    self.report(event);
+                }
             }
-            self.report(event);
+            if self.stopping {
+                self.lost += lost;
+            } else {
+                self.port.dropped(lost, &self.endpoint);
+            }
         }
     }
 
@@ -440,7 +438,11 @@ impl Connecter {
                 limit: Some(limit), ..
             } if *limit == timer => self.dial_failed(io::Error::from(io::ErrorKind::TimedOut), kit),
             State::Talking(session) if session.is_beat(timer) => {
-                let result = session.on_beat(&self.port, &self.me, kit);
+                let place = Place {
+                    token: self.me.token,
+                    endpoint: &self.endpoint,
+                };
+                let result = session.on_beat(&self.port, &place, &self.me, kit);
                 self.driven(result, kit)
             }
             State::Talking(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
@@ -507,14 +509,17 @@ impl Connecter {
                 self.kept = ends.or(self.kept.take());
             }
         }
-        if let Some(ends) = self.kept.take() {
+        let kept = self.kept.take();
+        let pipe = kept.as_ref().map(|ends| ends.id);
+        if let Some(ends) = kept {
             self.lost += end_pipe(&ends, &mut self.transmit);
-            if joined {
-                self.port.peer_left(ends.id);
-            }
         }
-        if let Some(event) = obituary {
-            self.report(event);
+        match (obituary, pipe) {
+            (Some(event), Some(pipe)) if joined => {
+                self.port.peer_left(pipe, self.me.token, event);
+            }
+            (Some(event), _) => self.report(event),
+            _ => {}
         }
         Fate::Gone
     }

@@ -8,7 +8,7 @@ use super::reactor::{Fate, Kit};
 use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
 use super::transmit::Transmit;
-use crate::command::{Port, SocketId, Token};
+use crate::command::{Place, Port, SocketId, Token};
 use crate::endpoint::Endpoint;
 use crate::monitor::MonitorEvent;
 use crate::pipe::Load;
@@ -205,16 +205,15 @@ impl Accepted {
         let Some(session) = &mut self.session else {
             return Fate::Gone;
         };
-        let result = session.drive(&self.port, &self.me, kit);
+        let place = Place {
+            token: self.listener,
+            endpoint: &self.endpoint,
+        };
+        let result = session.drive(&self.port, &place, &self.me, kit);
         self.driven(result, kit)
     }
 
     fn driven(&mut self, result: Result<Pace, End>, kit: &mut Kit<'_>) -> Fate {
-        if let Some(peer) = (self.session.as_mut()).and_then(Session::take_newcomer) {
-            let endpoint = self.endpoint.clone();
-            let event = MonitorEvent::HandshakeSucceeded { endpoint, peer };
-            self.port.report(self.listener, event);
-        }
         match result {
             Ok(Pace::Rests) => Fate::Rests,
             Ok(Pace::Again) => Fate::Again,
@@ -228,7 +227,11 @@ impl Accepted {
         }
         match &mut self.session {
             Some(session) if session.is_beat(timer) => {
-                let result = session.on_beat(&self.port, &self.me, kit);
+                let place = Place {
+                    token: self.listener,
+                    endpoint: &self.endpoint,
+                };
+                let result = session.on_beat(&self.port, &place, &self.me, kit);
                 self.driven(result, kit)
             }
             Some(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
@@ -267,13 +270,14 @@ impl Accepted {
             let joined = session.is_established();
             let event = session.obituary(&self.endpoint, &end);
             let (ends, mut transmit) = session.dismantle(kit);
+            let pipe = ends.as_ref().map(|ends| ends.id);
             if let Some(ends) = ends {
                 self.lost += end_pipe(&ends, &mut transmit);
-                if joined {
-                    self.port.peer_left(ends.id);
-                }
             }
-            self.port.report(self.listener, event);
+            match pipe {
+                Some(pipe) if joined => self.port.peer_left(pipe, self.listener, event),
+                _ => self.port.report(self.listener, event),
+            }
         }
         Fate::Gone
     }

@@ -9,7 +9,7 @@ use super::reactor::Kit;
 use super::receive::{Broken, Got, Receive};
 use super::timers::Timer;
 use super::transmit::{Sent, Transmit};
-use crate::command::{Hello, Port, Refused, Welcome, WireEnds};
+use crate::command::{Hello, Place, Port, Refused, Welcome, WireEnds};
 use crate::endpoint::Endpoint;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
 use crate::peer_info::PeerInfo;
@@ -46,8 +46,6 @@ pub(super) struct Session {
     peer: String,
     /// Who it turned out to be.
     who: Option<PeerInfo>,
-    /// Whether that has been told.
-    introduced: bool,
 }
 
 /// How long a peer may take to read what was written to the end and to close its side in turn.
@@ -130,7 +128,6 @@ impl Session {
             drain_limit: None,
             peer,
             who: None,
-            introduced: false,
         }
     }
 
@@ -142,14 +139,6 @@ impl Session {
 
     pub(super) fn peer(&self) -> &str {
         &self.peer
-    }
-
-    /// The peer, if it has just become one.
-    pub(super) fn take_newcomer(&mut self) -> Option<PeerInfo> {
-        if std::mem::replace(&mut self.introduced, self.who.is_some()) {
-            return None;
-        }
-        self.who.clone()
     }
 
     /// What the end of this session is to whoever watches the endpoint.
@@ -219,11 +208,12 @@ impl Session {
     pub(super) fn drive(
         &mut self,
         port: &Arc<dyn Port>,
+        place: &Place<'_>,
         me: &Target,
         kit: &mut Kit<'_>,
     ) -> Result<Pace, End> {
         let mut wakes = Wakes::new();
-        let result = self.step(port, me, kit, &mut wakes);
+        let result = self.step(port, place, me, kit, &mut wakes);
         wakes.fire();
         self.set_beat(me, kit);
         match result {
@@ -242,6 +232,7 @@ impl Session {
     pub(super) fn on_beat(
         &mut self,
         port: &Arc<dyn Port>,
+        place: &Place<'_>,
         me: &Target,
         kit: &mut Kit<'_>,
     ) -> Result<Pace, End> {
@@ -252,7 +243,7 @@ impl Session {
             Some(Due::Lost(_)) => self.receive.on_readable(false),
             None => {}
         }
-        let pace = self.drive(port, me, kit)?;
+        let pace = self.drive(port, place, me, kit)?;
         if let Some(heartbeat) = &mut self.heartbeat
             && self.transmit.ttl_runs()
         {
@@ -316,6 +307,7 @@ impl Session {
     fn step(
         &mut self,
         port: &Arc<dyn Port>,
+        place: &Place<'_>,
         me: &Target,
         kit: &mut Kit<'_>,
         wakes: &mut Wakes,
@@ -329,7 +321,7 @@ impl Session {
             match got {
                 Err(broken) => return Err(self.broken(broken)),
                 Ok(Got::Ready(hello)) => {
-                    self.establish(&hello, port, me, kit)?;
+                    self.establish(&hello, port, place, me, kit)?;
                     continue;
                 }
                 Ok(Got::Eof) => {
@@ -411,6 +403,7 @@ impl Session {
         &mut self,
         hello: &PeerHello,
         port: &Arc<dyn Port>,
+        place: &Place<'_>,
         me: &Target,
         kit: &mut Kit<'_>,
     ) -> Result<(), End> {
@@ -426,6 +419,7 @@ impl Session {
                 routing_id: hello.routing_id.clone(),
                 address: self.peer.clone(),
             },
+            place,
         );
         let Welcome { peer, is_another } = welcome.map_err(End::Refused)?;
         self.established = Some(kit.now);
@@ -540,7 +534,7 @@ impl End {
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flushed => f.write_str("everything is sent"),
+            Self::Flushed => f.write_str("the socket let go of it; everything is sent"),
             Self::PeerClosed(Eof::AtBorder) => f.write_str("the peer closed it"),
             Self::PeerClosed(Eof::InMessage) => {
                 f.write_str("the peer closed it in the middle of a message")

@@ -23,6 +23,7 @@ use crate::error::{RecvError, SendFailure, Unsent, WaitError};
 use crate::frame::Frame;
 use crate::io;
 use crate::message::Message;
+use crate::monitor::MonitorEvent;
 use crate::options::Options;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{PipeId, Writer};
@@ -49,8 +50,6 @@ pub(crate) struct Core {
     pub(super) inbound: Half<Inbound>,
     pub(super) control: Half<Control>,
     pub(super) ledger: Mutex<Ledger>,
-    /// Who wants to hear what happens.
-    pub(super) feeds: Feeds,
     pub(super) raw: Mutex<Memory>,
     /// Whose request it is, on a REQ.
     pub(super) turn: Turn,
@@ -75,6 +74,8 @@ pub(super) struct Control {
     /// Nobody will be told what was not sent.
     pub(super) unheard: bool,
     pub(super) unsent: Unsent,
+    /// Who wants to hear what happens.
+    pub(super) feeds: Feeds,
 }
 
 /// How far a socket's life has come.
@@ -141,9 +142,9 @@ impl Core {
                 awaited: 0,
                 unheard: false,
                 unsent: Unsent::default(),
+                feeds: Feeds::default(),
             }),
             ledger: Mutex::new(Ledger::default()),
-            feeds: Feeds::default(),
             raw: Mutex::new(Memory::default()),
             turn: Turn::new(),
             next_pipe: AtomicU64::new(0),
@@ -154,6 +155,7 @@ impl Core {
         let member: Arc<dyn Member> = core.clone();
         if !core.context.enrol(core.id, &member) {
             core.terminate();
+            core.interrupt_monitors();
         }
         core
     }
@@ -716,10 +718,14 @@ impl Control {
             .any(|entry| entry.way.is_inproc_pipe(id))
     }
 
-    pub(super) fn add(&mut self, endpoint: Endpoint, way: Way) {
+    pub(super) fn add(&mut self, endpoint: Endpoint, way: Way, wakes: &mut Wakes) {
         self.last_endpoint = Some(endpoint.clone());
-        let status = EndpointStatus::new(endpoint, way.is_bound());
+        let is_bound = way.is_bound();
+        let status = EndpointStatus::new(endpoint.clone(), is_bound);
         self.endpoints.push(Entry { status, way });
+        if is_bound {
+            self.tell(&MonitorEvent::Listening { endpoint }, |_| false, wakes);
+        }
     }
 
     /// Whether there are as many as are waited for; `None` if that is to be waited for.
@@ -774,7 +780,7 @@ impl Way {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        self.feeds.end();
+        self.end_monitors();
         self.context.withdraw(self.id);
     }
 }

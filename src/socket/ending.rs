@@ -102,13 +102,13 @@ impl Core {
             }
         }
         self.end_halves(Ended::Closed);
-        self.withdraw_pipes(|entry| !entry.has_unsent());
         let paired: Vec<PipeId> = self
             .control
             .peek(|control| control.inproc.keys().copied().collect());
         for pipe in paired {
             self.part_inproc(pipe, false);
         }
+        self.withdraw_pipes(|entry| !entry.has_unsent());
         for io in threads {
             if !io.order(io::Order::CloseSocket {
                 port: self.clone(),
@@ -253,7 +253,7 @@ impl Core {
             (control.unsent.clone(), std::mem::take(&mut control.unheard))
         });
         self.context.withdraw(self.id);
-        self.feeds.end();
+        self.end_monitors();
         if unheard {
             self.log_unsent(&unsent);
         }
@@ -303,6 +303,10 @@ impl Member for Core {
         self.control
             .update_for_all(|control, _| control.terminated = control.phase == Phase::Open);
         self.end_halves(Ended::Terminated);
+    }
+
+    fn interrupt(&self) {
+        self.interrupt_monitors();
     }
 
     fn begin_close(self: Arc<Self>, patience: Option<Duration>) -> Option<Instant> {

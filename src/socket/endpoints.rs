@@ -23,15 +23,9 @@ impl Core {
         endpoint.check_bind()?;
         self.check_open().map_err(BindError::from)?;
         let bound = self.bind_checked(endpoint.clone());
-        match &bound {
-            Ok(endpoint) => {
-                let endpoint = endpoint.clone();
-                self.tell(&MonitorEvent::Listening { endpoint }, |_| false);
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                self.tell(&MonitorEvent::BindFailed { endpoint, reason }, |_| false);
-            }
+        if let Err(error) = &bound {
+            let reason = error.to_string();
+            self.tell(&MonitorEvent::BindFailed { endpoint, reason }, |_| false);
         }
         bound
     }
@@ -78,13 +72,16 @@ impl Core {
         endpoint: Endpoint,
     ) -> Result<Endpoint, BindError> {
         let port: Arc<dyn Port> = self.clone();
-        if !self.context().registry().bind(&name, &port) {
+        let registry = self.context().registry();
+        if !registry.claim(&name, &port) {
             return Err(BindError::NameTaken(endpoint));
         }
+        // Known before anybody can come in.
         if let Err(ended) = self.add_endpoint(endpoint.clone(), Way::InprocName(name.clone())) {
-            self.context().registry().unbind(&name, self.id());
+            registry.unbind(&name, self.id());
             return Err(ended.into());
         }
+        registry.open(&name, self.id());
         Ok(endpoint)
     }
 
@@ -354,9 +351,9 @@ fn await_all(ordered: Vec<Arc<Latch>>) {
 impl Core {
     /// Remembers an endpoint, unless the socket was closed meanwhile.
     pub(super) fn add_endpoint(&self, endpoint: Endpoint, way: Way) -> Result<(), Ended> {
-        self.control.update(|control, _| {
+        self.control.update(|control, wakes| {
             control.check_open()?;
-            control.add(endpoint, way);
+            control.add(endpoint, way, wakes);
             Ok(())
         })
     }
@@ -370,10 +367,10 @@ impl Core {
         io: &io::Handle,
         order: io::Order,
     ) -> Result<(), Ended> {
-        let asleep = self.control.update(|control, _| {
+        let asleep = self.control.update(|control, wakes| {
             control.check_open()?;
             let asleep = io.enqueue(order).ok_or(Ended::Terminated)?;
-            control.add(endpoint, way);
+            control.add(endpoint, way, wakes);
             Ok(asleep)
         })?;
         io.wake_if(asleep);

@@ -8,13 +8,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::core::{Control, Core, Entry, Way};
+use crate::command::InprocPeer;
 use crate::endpoint_status::{EndpointState, EndpointStatus};
 use crate::error::{RecvError, TryRecvError};
 use crate::io::on_io_thread;
 use crate::monitor::MonitorEvent;
-use crate::peer_info::PeerInfo;
 use crate::pipe::PipeId;
-use crate::sync::Mutex;
+use crate::signal::Wakes;
 use crate::waiting::{Half, Patience, Ready, Ticket};
 
 /// How many events a monitor keeps for whoever reads it.
@@ -55,6 +55,8 @@ struct Feed(Half<Queue>);
 struct Queue {
     events: VecDeque<MonitorEvent>,
     lost: u64,
+    /// The context is shut down: nobody waits any more.
+    interrupted: bool,
     /// The socket is closed.
     ended: bool,
     /// The monitor is gone.
@@ -63,7 +65,7 @@ struct Queue {
 
 impl Ready for Queue {
     fn ready(&self) -> bool {
-        self.ended || !self.events.is_empty()
+        self.ended || self.interrupted || !self.events.is_empty()
     }
 }
 
@@ -71,25 +73,28 @@ impl Queue {
     fn take(&mut self) -> Option<Result<MonitorEvent, RecvError>> {
         match self.events.pop_front() {
             Some(event) => Some(Ok(event)),
-            None => self.ended.then_some(Err(RecvError::Closed)),
+            None if self.ended => Some(Err(RecvError::Closed)),
+            None => self.interrupted.then_some(Err(RecvError::Terminated)),
         }
     }
 }
 
 impl Feed {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(Half::new(Queue::default())))
+    fn new(interrupted: bool, ended: bool) -> Arc<Self> {
+        Arc::new(Self(Half::new(Queue {
+            interrupted,
+            ended,
+            ..Queue::default()
+        })))
     }
 
     /// Tells; `false` if nobody listens any more.
-    fn tell(&self, event: &MonitorEvent) -> bool {
-        let event = event.clone();
-        self.0.update(|queue, wakes| {
-            if queue.forsaken || queue.events.len() == EVENTS_MAX {
+    fn tell(&self, event: &MonitorEvent, wakes: &mut Wakes) -> bool {
+        self.0.update_within(wakes, |queue, _| {
+            if queue.events.len() == EVENTS_MAX {
                 queue.lost += 1;
-                wakes.drop_later(event);
-            } else {
-                queue.events.push_back(event);
+            } else if !queue.forsaken {
+                queue.events.push_back(event.clone());
             }
             !queue.forsaken
         })
@@ -97,6 +102,11 @@ impl Feed {
 
     fn is_forsaken(&self) -> bool {
         self.0.peek(|queue| queue.forsaken)
+    }
+
+    /// Nobody waits any more.
+    fn interrupt(&self) {
+        self.0.update_for_all(|queue, _| queue.interrupted = true);
     }
 
     /// Nothing more will be told.
@@ -115,6 +125,8 @@ impl Monitor {
     /// # Errors
     ///
     /// [`RecvError::Closed`]: the socket is closed, and every event has been taken.
+    /// [`RecvError::Terminated`]: the context is [shut down](crate::Context::shutdown), and there is
+    /// no event now; what happens until the socket is closed can still be asked for.
     pub fn recv(&self) -> Result<MonitorEvent, RecvError> {
         self.wait(None)
     }
@@ -255,55 +267,47 @@ impl Drop for Next<'_> {
 pub(super) const GIVEN_UP: &str = "the socket let go of it";
 
 /// Whom a socket tells.
+///
+/// Kept with what they are told of, behind the same lock: so every monitor hears everything in the
+/// order in which it happened, and nobody who was told looks at a socket that does not know it yet.
 #[derive(Default)]
-pub(super) struct Feeds(Mutex<Told>);
-
-#[derive(Default)]
-struct Told {
+pub(super) struct Feeds {
     feeds: Vec<Arc<Feed>>,
+    interrupted: bool,
     ended: bool,
 }
 
 impl Feeds {
-    fn open(&self) -> Arc<Feed> {
-        let feed = Feed::new();
-        let mut told = self.0.lock();
-        if told.ended {
-            feed.end();
-        } else {
-            told.feeds.push(feed.clone());
+    fn open(&mut self, wakes: &mut Wakes) -> Arc<Feed> {
+        self.forget_forsaken(wakes);
+        let feed = Feed::new(self.interrupted, self.ended);
+        if !self.ended {
+            self.feeds.push(feed.clone());
         }
         feed
     }
 
-    fn tell(&self, event: &MonitorEvent) {
-        // Those who read are woken with no lock held.
-        let feeds = self.0.lock().feeds.clone();
+    fn tell(&mut self, event: &MonitorEvent, wakes: &mut Wakes) {
         let mut forsaken = false;
-        for feed in &feeds {
-            forsaken |= !feed.tell(event);
+        for feed in &self.feeds {
+            forsaken |= !feed.tell(event, wakes);
         }
         if forsaken {
-            self.0.lock().feeds.retain(|feed| !feed.is_forsaken());
+            self.forget_forsaken(wakes);
         }
     }
 
-    /// Nothing more will happen.
-    pub(super) fn end(&self) {
-        let feeds = {
-            let mut told = self.0.lock();
-            told.ended = true;
-            std::mem::take(&mut told.feeds)
-        };
-        for feed in feeds {
-            feed.end();
+    fn forget_forsaken(&mut self, wakes: &mut Wakes) {
+        for forsaken in self.feeds.extract_if(.., |feed| feed.is_forsaken()) {
+            wakes.drop_later(forsaken);
         }
     }
 }
 
 impl Core {
     pub(super) fn monitor(&self) -> Monitor {
-        Monitor::new(self.feeds.open())
+        let open = |control: &mut Control, wakes: &mut Wakes| control.feeds.open(wakes);
+        Monitor::new(self.control.update(open))
     }
 
     pub(super) fn endpoints(&self) -> Vec<EndpointStatus> {
@@ -315,45 +319,87 @@ impl Core {
 
     /// Something has happened, at one of the endpoints if `is_it` finds it.
     pub(super) fn tell(&self, event: &MonitorEvent, is_it: impl Fn(&Way) -> bool) {
-        self.control.update(|control, _| {
-            if let Some(entry) = control.find(is_it) {
-                entry.status.on_event(event);
-            }
-        });
-        self.feeds.tell(event);
+        self.control
+            .update(|control, wakes| control.tell(event, is_it, wakes));
     }
 
-    /// A peer is there over inproc.
-    pub(super) fn tell_joined(&self, pipe: PipeId, peer: &PeerInfo) {
-        if let Ok(endpoint) = peer.address().parse() {
-            let peer = peer.clone();
-            let event = MonitorEvent::HandshakeSucceeded { endpoint, peer };
-            self.tell(&event, |way| way.is_inproc_pipe(pipe));
+    /// Nobody who reads a monitor waits any more; what still happens can be read all the same.
+    pub(super) fn interrupt_monitors(&self) {
+        let feeds = self.control.update(|control, _| {
+            control.feeds.interrupted = true;
+            control.feeds.feeds.clone()
+        });
+        for feed in feeds {
+            feed.interrupt();
         }
     }
 
-    /// A peer is there no more over inproc, if it was.
-    pub(super) fn tell_left(&self, pipe: PipeId, peer: Option<PeerInfo>, reason: &str) {
-        if let Some(peer) = peer
-            && let Ok(endpoint) = peer.address().parse()
-        {
-            let event = MonitorEvent::Disconnected {
-                endpoint,
-                peer,
-                reason: reason.to_owned(),
-            };
-            self.tell(&event, |way| way.is_inproc_pipe(pipe));
-            self.control.update(|control, _| {
-                if let Some(entry) = control.find(|way| way.is_inproc_pipe(pipe)) {
-                    entry.status.state = EndpointState::Ended;
-                }
-            });
+    /// Nothing more will happen.
+    pub(super) fn end_monitors(&self) {
+        let feeds = self.control.update(|control, _| {
+            control.feeds.ended = true;
+            std::mem::take(&mut control.feeds.feeds)
+        });
+        for feed in feeds {
+            feed.end();
         }
     }
 }
 
 impl Control {
-    fn find(&mut self, is_it: impl Fn(&Way) -> bool) -> Option<&mut Entry> {
-        self.endpoints.iter_mut().find(|entry| is_it(&entry.way))
+    /// Something has happened, at one of the endpoints if `is_it` finds it, or else at what is bound
+    /// to the one that the event names.
+    pub(super) fn tell(
+        &mut self,
+        event: &MonitorEvent,
+        is_it: impl Fn(&Way) -> bool,
+        wakes: &mut Wakes,
+    ) {
+        let is_named = |entry: &Entry| {
+            entry.way.is_bound() && event.endpoint() == Some(&entry.status.endpoint)
+        };
+        let all = &self.endpoints;
+        let place = (all.iter().position(|entry| is_it(&entry.way)))
+            .or_else(|| all.iter().position(is_named));
+        if let Some(entry) = place.and_then(|place| self.endpoints.get_mut(place)) {
+            entry.status.on_event(event);
+        }
+        self.feeds.tell(event, wakes);
+    }
+
+    /// A peer is there over inproc.
+    pub(super) fn tell_joined(&mut self, pipe: PipeId, wakes: &mut Wakes) {
+        if let Some(peer) = self.peers.get(&pipe).cloned()
+            && let Ok(endpoint) = peer.address().parse()
+        {
+            let event = MonitorEvent::HandshakeSucceeded { endpoint, peer };
+            self.tell(&event, |way| way.is_inproc_pipe(pipe), wakes);
+        }
+    }
+
+    /// Forgets who is at the other end of an inproc pipe; gives the way there, if there was one.
+    pub(super) fn part(
+        &mut self,
+        pipe: PipeId,
+        reason: &str,
+        wakes: &mut Wakes,
+    ) -> Option<InprocPeer> {
+        let peer = self.peers.remove(&pipe);
+        let way = self.inproc.remove(&pipe)?;
+        if let Some(peer) = peer
+            && let Ok(endpoint) = peer.address().parse()
+        {
+            let reason = reason.to_owned();
+            let event = MonitorEvent::Disconnected {
+                endpoint,
+                peer,
+                reason,
+            };
+            self.tell(&event, |way| way.is_inproc_pipe(pipe), wakes);
+            if let Some(entry) = (self.endpoints.iter_mut()).find(|e| e.way.is_inproc_pipe(pipe)) {
+                entry.status.state = EndpointState::Ended;
+            }
+        }
+        Some(way)
     }
 }

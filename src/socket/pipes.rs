@@ -10,6 +10,7 @@ use super::publishing;
 use crate::command::{Hello, Port, Refused, ValueEnds, WireEnds};
 use crate::endpoint_status::EndpointState;
 use crate::message::Message;
+use crate::monitor::MonitorEvent;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Inlet, Lane, Limits, Load, Outlet, PipeId, Reader, Refusal, Writer};
 use crate::signal::{News, Target, Wakes};
@@ -61,16 +62,12 @@ impl Core {
             // Who waits for peers may send at once: it is told when the pipe can be written to. Who
             // receives may ask for them: that is before it can be read. One that left meanwhile is
             // not paired any more.
-            let is_there = self.control.update_for_all(|control, _| {
-                let is_there = control.inproc.contains_key(&id);
-                if is_there {
+            self.control.update_for_all(|control, wakes| {
+                if control.inproc.contains_key(&id) {
                     Self::remember_peer(control, id, peer.clone());
+                    control.tell_joined(id, wakes);
                 }
-                is_there
             });
-            if is_there {
-                self.tell_joined(id, peer);
-            }
         }
         self.attach_reader(id, last, peer.as_ref())?;
         Ok(peer)
@@ -265,10 +262,9 @@ impl Core {
     /// Tells the inproc peer of a pipe that this side leaves, and forgets it. If only to begin
     /// `anew`, a peer that had connected connects again.
     pub(super) fn part_inproc(&self, id: PipeId, anew: bool) {
-        let (gone, peer) = self
+        let peer = self
             .control
-            .update_for_all(|control, _| (control.peers.remove(&id), control.inproc.remove(&id)));
-        self.tell_left(id, gone, GIVEN_UP);
+            .update_for_all(|control, wakes| control.part(id, GIVEN_UP, wakes));
         if let Some(peer) = peer {
             self.on_left(id);
             // The peer writes no more; what it wrote stays readable. (Posting to ourselves must wait
@@ -334,8 +330,12 @@ impl Core {
         };
         if let Err(mismatch) = self.context.registry().connect(&name, connecter) {
             log::warn!("inproc://{name}: {mismatch}");
+            self.unfit(&name, Some(pipe), &mismatch);
             self.release_pipe(pipe);
             self.forget_inproc_pipe(pipe);
+            if let Ok(endpoint) = format!("inproc://{name}").parse() {
+                self.tell(&MonitorEvent::GivenUp { endpoint }, |_| false);
+            }
         }
     }
 

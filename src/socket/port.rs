@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use super::core::{Core, Phase, Way};
 use super::halves::Intake;
-use super::monitoring::GIVEN_UP;
 use super::publishing;
 use crate::command::{
-    Hello, InprocPeer, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
+    Hello, InprocPeer, Place, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
 };
 use crate::error::Unsent;
-use crate::monitor::MonitorEvent;
+use crate::monitor::{HandshakeFailure, MonitorEvent};
 use crate::options::Options;
 use crate::pipe::{Inlet, Load, Outlet, PipeId};
 use crate::signal::{News, Post, Target, Wakes};
@@ -140,7 +139,6 @@ impl Port for Core {
         self.control.update(|control, _| {
             Self::remember_peer(control, id, welcome.peer.clone());
         });
-        self.tell_joined(id, &welcome.peer);
         Ok(())
     }
 
@@ -176,17 +174,17 @@ impl Port for Core {
     }
 
     fn values_paired(&self, id: PipeId, peer: InprocPeer) -> bool {
-        let (wanted, gone) = self.control.update_for_all(|control, _| {
+        let wanted = self.control.update_for_all(|control, wakes| {
             // One that closes takes its leave at once: what it left in the pipe is the peer's now.
             let wanted = control.phase == Phase::Open && control.wants(id);
             if wanted {
                 control.inproc.insert(id, peer);
-                (true, None)
+                control.tell_joined(id, wakes);
             } else {
-                (false, control.peers.remove(&id))
+                control.peers.remove(&id);
             }
+            wanted
         });
-        self.tell_left(id, gone, GIVEN_UP);
         if !wanted {
             // That was one of the names it waited for.
             self.close_if_settled();
@@ -204,12 +202,10 @@ impl Port for Core {
     }
 
     fn values_parted(&self, id: PipeId, anew: bool) {
-        let (gone, was_paired, wanted) = self.control.update_for_all(|control, _| {
-            let gone = control.peers.remove(&id);
-            let was_paired = control.inproc.remove(&id).is_some();
-            (gone, was_paired, control.wants(id))
+        let (was_paired, wanted) = self.control.update_for_all(|control, wakes| {
+            let was_paired = control.part(id, "the peer left", wakes).is_some();
+            (was_paired, control.wants(id))
         });
-        self.tell_left(id, gone, "the peer left");
         self.on_left(id);
         if !was_paired {
             return;
@@ -229,20 +225,37 @@ impl Port for Core {
         }
     }
 
-    fn peer_joined(&self, id: PipeId, hello: Hello) -> Result<Welcome, Refused> {
+    fn unfit(&self, name: &str, pipe: Option<PipeId>, reason: &dyn fmt::Display) {
+        self.tell_failed(name, pipe, HandshakeFailure::Protocol, reason);
+    }
+
+    fn refused(&self, name: &str, pipe: Option<PipeId>, reason: &Refused) {
+        self.tell_failed(name, pipe, HandshakeFailure::Refused, reason);
+    }
+
+    fn peer_joined(&self, id: PipeId, hello: Hello, place: &Place<'_>) -> Result<Welcome, Refused> {
         if let Some(before) = self.subscriber(id) {
             // One that comes back says anew what it wants, which may be less, or is another.
             self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id, &before));
         }
         let welcome = self.name(id, &hello)?;
-        self.control.update_for_all(|control, _| {
+        let event = MonitorEvent::HandshakeSucceeded {
+            endpoint: place.endpoint.clone(),
+            peer: welcome.peer.clone(),
+        };
+        self.control.update_for_all(|control, wakes| {
             Self::remember_peer(control, id, welcome.peer.clone());
+            control.tell(&event, |way| way.is_served_as(place.token), wakes);
         });
         Ok(welcome)
     }
 
-    fn peer_left(&self, id: PipeId) {
-        self.forget_peer(id);
+    fn peer_left(&self, id: PipeId, token: Token, event: MonitorEvent) {
+        self.control.update_for_all(|control, wakes| {
+            control.peers.remove(&id);
+            control.tell(&event, |way| way.is_served_as(token), wakes);
+        });
+        self.on_left(id);
         // Nobody must send another request between the look into the pipe and what follows from it:
         // that one would be taken for the one that was lost.
         self.outbound.update(|out, wakes| {
@@ -291,9 +304,35 @@ impl Port for Core {
         self.tell(&event, |way| way.is_served_as(token));
     }
 
-    fn endpoint_ended(&self, token: Token) {
-        self.control.update(|control, _| {
+    fn endpoint_ended(&self, token: Token, event: MonitorEvent) {
+        self.control.update(|control, wakes| {
+            control.tell(&event, |way| way.is_served_as(token), wakes);
             control.endpoints.retain(|entry| !matches!(&entry.way, Way::Connecter { token: known, .. } if *known == token));
         });
+    }
+}
+
+impl Core {
+    /// An inproc name and a socket that connected to it did not come together: told at the pipe of the
+    /// one, or at the other, which is bound.
+    fn tell_failed(
+        &self,
+        name: &str,
+        pipe: Option<PipeId>,
+        failure: HandshakeFailure,
+        reason: &dyn fmt::Display,
+    ) {
+        let address = format!("inproc://{name}");
+        if let Ok(endpoint) = address.parse() {
+            let event = MonitorEvent::HandshakeFailed {
+                endpoint,
+                address,
+                failure,
+                reason: reason.to_string(),
+            };
+            self.tell(&event, |way| {
+                pipe.is_some_and(|pipe| way.is_inproc_pipe(pipe))
+            });
+        }
     }
 }
