@@ -45,6 +45,8 @@ pub(super) struct Connecter {
     failures: u32,
     linger: Option<Timer>,
     stopping: bool,
+    /// There is no other attempt.
+    given_up: bool,
     lost: Load,
 }
 
@@ -82,6 +84,7 @@ impl Connecter {
             failures: 0,
             linger: None,
             stopping: false,
+            given_up: false,
             lost: Load::NONE,
         }
     }
@@ -289,6 +292,7 @@ impl Connecter {
             }
             None => {
                 log::warn!("{}: {why}; no further attempt", self.endpoint);
+                self.given_up = true;
                 let endpoint = self.endpoint.clone();
                 let event = MonitorEvent::GivenUp { endpoint };
                 self.port.endpoint_ended(self.me.token, event);
@@ -318,9 +322,10 @@ impl Connecter {
         });
     }
 
-    /// Whether the socket has let go of it.
-    pub(super) fn is_stopping(&self) -> bool {
-        self.stopping
+    /// Whether it ends because the socket has let go of it. (The end of its pipe may be noticed
+    /// before the order to stop.)
+    pub(super) fn is_closed(&self) -> bool {
+        self.stopping || !self.given_up
     }
 
     // ---- life with a session

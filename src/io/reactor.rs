@@ -496,7 +496,7 @@ impl Reactor {
             }
             Slot::Connecter(connecter) => {
                 let (endpoint, lost) = connecter.lost();
-                is_closed = connecter.is_stopping();
+                is_closed = connecter.is_closed();
                 (connecter.port().clone(), endpoint.clone(), lost)
             }
         };

@@ -266,6 +266,9 @@ impl Drop for Next<'_> {
 /// Why a peer is there no more, where that was this socket's doing.
 pub(super) const GIVEN_UP: &str = "the socket let go of it";
 
+/// The same where it was the peer's.
+pub(super) const LEFT: &str = "the peer left";
+
 /// Whom a socket tells.
 ///
 /// Kept with what they are told of, behind the same lock: so every monitor hears everything in the
@@ -377,16 +380,10 @@ impl Control {
         }
     }
 
-    /// Forgets who is at the other end of an inproc pipe; gives the way there, if there was one.
-    pub(super) fn part(
-        &mut self,
-        pipe: PipeId,
-        reason: &str,
-        wakes: &mut Wakes,
-    ) -> Option<InprocPeer> {
-        let peer = self.peers.remove(&pipe);
-        let way = self.inproc.remove(&pipe)?;
-        if let Some(peer) = peer
+    /// Forgets who is at the other end of an inproc pipe.
+    pub(super) fn tell_left(&mut self, pipe: PipeId, reason: &str, wakes: &mut Wakes) {
+        if let Some(peer) = self.peers.remove(&pipe)
+            && self.inproc.contains_key(&pipe)
             && let Ok(endpoint) = peer.address().parse()
         {
             let reason = reason.to_owned();
@@ -400,6 +397,16 @@ impl Control {
                 entry.status.state = EndpointState::Ended;
             }
         }
-        Some(way)
+    }
+
+    /// The same, and of the way there; gives that, if there was one.
+    pub(super) fn part(
+        &mut self,
+        pipe: PipeId,
+        reason: &str,
+        wakes: &mut Wakes,
+    ) -> Option<InprocPeer> {
+        self.tell_left(pipe, reason, wakes);
+        self.inproc.remove(&pipe)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::core::{Core, Phase, Way};
 use super::halves::Intake;
+use super::monitoring::LEFT;
 use super::publishing;
 use crate::command::{
     Hello, InprocPeer, Place, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
@@ -42,6 +43,13 @@ impl Post for Core {
             News::Closed => {
                 drop(self.take_writer(pipe));
                 if self.pattern.has_one_peer() || self.pattern.socket_type() == SocketType::Router {
+                    // Over inproc it says so itself, but only after this: whoever has its place must
+                    // not come before it has left.
+                    self.control.update_for_all(|control, wakes| {
+                        if control.inproc.contains_key(&pipe) {
+                            control.tell_left(pipe, LEFT, wakes);
+                        }
+                    });
                     self.offer_place();
                 }
             }
@@ -203,7 +211,7 @@ impl Port for Core {
 
     fn values_parted(&self, id: PipeId, anew: bool) {
         let (was_paired, wanted) = self.control.update_for_all(|control, wakes| {
-            let was_paired = control.part(id, "the peer left", wakes).is_some();
+            let was_paired = control.part(id, LEFT, wakes).is_some();
             (was_paired, control.wants(id))
         });
         self.on_left(id);
