@@ -55,6 +55,8 @@
 //! | | `wait_for_peers(n, d)` | | `wait_for_peers_async(n)` | |
 //! | `close()`, or a drop | | `detach()` | `close_async()` | |
 //!
+//! A [`Monitor`], which tells what happens to a socket, has the forms of `recv`.
+//!
 //! With the feature `futures` every socket that receives has a `stream()`, and every one that sends a
 //! `sink()`.
 //!
@@ -125,8 +127,8 @@
 //!                           (zmtp cut)       │              │   (zmtp: handshake, scanner, commands)
 //!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
-//!    vocabulary: message, frame, endpoint, socket_type, routing_id, peer_info, options, stats, error,
-//!    sync, signal, waiting
+//!    vocabulary: message, frame, endpoint, socket_type, routing_id, peer_info, endpoint_status, monitor,
+//!    options, stats, error, sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -144,6 +146,9 @@
 //!   costs nothing per message.
 //! * **What a subscriber says is applied by the thread that brings it**: a publisher that nobody
 //!   calls still knows who wants what.
+//! * **What happens is told in the step that makes it so**: a monitor hears of everything in the order
+//!   in which it happened, and whoever hears of it finds the socket as it says. Who does not read loses
+//!   events, and holds nobody up.
 //! * **Every pipe keeps a tally**, and the socket adds up those of its pipes: what was accepted is
 //!   written, queued or dropped; what arrived is returned, queued or discarded.
 //!
@@ -152,7 +157,8 @@
 //! who is on the other side; `io` knows no socket and no routing; the transports know no protocol.
 //!
 //! **Locks.** A half of a socket and a lane of a pipe have a lock each, held for an append, a cut or
-//! a swap: no system call and no foreign code under them. Whoever has news for a half takes its lock
+//! a swap: no system call and no foreign code under them. (What a monitor has yet to be told has a
+//! lock, too, taken under that of control and with no other under it.) Whoever has news for a half takes its lock
 //! (there is no queue of commands before it that could grow): the lock is free again before any
 //! wake-up is fired. The order is control, outbound, inbound, ledger, lane; no half is locked while
 //! another socket's is held.

@@ -7,8 +7,12 @@ use crate::peer_info::PeerInfo;
 
 /// Something that happened to an endpoint, a connection or a peer of a socket.
 ///
-/// Over inproc there are no connections, only peers: they are told by
-/// [`HandshakeSucceeded`](Self::HandshakeSucceeded) and [`Disconnected`](Self::Disconnected), too.
+/// Told in the order in which it happened, each once. Whatever begins with
+/// [`Connected`](Self::Connected) or [`Accepted`](Self::Accepted) ends: with
+/// [`HandshakeFailed`](Self::HandshakeFailed), or with
+/// [`HandshakeSucceeded`](Self::HandshakeSucceeded) and then [`Disconnected`](Self::Disconnected).
+///
+/// Over inproc there are no connections, only peers: these three are told of them, too.
 /// Made to be logged as it is; no event has a payload in it, or a secret.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -91,7 +95,8 @@ pub enum MonitorEvent {
         /// Who it is.
         peer: PeerInfo,
     },
-    /// A connection ended before its handshake was complete.
+    /// A connection ended before its handshake was complete; over inproc, who connected and who is
+    /// bound did not come together.
     HandshakeFailed {
         /// The endpoint that was bound or connected to.
         endpoint: Endpoint,
@@ -120,7 +125,8 @@ pub enum MonitorEvent {
         /// Bytes of their frames.
         bytes: u64,
     },
-    /// An endpoint was given up: by `unbind`, `disconnect` or `close`.
+    /// An endpoint was given up, by `unbind`, `disconnect` or `close`: after what was connected has
+    /// ended, but before the connections that were accepted do.
     Closed {
         /// Which.
         endpoint: Endpoint,

@@ -38,7 +38,7 @@ use crate::waiting::{Half, Patience, Ready, Ticket};
 /// The outbound and the inbound half have a lock each, so one thread may send while another
 /// receives; `control` has a third, so that neither is in the way of the rest. Where two are
 /// needed the order is control, outbound, inbound; none is held while a wake-up is fired or
-/// another socket is called.
+/// another socket is called. (What is told to monitors is told under that of `control`.)
 pub(crate) struct Core {
     pub(super) id: SocketId,
     /// For what has to find its way back from the outside of every lock.

@@ -5,13 +5,14 @@
 //!     └────┴────┴─────┴──┬──┴─────┴───┴───┴───┴────┴───┘          nothing else
 //!   Socket (raw) ────── Core ──┬─ outbound half   load balancer, table, distributor or upstream ─┐
 //!                 (Pattern says├─ inbound half    fair queue; with an exchange, a filter, events ─┼─ pipes
-//!                  which)      ├─ control         endpoints, peers, the end                      │
+//!                  which)      ├─ control         endpoints, peers, the end; feeds ──► monitors  │
 //!                              └─ ledger          what became of everything in the pipes ────────┘
 //! ```
 //!
 //! * `core`: sending and receiving in every form; `endpoints`: where pipes come from, `pipes`: how they
 //!   are made and taken out, `peers`: who is at their other ends, `topics`: what those subscribe to;
-//!   `port`: how a socket hears of all that; `ending`: how it ends; `ledger`: what is counted.
+//!   `port`: how a socket hears of all that, `monitoring`: how it tells of it; `ending`: how it ends;
+//!   `ledger`: what is counted.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
 //!   `publishing` (PUB, XPUB).
 //! * `permit`, `flush`, `from_peer`: more forms, a file each: room for a message to come, waiting
