@@ -125,6 +125,19 @@ pub enum MonitorEvent {
         /// Bytes of their frames.
         bytes: u64,
     },
+    /// A peer of a publisher or of a ROUTER is at its high-water mark: messages for it are dropped
+    /// from now on.
+    DroppingStarted {
+        /// Which.
+        peer: PeerInfo,
+    },
+    /// It has room again. (Not told of one that has left.)
+    DroppingEnded {
+        /// Which.
+        peer: PeerInfo,
+        /// How many messages it has missed.
+        messages: u64,
+    },
     /// An endpoint was given up, by `unbind`, `disconnect` or `close`: after what was connected has
     /// ended, but before the connections that were accepted do.
     Closed {
@@ -167,14 +180,19 @@ impl MonitorEvent {
             | Self::HandshakeFailed { endpoint, .. }
             | Self::Disconnected { endpoint, .. }
             | Self::Closed { endpoint } => Some(endpoint),
-            Self::Dropped { .. } => None,
+            Self::Dropped { .. } | Self::DroppingStarted { .. } | Self::DroppingEnded { .. } => {
+                None
+            }
         }
     }
 
     /// The peer that it is about, where one was known.
     pub fn peer(&self) -> Option<&PeerInfo> {
         match self {
-            Self::HandshakeSucceeded { peer, .. } | Self::Disconnected { peer, .. } => Some(peer),
+            Self::HandshakeSucceeded { peer, .. }
+            | Self::Disconnected { peer, .. }
+            | Self::DroppingStarted { peer }
+            | Self::DroppingEnded { peer, .. } => Some(peer),
             _ => None,
         }
     }

@@ -19,8 +19,8 @@ use peer::Raw;
 use support::tasks::{Alarm, block_on, poll};
 use support::{ALL, Home, PATIENCE, Transport, WIRE, until};
 use zocket::{
-    Dealer, Endpoint, HandshakeFailure, Monitor, MonitorEvent, PeerInfo, Pull, Push, RecvError,
-    Req, Router, RoutingId, Sub, TryRecvError, Unsent,
+    Dealer, Endpoint, HandshakeFailure, Monitor, MonitorEvent, PeerInfo, Pub, Pull, Push,
+    RecvError, Req, Router, RoutingId, Sub, TryRecvError, Unsent,
 };
 
 /// What an event is called.
@@ -499,6 +499,97 @@ fn what_is_dropped_with_a_peer_is_told() {
             }
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// Sends until the peer misses messages, has them read, and counts what it was told of.
+fn drops_and_says_so(
+    monitor: &Monitor,
+    send: impl Fn(Vec<u8>),
+    receives: impl Fn() -> bool,
+    dropped: impl Fn() -> u64,
+) {
+    let message = vec![b'n'; 1 << 14];
+    let mut told = 0;
+    for _ in 0..2 {
+        let started = loop {
+            send(message.clone());
+            match monitor.try_recv() {
+                Err(TryRecvError::Empty) => {}
+                event => break event.unwrap(),
+            }
+        };
+        assert_eq!(name(&started), "DroppingStarted", "{started:?}");
+        let ended = loop {
+            receives();
+            match monitor.try_recv() {
+                Err(TryRecvError::Empty) => {}
+                event => break event.unwrap(),
+            }
+        };
+        match ended {
+            MonitorEvent::DroppingEnded { messages, peer } => {
+                assert!(messages > 0);
+                assert_eq!(peer.address(), peer_of(&started).address());
+                told += messages;
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(dropped(), told);
+    }
+    // One that leaves meanwhile is told as gone, and that is all.
+    loop {
+        send(message.clone());
+        match monitor.try_recv() {
+            Err(TryRecvError::Empty) => {}
+            event => break assert_eq!(name(&event.unwrap()), "DroppingStarted"),
+        }
+    }
+}
+
+#[test]
+fn a_publisher_tells_that_it_drops_messages_for_a_subscriber() {
+    for &transport in ALL {
+        let home = Home::new();
+        let publisher = home.of(Pub::builder()).send_hwm(10).build().unwrap();
+        let sub = home.of(Sub::builder()).recv_hwm(10).build().unwrap();
+        sub.subscribe("n").unwrap();
+        meet!(home, transport, publisher, sub);
+        publisher.wait_for_subscribers(1, PATIENCE).unwrap();
+        let monitor = publisher.monitor();
+        drops_and_says_so(
+            &monitor,
+            |message| publisher.send(message).unwrap(),
+            || sub.try_recv().is_ok(),
+            || publisher.stats().dropped.full,
+        );
+        sub.close().unwrap();
+        next(&monitor, "Disconnected");
+    }
+}
+
+#[test]
+fn a_router_tells_that_it_drops_messages_for_a_peer() {
+    for &transport in ALL {
+        let home = Home::new();
+        let router = home.of(Router::builder()).send_hwm(10).build().unwrap();
+        let dealer = home
+            .of(Dealer::builder())
+            .routing_id("it")
+            .recv_hwm(10)
+            .build()
+            .unwrap();
+        meet!(home, transport, router, dealer);
+        let id = RoutingId::try_from("it").unwrap();
+        let monitor = router.monitor();
+        drops_and_says_so(
+            &monitor,
+            |message| router.send_to(&id, message).unwrap(),
+            || dealer.try_recv().is_ok(),
+            || router.stats().dropped.full,
+        );
+        dealer.close().unwrap();
+        next(&monitor, "Disconnected");
     }
 }
 

@@ -64,6 +64,8 @@ pub(super) struct Control {
     pub(super) terminated: bool,
     /// Peers that have completed their handshake (or are joined over inproc).
     pub(super) peers: HashMap<PipeId, PeerInfo>,
+    /// Those that miss messages, as monitors were told, with how many they had missed before.
+    pub(super) stalled: HashMap<PipeId, u64>,
     /// Those of a publisher's peers that subscribe to something.
     pub(super) subscribers: usize,
     pub(super) endpoints: Vec<Entry>,
@@ -135,6 +137,7 @@ impl Core {
                 phase: Phase::Open,
                 terminated: false,
                 peers: HashMap::new(),
+                stalled: HashMap::new(),
                 subscribers: 0,
                 endpoints: Vec::new(),
                 last_endpoint: None,

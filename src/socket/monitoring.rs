@@ -382,6 +382,7 @@ impl Control {
 
     /// Forgets who is at the other end of an inproc pipe.
     pub(super) fn tell_left(&mut self, pipe: PipeId, reason: &str, wakes: &mut Wakes) {
+        self.stalled.remove(&pipe);
         if let Some(peer) = self.peers.remove(&pipe)
             && self.inproc.contains_key(&pipe)
             && let Ok(endpoint) = peer.address().parse()

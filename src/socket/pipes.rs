@@ -381,10 +381,36 @@ impl Core {
             .outbound
             .update_for_all(|half, _| match &mut half.writers {
                 Writers::Distributor(writers) => writers.activate(pipe),
+                Writers::Table(writers) => writers.activate(pipe),
                 _ => 0,
             });
         if missed > 0 {
-            log::warn!("{self:?}: a subscriber has room again; it missed {missed} messages");
+            log::warn!("{self:?}: a peer has room again; it missed {missed} messages");
+            self.on_stall(pipe);
         }
+    }
+
+    /// A peer has no room, or has some again: told as it is now, as others may have been faster.
+    pub(super) fn on_stall(&self, pipe: PipeId) {
+        self.control.update(|control, wakes| {
+            let stall = self.outbound.peek(|half| half.writers.stall(pipe));
+            let known = control.stalled.get(&pipe).copied();
+            let (Some(stall), Some(peer)) = (stall, control.peers.get(&pipe).cloned()) else {
+                return;
+            };
+            let event = match known {
+                None if stall.is_on() => {
+                    control.stalled.insert(pipe, stall.before());
+                    MonitorEvent::DroppingStarted { peer }
+                }
+                Some(before) if !stall.is_on() => {
+                    control.stalled.remove(&pipe);
+                    let messages = stall.missed().saturating_sub(before);
+                    MonitorEvent::DroppingEnded { peer, messages }
+                }
+                _ => return,
+            };
+            control.tell(&event, |_| false, wakes);
+        });
     }
 }

@@ -40,6 +40,7 @@ impl Post for Core {
                 self.ledger.lock().on_end();
             }
             News::Writable => self.on_writable(pipe),
+            News::Stalled => self.on_stall(pipe),
             News::Closed => {
                 drop(self.take_writer(pipe));
                 if self.pattern.has_one_peer() || self.pattern.socket_type() == SocketType::Router {
@@ -261,6 +262,7 @@ impl Port for Core {
     fn peer_left(&self, id: PipeId, token: Token, event: MonitorEvent) {
         self.control.update_for_all(|control, wakes| {
             control.peers.remove(&id);
+            control.stalled.remove(&id);
             control.tell(&event, |way| way.is_served_as(token), wakes);
         });
         self.on_left(id);
