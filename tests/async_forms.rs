@@ -13,21 +13,11 @@ use std::task::Poll;
 use std::thread;
 
 use support::tasks::{Alarm, block_on, poll};
-use support::{ALL, Home, PATIENCE, Transport, fill, next_of, until};
+use support::{ALL, Home, PATIENCE, Transport, fill, joined, next_of, until};
 use zocket::{
     Dealer, Pair, Poller, Pub, Pull, Push, RecvError, Rep, Req, Router, SendFailure, Socket,
     SocketType, Sub, XPub, XSub,
 };
-
-fn joined(home: &Home, transport: Transport) -> (Push, Pull) {
-    let push = home.push().send_hwm(1).build().unwrap();
-    let pull = home.pull().recv_hwm(1).build().unwrap();
-    push.connect(pull.bind(home.endpoint(transport)).unwrap())
-        .unwrap();
-    push.wait_for_peers(1, PATIENCE).unwrap();
-    pull.wait_for_peers(1, PATIENCE).unwrap();
-    (push, pull)
-}
 
 #[test]
 fn futures_can_travel() {
@@ -67,7 +57,7 @@ fn futures_can_travel() {
 fn recv_waits_and_is_woken() {
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1);
         let mut future = pin!(pull.recv_async());
         let alarm = Alarm::new();
         assert!(poll(future.as_mut(), &alarm).is_pending());
@@ -84,7 +74,7 @@ fn recv_waits_and_is_woken() {
 #[test]
 fn send_waits_and_is_woken() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1);
     let full = fill(&push, 0);
     let mut future = pin!(push.send_async(full.to_string()));
     let alarm = Alarm::new();
@@ -101,7 +91,7 @@ fn tasks_on_two_threads_talk() {
     const MANY: usize = 5000;
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1);
         thread::scope(|scope| {
             scope.spawn(|| {
                 block_on(async {
@@ -125,7 +115,7 @@ fn tasks_and_threads_share_a_socket() {
     const EACH: usize = 500;
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1);
         let mut got: Vec<usize> = thread::scope(|scope| {
             let receivers: Vec<_> = (0..RECEIVERS)
                 .map(|receiver| {
@@ -166,7 +156,7 @@ fn tasks_and_threads_share_a_socket() {
 fn a_dropped_recv_passes_its_wake_up_on() {
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1);
         let (first, second) = (Alarm::new(), Alarm::new());
         let mut dropped = Box::pin(pull.recv_async());
         let mut waits = pin!(pull.recv_async());
@@ -187,7 +177,7 @@ fn a_dropped_recv_passes_its_wake_up_on() {
 #[test]
 fn a_dropped_send_passes_its_wake_up_on_and_sends_nothing() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1);
     assert_eq!(fill(&push, 0), 2);
     let (first, second) = (Alarm::new(), Alarm::new());
     let mut dropped = Box::pin(push.send_async("dropped"));
@@ -207,7 +197,7 @@ fn a_dropped_send_passes_its_wake_up_on_and_sends_nothing() {
 #[test]
 fn a_future_never_polled_or_dropped_early_does_nothing() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1);
     drop(push.send_async("never"));
     drop(pull.recv_async());
     let alarm = Alarm::new();
@@ -223,7 +213,7 @@ fn a_future_never_polled_or_dropped_early_does_nothing() {
 #[test]
 fn only_the_last_waker_counts() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1);
     let (old, new) = (Alarm::new(), Alarm::new());
     let mut future = pin!(pull.recv_async());
     assert!(poll(future.as_mut(), &old).is_pending());
@@ -281,4 +271,24 @@ fn shutdown_wakes_tasks_on_other_threads() {
         let error = send.join().unwrap().unwrap_err();
         assert_eq!(error.reason, SendFailure::Terminated);
     });
+}
+
+#[test]
+fn who_waits_for_a_message_is_not_woken_by_a_peer_that_has_none() {
+    for &transport in ALL {
+        let home = Home::new();
+        let pull = home.pull().build().unwrap();
+        let here = pull.bind(home.endpoint(transport)).unwrap();
+        let alarm = Alarm::new();
+        let mut future = pin!(pull.recv_async());
+        assert!(poll(future.as_mut(), &alarm).is_pending());
+        let push = home.push().build().unwrap();
+        push.connect(&here).unwrap();
+        pull.wait_for_peers(1, PATIENCE).unwrap();
+        push.wait_for_peers(1, PATIENCE).unwrap();
+        assert_eq!(alarm.rung(), 0, "{transport:?}");
+        push.send("hello").unwrap();
+        until("the message is there", || alarm.rung() == 1);
+        assert!(poll(future.as_mut(), &alarm).is_ready());
+    }
 }

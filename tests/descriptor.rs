@@ -11,6 +11,7 @@ mod support;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use support::{ALL, Home, PATIENCE, QUIET, Transport, until};
+use support::{ALL, Home, PATIENCE, QUIET, Transport, joined, send_until_taken, until};
 use zocket::{
     Context, Dealer, Pub, Pull, Push, RecvError, Rep, Req, Router, Socket, SocketType, Sub,
     TryRecvError, XPub,
@@ -41,19 +42,11 @@ fn await_readable(socket: &impl AsFd) {
     assert!(is_readable(socket.as_fd(), PATIENCE), "not in {PATIENCE:?}");
 }
 
-fn joined(home: &Home, transport: Transport) -> (Push, Pull) {
-    let push = home.push().build().unwrap();
-    let pull = home.pull().build().unwrap();
-    push.connect(pull.bind(home.endpoint(transport)).unwrap())
-        .unwrap();
-    (push, pull)
-}
-
 #[test]
 fn it_is_readable_until_a_try_form_was_empty() {
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         assert!(!is_readable_now(&pull));
         for _ in 0..3 {
             for text in ["a", "b", "c"] {
@@ -75,7 +68,7 @@ fn it_is_readable_until_a_try_form_was_empty() {
 fn it_is_readable_for_what_came_before_it_was_first_asked_for() {
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         push.send("early").unwrap();
         until("it arrives", || pull.stats().arrived.messages == 1);
         await_readable(&pull);
@@ -92,7 +85,7 @@ fn it_is_readable_for_what_came_before_it_was_first_asked_for() {
 #[test]
 fn it_is_one_and_stays_the_same() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1000);
     let first = pull.descriptor().unwrap().as_raw_fd();
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -116,7 +109,7 @@ fn it_is_one_and_stays_the_same() {
 fn it_may_be_asked_for_first_by_several_threads() {
     for _ in 0..50 {
         let home = Home::new();
-        let (push, pull) = joined(&home, Transport::Inproc);
+        let (push, pull) = joined(&home, Transport::Inproc, 1000);
         let numbers = thread::scope(|scope| {
             scope.spawn(|| push.send("x").unwrap());
             let askers = [(); 3].map(|()| scope.spawn(|| pull.as_raw_fd()));
@@ -131,7 +124,7 @@ fn it_may_be_asked_for_first_by_several_threads() {
 fn a_closed_socket_is_readable() {
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         assert!(!is_readable_now(&pull));
         assert!(!is_readable_now(&push));
         pull.close().unwrap();
@@ -142,7 +135,7 @@ fn a_closed_socket_is_readable() {
         push.close().unwrap();
         assert!(is_readable_now(&push));
         // One that was closed before.
-        let (_push, pull) = joined(&home, transport);
+        let (_push, pull) = joined(&home, transport, 1000);
         pull.close().unwrap();
         assert!(is_readable_now(&pull));
     }
@@ -261,7 +254,7 @@ fn several_threads_that_look_at_its_level_miss_nothing() {
     const MESSAGES: usize = 2000;
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         let count = AtomicUsize::new(0);
         thread::scope(|scope| {
             for _ in 0..3 {
@@ -276,15 +269,7 @@ fn several_threads_that_look_at_its_level_miss_nothing() {
                     }
                 });
             }
-            for number in 0..MESSAGES {
-                push.send(number.to_string()).unwrap();
-                if number % 20 == 0 {
-                    let all = || count.load(Ordering::SeqCst) == number + 1;
-                    until("all of it is taken", all);
-                }
-            }
-            let all = || count.load(Ordering::SeqCst) == MESSAGES;
-            until("all of it is taken", all);
+            send_until_taken(&push, MESSAGES, &count);
             pull.close().unwrap();
         });
     }
@@ -298,7 +283,7 @@ fn a_loop_that_looks_at_edges_misses_nothing() {
     for &transport in ALL {
         for others in [0, 2] {
             let home = Home::new();
-            let (push, pull) = joined(&home, transport);
+            let (push, pull) = joined(&home, transport, 1000);
             let count = AtomicUsize::new(0);
             thread::scope(|scope| {
                 for other in 0..others {
@@ -363,6 +348,55 @@ fn edges(pull: &Pull, count: &AtomicUsize) {
                 Err(error) => return assert_eq!(error, TryRecvError::Closed),
             }
         }
+    }
+}
+
+/// tokio's own way to wait for a descriptor of somebody else's.
+#[allow(
+    deprecated,
+    reason = "what is to be used instead is unsafe; the descriptor is the socket's for as long as that lives"
+)]
+#[test]
+fn tokio_waits_for_it() {
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+
+    const MESSAGES: usize = 300;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for &transport in ALL {
+        let home = Home::new();
+        let (push, pull) = joined(&home, transport, 1000);
+        let pull = Arc::new(pull);
+        let sender = thread::spawn(move || {
+            for number in 0..MESSAGES {
+                push.send(number.to_string()).unwrap();
+                if number % 10 == 0 {
+                    thread::yield_now();
+                }
+            }
+            push
+        });
+        let receiving = async {
+            let fd = AsyncFd::with_interest(pull.clone(), Interest::READABLE).unwrap();
+            let mut count = 0;
+            while count < MESSAGES {
+                let mut ready = fd.readable().await.unwrap();
+                match pull.try_recv() {
+                    Ok(message) => {
+                        assert_eq!(message, count.to_string());
+                        count += 1;
+                    }
+                    Err(TryRecvError::Empty) => ready.clear_ready(),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        let received = runtime.block_on(async { tokio::time::timeout(PATIENCE, receiving).await });
+        received.unwrap();
+        drop(sender.join().unwrap());
     }
 }
 

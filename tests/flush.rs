@@ -16,25 +16,17 @@ use std::time::Duration;
 
 use peer::Raw;
 use support::tasks::{Alarm, block_on, poll};
-use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, expect_numbers, next_of, until};
+use support::{
+    ALL, Home, PATIENCE, QUIET, Transport, WIRE, expect_numbers, joined, next_of, until,
+};
 use zocket::{
-    Dealer, Error, FlushError, FlushFailure, Message, Pair, Pull, Push, Rep, Req, Router, Socket,
+    Dealer, Error, FlushError, FlushFailure, Message, Pair, Push, Rep, Req, Router, Socket,
     SocketType, XSub,
 };
 
 /// A message of which a few fill every buffer of the kernel's.
 const LARGE: usize = 4 << 20;
 const MANY_LARGE: usize = 16;
-
-fn joined(home: &Home, transport: Transport) -> (Push, Pull) {
-    let push = home.push().build().unwrap();
-    let pull = home.pull().build().unwrap();
-    push.connect(pull.bind(home.endpoint(transport)).unwrap())
-        .unwrap();
-    push.wait_for_peers(1, PATIENCE).unwrap();
-    pull.wait_for_peers(1, PATIENCE).unwrap();
-    (push, pull)
-}
 
 fn send_numbers(push: &Push, numbers: std::ops::Range<usize>) {
     for number in numbers {
@@ -54,7 +46,7 @@ fn assert_timeout(outcome: Result<(), FlushError>, messages: usize) -> FlushErro
 fn it_ends_when_the_kernel_has_everything() {
     for &transport in WIRE {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         for round in 0..50 {
             send_numbers(&push, 20 * round..20 * (round + 1));
             push.flush(PATIENCE).unwrap();
@@ -104,7 +96,7 @@ fn it_says_what_is_left_and_for_whom() {
 #[test]
 fn over_inproc_it_ends_with_the_last_recv() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1000);
     send_numbers(&push, 0..10);
     // Some are received before, so that the rest is in the receiver's hands.
     expect_numbers(&pull, 0..4);
@@ -130,7 +122,7 @@ fn over_inproc_it_ends_with_the_last_recv() {
 #[test]
 fn what_is_sent_later_is_not_waited_for() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1000);
     send_numbers(&push, 0..3);
     let alarm = Alarm::new();
     let mut flush = pin!(push.flush_async());
@@ -203,7 +195,7 @@ fn a_peer_that_goes_is_not_waited_for() {
 #[test]
 fn an_inproc_peer_that_goes_is_not_waited_for() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1000);
     send_numbers(&push, 0..3);
     let alarm = Alarm::new();
     let mut flush = pin!(push.flush_async());
@@ -284,7 +276,7 @@ fn several_threads_flush_at_once() {
     const ROUNDS: usize = 200;
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         thread::scope(|scope| {
             for n in 0..THREADS {
                 let push = &push;
@@ -312,7 +304,7 @@ fn several_threads_flush_at_once() {
 #[test]
 fn those_who_wait_for_less_end_first() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1000);
     let (early, late) = (Alarm::new(), Alarm::new());
     send_numbers(&push, 0..2);
     let mut first = pin!(push.flush_async());
@@ -338,7 +330,7 @@ fn those_who_wait_for_less_end_first() {
 #[test]
 fn a_dropped_flush_leaves_nothing_behind() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1000);
     send_numbers(&push, 0..3);
     drop(push.flush_async());
     let (gone, stays) = (Alarm::new(), Alarm::new());

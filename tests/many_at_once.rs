@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use support::tasks::{Alarm, block_on, poll};
-use support::{ALL, Home, PATIENCE, Transport, fill, until, until_it_adds_up};
+use support::{ALL, Home, PATIENCE, Transport, fill, joined, until, until_it_adds_up};
 use zocket::{
     Dealer, Message, Pub, Pull, Push, RecvError, Router, SendFailure, Socket, SocketType, Sub,
     TryRecvError, XPub, XSub,
@@ -30,16 +30,6 @@ fn numbers(range: std::ops::Range<usize>) -> VecDeque<Message> {
 
 fn unlimited(home: &Home, transport: Transport) -> (Push, Pull) {
     joined(home, transport, 0)
-}
-
-fn joined(home: &Home, transport: Transport, hwm: usize) -> (Push, Pull) {
-    let push = home.push().send_hwm(hwm).build().unwrap();
-    let pull = home.pull().recv_hwm(hwm).build().unwrap();
-    push.connect(pull.bind(home.endpoint(transport)).unwrap())
-        .unwrap();
-    push.wait_for_peers(1, PATIENCE).unwrap();
-    pull.wait_for_peers(1, PATIENCE).unwrap();
-    (push, pull)
 }
 
 /// Receives until there are so many.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use support::polling::{told, told_now};
 use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, next_of, until};
 use zocket::{
     Context, Dealer, Event, Interest, PollError, Poller, Pub, Pull, Push, RecvError, Rep, Req,
@@ -31,25 +32,6 @@ fn events(poller: &Poller, timeout: Duration) -> Vec<Event> {
     assert_eq!(count, events.len());
     events.sort_unstable_by_key(Event::key);
     events
-}
-
-/// What is ready, as `key:` and of `r`(eadable), `w`(ritable), `c`(losed) what is so.
-fn told(poller: &Poller, timeout: Duration) -> String {
-    let texts = events(poller, timeout).into_iter().map(|event| {
-        let letters = [
-            (event.is_readable(), 'r'),
-            (event.is_writable(), 'w'),
-            (event.is_closed(), 'c'),
-        ];
-        let is_so = letters.iter().filter(|(is_so, _)| *is_so);
-        let letters: String = is_so.map(|(_, letter)| letter).collect();
-        format!("{}:{letters}", event.key())
-    });
-    texts.collect::<Vec<_>>().join(" ")
-}
-
-fn told_now(poller: &Poller) -> String {
-    told(poller, Duration::ZERO)
 }
 
 /// Waits until just this is told.

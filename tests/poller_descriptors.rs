@@ -19,33 +19,12 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
+use support::polling::{told, told_now};
 use support::{Home, PATIENCE, QUIET, Transport, next_of, until};
-use zocket::{Event, Interest, PollError, Poller};
+use zocket::{Interest, PollError, Poller};
 
 const READABLE: Interest = Interest::READABLE;
 const WRITABLE: Interest = Interest::WRITABLE;
-
-/// What is ready, as `key:` and of `r`(eadable), `w`(ritable), `c`(losed) what is so.
-fn told(poller: &Poller, timeout: Duration) -> String {
-    let mut events = Vec::new();
-    poller.wait(&mut events, timeout).unwrap();
-    events.sort_unstable_by_key(Event::key);
-    let texts = events.into_iter().map(|event| {
-        let letters = [
-            (event.is_readable(), 'r'),
-            (event.is_writable(), 'w'),
-            (event.is_closed(), 'c'),
-        ];
-        let is_so = letters.iter().filter(|(is_so, _)| *is_so);
-        let letters: String = is_so.map(|(_, letter)| letter).collect();
-        format!("{}:{letters}", event.key())
-    });
-    texts.collect::<Vec<_>>().join(" ")
-}
-
-fn told_now(poller: &Poller) -> String {
-    told(poller, Duration::ZERO)
-}
 
 fn streams() -> (UnixStream, UnixStream) {
     let (a, b) = UnixStream::pair().unwrap();

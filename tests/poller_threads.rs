@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use support::{ALL, Home, PATIENCE, QUIET, Transport, until};
+use support::{ALL, Home, PATIENCE, QUIET, Transport, joined, send_until_taken, until};
 use zocket::{Event, Interest, Pair, PollError, Poller, Pub, Pull, Push, TryRecvError};
 
 const READABLE: Interest = Interest::READABLE;
@@ -45,20 +45,12 @@ fn waiter(poller: &Arc<Poller>) -> thread::JoinHandle<Vec<usize>> {
     waiter
 }
 
-fn joined(home: &Home, transport: Transport) -> (Push, Pull) {
-    let push = home.push().build().unwrap();
-    let pull = home.pull().build().unwrap();
-    push.connect(pull.bind(home.endpoint(transport)).unwrap())
-        .unwrap();
-    (push, pull)
-}
-
 #[test]
 fn what_is_added_and_changed_counts_at_once_for_who_waits_already() {
     for &transport in ALL {
         let home = Home::new();
         let poller = Arc::new(Poller::new());
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
 
         // Added when it is ready, and before.
         let waiting = waiter(&poller);
@@ -85,7 +77,7 @@ fn what_is_added_and_changed_counts_at_once_for_who_waits_already() {
         until("it arrives", || pull.stats().arrived.messages == 3);
         thread::sleep(QUIET);
         assert!(!waiting.is_finished());
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         poller.add(&pull, 2, READABLE).unwrap();
         push.send("other").unwrap();
         assert_eq!(waiting.join().unwrap(), [2]);
@@ -97,14 +89,14 @@ fn a_socket_that_is_closed_or_dropped_while_another_thread_waits() {
     for &transport in ALL {
         let home = Home::new();
         let poller = Arc::new(Poller::new());
-        let (_push, pull) = joined(&home, transport);
+        let (_push, pull) = joined(&home, transport, 1000);
         poller.add(&pull, 1, READABLE).unwrap();
         let waiting = waiter(&poller);
         pull.close().unwrap();
         assert_eq!(waiting.join().unwrap(), [1]);
         poller.remove(&pull).unwrap();
 
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         poller.add(&pull, 2, READABLE).unwrap();
         let waiting = waiter(&poller);
         drop((push, pull));
@@ -150,7 +142,7 @@ fn several_threads_at_one_poller_miss_nothing() {
     const MESSAGES: usize = 3000;
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         let poller = Poller::new();
         poller.add(&pull, 1, READABLE).unwrap();
         let count = AtomicUsize::new(0);
@@ -158,16 +150,7 @@ fn several_threads_at_one_poller_miss_nothing() {
             for _ in 0..4 {
                 scope.spawn(|| serve(&poller, &pull, &count));
             }
-            for number in 0..MESSAGES {
-                push.send(number.to_string()).unwrap();
-                // Alone as well as in numbers.
-                if number % 100 == 0 {
-                    let sent = || count.load(Ordering::SeqCst) == number + 1;
-                    until("all of it is taken", sent);
-                }
-            }
-            let all = || count.load(Ordering::SeqCst) == MESSAGES;
-            until("all of it is taken", all);
+            send_until_taken(&push, MESSAGES, &count);
             pull.close().unwrap();
         });
     }
@@ -178,7 +161,7 @@ fn a_poller_and_blocked_and_async_receivers_at_one_socket() {
     const MESSAGES: usize = 2000;
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         let poller = Poller::new();
         poller.add(&pull, 1, READABLE).unwrap();
         let count = AtomicUsize::new(0);
@@ -261,7 +244,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 fn a_task_is_told_as_a_thread_is() {
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1000);
         let poller = Poller::new();
         poller.add(&pull, 1, READABLE).unwrap();
         let mut events = Vec::new();
@@ -285,7 +268,7 @@ fn a_task_is_told_as_a_thread_is() {
 fn a_task_that_goes_away_passes_on_what_it_was_woken_for() {
     for notifies in [false, true] {
         let home = Home::new();
-        let (push, pull) = joined(&home, Transport::Inproc);
+        let (push, pull) = joined(&home, Transport::Inproc, 1000);
         let poller = Arc::new(Poller::new());
         poller.add(&pull, 1, READABLE).unwrap();
         for _ in 0..50 {
@@ -321,7 +304,7 @@ impl<F: Fn() + Send + Sync> Wake for OnWake<F> {
 #[test]
 fn on_an_io_thread_a_wait_does_not_wait() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Tcp);
+    let (push, pull) = joined(&home, Transport::Tcp, 1000);
     let (said, hears) = mpsc::channel();
     let said = Mutex::new(said);
     let waker = Waker::from(Arc::new(OnWake(move || {
@@ -369,7 +352,7 @@ fn nothing_that_is_ready_is_missed_however_sockets_come_and_go() {
     let poller = Poller::new();
     let places: Vec<Mutex<Place>> = (0..PLACES)
         .map(|key| {
-            let (push, pull) = joined(&home, ALL[key % ALL.len()]);
+            let (push, pull) = joined(&home, ALL[key % ALL.len()], 1000);
             Mutex::new(Place { push, pull })
         })
         .collect();
@@ -454,7 +437,7 @@ fn churn(seed: u64, steps: usize, home: &Home, poller: &Poller, places: &[Mutex<
             16..=17 => drop(poller.modify(&place.pull, READABLE)),
             18 => drop(poller.remove(&place.pull)),
             _ => {
-                let (push, pull) = joined(home, ALL[random.below(ALL.len())]);
+                let (push, pull) = joined(home, ALL[random.below(ALL.len())], 1000);
                 *place = Place { push, pull };
             }
         }
@@ -465,7 +448,7 @@ fn churn(seed: u64, steps: usize, home: &Home, poller: &Poller, places: &[Mutex<
 #[test]
 fn a_poller_goes_before_its_sockets() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1000);
     let publisher = home.of(Pub::builder()).build().unwrap();
     let pair = home.of(Pair::builder()).build().unwrap();
     for _ in 0..100 {

@@ -232,7 +232,9 @@ fn it_waits_and_is_woken_and_a_dropped_one_passes_its_wake_up_on() {
         let push = home.push().build().unwrap();
         push.connect(pull.bind(home.endpoint(transport)).unwrap())
             .unwrap();
-        pull.wait_for_peers(1, PATIENCE).unwrap();
+        // That the peer is there is news, too: it must have been heard.
+        push.send("first").unwrap();
+        pull.recv_from_peer_timeout(PATIENCE).unwrap();
         assert!(pull.recv_from_peer_timeout(Duration::ZERO).is_err());
         let (first, second) = (Alarm::new(), Alarm::new());
         let mut dropped = Box::pin(pull.recv_from_peer_async());

@@ -17,29 +17,16 @@ use std::time::Duration;
 use peer::Raw;
 use support::tasks::{Alarm, block_on, poll};
 use support::{
-    ALL, Home, PATIENCE, Transport, WIRE, expect_numbers, fill, next_of, until, until_alone,
-    until_it_adds_up,
+    ALL, Home, PATIENCE, Transport, WIRE, expect_numbers, fill, joined, next_of, until,
+    until_alone, until_it_adds_up,
 };
-use zocket::{
-    Dealer, Error, Pair, Permit, Pull, Push, ReserveError, Router, RoutingId, SendFailure,
-};
-
-/// Over inproc there is room for two messages.
-fn joined(home: &Home, transport: Transport) -> (Push, Pull) {
-    let push = home.push().send_hwm(1).build().unwrap();
-    let pull = home.pull().recv_hwm(1).build().unwrap();
-    push.connect(pull.bind(home.endpoint(transport)).unwrap())
-        .unwrap();
-    push.wait_for_peers(1, PATIENCE).unwrap();
-    pull.wait_for_peers(1, PATIENCE).unwrap();
-    (push, pull)
-}
+use zocket::{Dealer, Error, Pair, Permit, Pull, ReserveError, Router, RoutingId, SendFailure};
 
 #[test]
 fn a_permit_sends_its_message() {
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1);
         push.reserve().unwrap().send("0").unwrap();
         expect_numbers(&pull, 0..1);
         push.reserve_timeout(PATIENCE).unwrap().send("1").unwrap();
@@ -62,7 +49,7 @@ fn a_permit_sends_its_message() {
 #[test]
 fn what_is_reserved_is_nobody_elses() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1);
     let first = push.try_reserve().unwrap();
     let second = push.try_reserve().unwrap();
     assert!(matches!(push.try_reserve(), Err(ReserveError::Full)));
@@ -90,7 +77,7 @@ fn what_is_reserved_is_nobody_elses() {
 #[test]
 fn a_dropped_permit_wakes_the_next_who_waits() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1);
     let permits = [push.reserve().unwrap(), push.reserve().unwrap()];
     let (first, second) = (Alarm::new(), Alarm::new());
     let mut sends = pin!(push.send_async("0"));
@@ -113,7 +100,7 @@ fn a_dropped_permit_wakes_the_next_who_waits() {
 #[test]
 fn a_dropped_reservation_passes_its_wake_up_on() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1);
     assert_eq!(fill(&push, 0), 2);
     let (first, second) = (Alarm::new(), Alarm::new());
     let mut dropped = Box::pin(push.reserve_async());
@@ -299,7 +286,7 @@ fn many_threads_keep_to_the_limit() {
     const EACH: usize = 1000;
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1);
         let mut got: Vec<usize> = thread::scope(|scope| {
             for n in 0..THREADS {
                 let push = &push;
@@ -357,7 +344,7 @@ fn a_place_among_many_that_are_kept_is_found() {
 #[test]
 fn a_permit_can_travel_and_be_shown() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1);
     let permit: Permit<'_> = push.reserve().unwrap();
     assert!(
         format!("{permit:?}").starts_with("Permit(PUSH"),

@@ -14,23 +14,13 @@ use std::thread;
 
 use futures::{Sink, SinkExt, Stream, StreamExt};
 use support::tasks::{Alarm, block_on};
-use support::{ALL, Home, PATIENCE, Transport, fill, until};
+use support::{ALL, Home, PATIENCE, Transport, fill, joined, until};
 use zocket::{
-    Dealer, Message, Pub, Pull, Push, Rep, Req, Router, RoutingId, SendFailure, Socket, SocketType,
-    Sub, Upstream, XPub, XSub,
+    Dealer, Message, Pub, Rep, Req, Router, RoutingId, SendFailure, Socket, SocketType, Sub,
+    Upstream, XPub, XSub,
 };
 
 const MANY: usize = 1000;
-
-fn joined(home: &Home, transport: Transport) -> (Push, Pull) {
-    let push = home.push().send_hwm(1).build().unwrap();
-    let pull = home.pull().recv_hwm(1).build().unwrap();
-    push.connect(pull.bind(home.endpoint(transport)).unwrap())
-        .unwrap();
-    push.wait_for_peers(1, PATIENCE).unwrap();
-    pull.wait_for_peers(1, PATIENCE).unwrap();
-    (push, pull)
-}
 
 fn poll_next<S: Stream + Unpin>(stream: &mut S, alarm: &Arc<Alarm>) -> Poll<Option<S::Item>> {
     let waker = Waker::from(alarm.clone());
@@ -49,8 +39,8 @@ fn poll_ready<S: Sink<Message> + Unpin>(
 fn a_stream_is_forwarded_to_a_sink() {
     for &transport in ALL {
         let home = Home::new();
-        let (first, from) = joined(&home, transport);
-        let (to, last) = joined(&home, transport);
+        let (first, from) = joined(&home, transport, 1);
+        let (to, last) = joined(&home, transport, 1);
         let numbers = || (0..MANY).map(|n| Message::from(n.to_string()));
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -77,7 +67,7 @@ fn both_can_be_had_for_tasks_of_their_own() {
     }
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1);
         let (push, pull) = (Arc::new(push), Arc::new(pull));
         let mut stream = assert_task(pull.clone().owned_stream());
         let mut sink = assert_task(push.clone().owned_sink());
@@ -94,7 +84,7 @@ fn both_can_be_had_for_tasks_of_their_own() {
 fn a_stream_ends_with_the_socket_or_the_context() {
     for terminate in [false, true] {
         let home = Home::new();
-        let (_push, pull) = joined(&home, Transport::Inproc);
+        let (_push, pull) = joined(&home, Transport::Inproc, 1);
         let alarm = Alarm::new();
         let mut stream = pull.stream();
         assert_eq!(poll_next(&mut stream, &alarm), Poll::Pending);
@@ -114,7 +104,7 @@ fn a_stream_ends_with_the_socket_or_the_context() {
 fn a_dropped_stream_passes_its_wake_up_on() {
     for &transport in ALL {
         let home = Home::new();
-        let (push, pull) = joined(&home, transport);
+        let (push, pull) = joined(&home, transport, 1);
         let (first, second) = (Alarm::new(), Alarm::new());
         let (mut dropped, mut waits) = (pull.stream(), pull.stream());
         assert_eq!(poll_next(&mut dropped, &first), Poll::Pending);
@@ -132,7 +122,7 @@ fn a_dropped_stream_passes_its_wake_up_on() {
 #[test]
 fn a_sink_waits_for_room_and_is_woken() {
     let home = Home::new();
-    let (push, pull) = joined(&home, Transport::Inproc);
+    let (push, pull) = joined(&home, Transport::Inproc, 1);
     let full = fill(&push, 0);
     let (first, second) = (Alarm::new(), Alarm::new());
     let (mut dropped, mut waits) = (push.sink(), push.sink());

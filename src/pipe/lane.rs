@@ -14,6 +14,11 @@ pub(crate) trait Batch: Default + Send + 'static {
     /// Whether there is nothing in it to take.
     fn is_empty(&self) -> bool;
 
+    /// Whether what is in it, if anything, is of no use without something that comes after it.
+    fn is_hollow(&self) -> bool {
+        self.is_empty()
+    }
+
     /// Takes the messages out, to be dropped: newer ones replace them. What is no message stays.
     fn take_messages(&mut self) -> Self {
         std::mem::take(self)
@@ -230,7 +235,11 @@ impl<B: Batch> Lane<B> {
         state.conflate(load, wakes);
         put(&mut state.open);
         state.aside += aside;
-        state.appended(load, wakes);
+        state.credit.add(load);
+        // Whose messages will come is no news before they do.
+        if !state.open.is_hollow() {
+            state.stir_taker(wakes);
+        }
         let full = state.is_full();
         state.writer_waits |= full;
         Some(full)
@@ -406,7 +415,7 @@ impl<B: Batch> Lane<B> {
     /// Whether there is nothing to take, and nothing will come.
     pub(crate) fn has_ended(&self) -> bool {
         let state = self.state.lock();
-        state.writer_ended && state.open.is_empty()
+        state.writer_ended && state.open.is_hollow()
     }
 
     /// What was written and not yet worked off.

@@ -354,7 +354,7 @@ impl Reader {
     /// Whether there is nothing to read, and nothing will come.
     pub(crate) fn has_ended(&self) -> bool {
         match &self.inlet {
-            Inlet::Runs(lane, front) => front.records.is_empty() && lane.has_ended(),
+            Inlet::Runs(lane, front) => front.is_hollow() && lane.has_ended(),
             Inlet::Values(lane, front) => front.is_empty() && lane.has_ended(),
         }
     }

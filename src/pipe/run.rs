@@ -50,6 +50,11 @@ impl Batch for Runs {
         self.records.is_empty()
     }
 
+    fn is_hollow(&self) -> bool {
+        let is_name = |record: &Record| matches!(record, Record::Peer(_));
+        self.records.iter().all(is_name)
+    }
+
     fn take_messages(&mut self) -> Self {
         let (messages, rest) = std::mem::take(&mut self.records)
             .into_iter()

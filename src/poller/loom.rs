@@ -146,3 +146,18 @@ fn loom_poller_rise_against_a_look() {
         serve(&poller, &shop);
     });
 }
+
+/// What is changed for good and for all is told to who waits at a poller, too.
+#[test]
+fn loom_poller_against_the_end() {
+    loom::model(|| {
+        let (poller, shop) = (poller(), shop(0));
+        add(&poller, &shop, 1);
+        let waiter = thread::spawn({
+            let (poller, shop) = (poller.clone(), shop.clone());
+            move || serve(&poller, &shop)
+        });
+        shop.update_for_all(|stock, _| stock.0 += 1);
+        waiter.join().unwrap();
+    });
+}

@@ -35,10 +35,15 @@ impl<T> Active<T> {
 
     /// Adds an entry at the end of the active ones.
     pub(crate) fn insert(&mut self, id: PipeId, entry: T) {
+        self.insert_resting(id, entry);
+        self.activate(id);
+    }
+
+    /// Adds an entry that is not yet usable.
+    pub(crate) fn insert_resting(&mut self, id: PipeId, entry: T) {
         let place = self.entries.len();
         self.entries.push((id, entry));
         self.places.insert(id, place);
-        self.activate(id);
     }
 
     /// Makes an entry usable; one that is already so, or gone, stays as it is.

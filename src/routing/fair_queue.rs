@@ -167,8 +167,9 @@ impl FairQueue {
             .map_or(Load::NONE, |reader| reader.discard(wakes))
     }
 
+    /// Takes a pipe in; that there is something to read in it is told by the pipe.
     pub(crate) fn attach(&mut self, id: PipeId, reader: Reader) {
-        self.readers.insert(id, reader);
+        self.readers.insert_resting(id, reader);
     }
 
     /// A pipe has something to read again.
@@ -222,6 +223,11 @@ impl FairQueue {
 
     pub(crate) fn detach(&mut self, id: PipeId) -> Option<Reader> {
         self.readers.remove(id)
+    }
+
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.readers.is_empty()
     }
 
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Reader> + use<> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Owner;
 use super::builder::Builder;
 use super::core::Core;
-use super::futures::{Receiving, Sending};
+use super::futures::{Sending, Waiting};
 use super::receiving::Iter;
 use crate::error::{RecvError, SendError, SubscribeError, TryRecvError, TrySendError, WaitError};
 use crate::message::Message;
@@ -187,7 +187,7 @@ impl Socket {
     ///
     /// As [`recv`](Self::recv).
     pub fn recv_async(&self) -> impl Future<Output = Result<Message, RecvError>> + Send + '_ {
-        Receiving::new(&self.core, Core::poll_recv_raw)
+        Waiting::to_receive(&self.core, Core::poll_recv_raw)
     }
 
     /// Every message from now on, each as [`recv`](Self::recv) gives it, until that fails.

@@ -66,7 +66,7 @@ macro_rules! receiving_from_peer {
                 Output = Result<($crate::PeerInfo, $crate::Message), $crate::RecvError>,
             > + Send
             + '_ {
-                $crate::socket::futures::Receiving::new(
+                $crate::socket::futures::Waiting::to_receive(
                     &self.core,
                     $crate::socket::core::Core::poll_recv_from_peer,
                 )

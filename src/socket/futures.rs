@@ -75,6 +75,11 @@ impl<'a, F> Waiting<'a, F> {
             poll,
         }
     }
+
+    /// Receives one message, or what comes with it, once there is one; `poll` is the form of it.
+    pub(super) fn to_receive(core: &'a Core, poll: F) -> Self {
+        Self::new(core, Core::cancel_recv, poll)
+    }
 }
 
 impl<T, F> Future for Waiting<'_, F>
@@ -93,43 +98,6 @@ impl<F> Drop for Waiting<'_, F> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             (self.cancel)(self.core, &ticket);
-        }
-    }
-}
-
-/// Receives one message, or what comes with it, once there is one; `poll` is the form of it.
-pub(super) struct Receiving<'a, F> {
-    core: &'a Core,
-    ticket: Option<Ticket>,
-    poll: F,
-}
-
-impl<'a, F> Receiving<'a, F> {
-    pub(super) fn new(core: &'a Core, poll: F) -> Self {
-        Self {
-            core,
-            ticket: None,
-            poll,
-        }
-    }
-}
-
-impl<T, F> Future for Receiving<'_, F>
-where
-    F: FnMut(&Core, &Context<'_>, &mut Option<Ticket>) -> Poll<T> + Unpin,
-{
-    type Output = T;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let this = self.get_mut();
-        (this.poll)(this.core, cx, &mut this.ticket)
-    }
-}
-
-impl<F> Drop for Receiving<'_, F> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.core.cancel_recv(&ticket);
         }
     }
 }

@@ -22,10 +22,13 @@ const HOLD_MAX: usize = 256;
 /// The most messages that one call takes, so that it ends however fast the senders are.
 const CALL_MAX: usize = 65_536;
 
-/// Takes one thing from an inbound half, as the form of receiving has it.
-trait Take<T>: Fn(&mut Inbound, &mut Wakes) -> Option<Result<T, RecvError>> {}
+/// Takes one thing from an inbound half, as the form of receiving has it, and appends it.
+trait Take<T>: Fn(&mut Inbound, &mut VecDeque<T>, &mut Wakes) -> Option<Result<(), RecvError>> {}
 
-impl<T, F: Fn(&mut Inbound, &mut Wakes) -> Option<Result<T, RecvError>>> Take<T> for F {}
+impl<T, F> Take<T> for F where
+    F: Fn(&mut Inbound, &mut VecDeque<T>, &mut Wakes) -> Option<Result<(), RecvError>>
+{
+}
 
 // ---- receiving
 
@@ -205,8 +208,8 @@ fn take_some<T>(
     let mut got = 0;
     // What is passed over for them counts as work, too.
     while got < max.min(HOLD_MAX) && half.discarded.filtered - filtered < HOLD_MAX as u64 {
-        match take(half, wakes) {
-            Some(Ok(taken)) => into.push_back(taken),
+        match take(half, into, wakes) {
+            Some(Ok(())) => {}
             Some(Err(error)) if got == 0 => return Some(Err(error)),
             _ => break,
         }
@@ -215,26 +218,43 @@ fn take_some<T>(
     (got > 0).then_some(Ok(got))
 }
 
-fn take_plain(half: &mut Inbound, wakes: &mut Wakes) -> Option<Result<Message, RecvError>> {
-    let mut message = Message::new();
-    let outcome = half.recv(&mut message, wakes)?;
-    Some(outcome.map(|()| message))
+/// Received into the place where it is wanted: a message is too large to be passed from hand to hand.
+fn take_plain(
+    half: &mut Inbound,
+    into: &mut VecDeque<Message>,
+    wakes: &mut Wakes,
+) -> Option<Result<(), RecvError>> {
+    let end = into.len();
+    into.push_back(Message::new());
+    let outcome = into
+        .get_mut(end)
+        .and_then(|message| half.recv(message, wakes));
+    if !matches!(outcome, Some(Ok(()))) {
+        into.pop_back();
+    }
+    outcome
 }
 
 fn take_from(
     half: &mut Inbound,
+    into: &mut VecDeque<(RoutingId, Message)>,
     wakes: &mut Wakes,
-) -> Option<Result<(RoutingId, Message), RecvError>> {
+) -> Option<Result<(), RecvError>> {
     let mut message = Message::new();
     let outcome = half.recv_from(&mut message, wakes)?;
-    Some(outcome.map(|peer| (super::core::id_of(&peer), message)))
+    Some(outcome.map(|peer| into.push_back((super::core::id_of(&peer), message))))
 }
 
-fn take_raw_from(half: &mut Inbound, wakes: &mut Wakes) -> Option<Result<Message, RecvError>> {
-    let outcome = take_from(half, wakes)?;
-    Some(outcome.map(|(id, mut message)| {
-        message.push_front(&id);
-        message
+fn take_raw_from(
+    half: &mut Inbound,
+    into: &mut VecDeque<Message>,
+    wakes: &mut Wakes,
+) -> Option<Result<(), RecvError>> {
+    let mut message = Message::new();
+    let outcome = half.recv_from(&mut message, wakes)?;
+    Some(outcome.map(|peer| {
+        message.push_front(super::core::id_of(&peer));
+        into.push_back(message);
     }))
 }
 
@@ -464,7 +484,7 @@ macro_rules! receiving_many {
                 into: &'a mut std::collections::VecDeque<$crate::Message>,
                 max: usize,
             ) -> impl Future<Output = Result<usize, $crate::RecvError>> + Send + 'a {
-                $crate::socket::futures::Receiving::new(
+                $crate::socket::futures::Waiting::to_receive(
                     &self.core,
                     move |core: &$crate::socket::Core,
                           cx: &std::task::Context<'_>,

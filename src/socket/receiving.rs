@@ -98,7 +98,7 @@ macro_rules! receiving {
             pub fn recv_async(
                 &self,
             ) -> impl Future<Output = Result<$crate::Message, $crate::RecvError>> + Send + '_ {
-                $crate::socket::futures::Receiving::new(
+                $crate::socket::futures::Waiting::to_receive(
                     &self.core,
                     $crate::socket::core::Core::poll_recv,
                 )

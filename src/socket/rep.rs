@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::core::Core;
-use super::futures::Receiving;
+use super::futures::Waiting;
 use super::halves::Asker;
 use super::receiving::Iter;
 use crate::error::{RecvError, TryRecvError, TrySendError};
@@ -186,7 +186,7 @@ impl Rep {
     ///
     /// [`RecvError`]: the socket is closed, or its context shut down.
     pub fn recv_async(&self) -> impl Future<Output = Result<Request, RecvError>> + Send + '_ {
-        Receiving::new(&self.core, poll_recv)
+        Waiting::to_receive(&self.core, poll_recv)
     }
 
     /// Every request from now on, each as [`recv`](Self::recv) gives it, until that fails.

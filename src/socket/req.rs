@@ -4,7 +4,7 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
-use super::futures::{Receiving, Sending};
+use super::futures::{Sending, Waiting};
 use super::turn::Taken;
 use crate::error::{RecvError, RequestError, SendError, SendFailure};
 use crate::message::Message;
@@ -112,7 +112,7 @@ impl Req {
                 core: &self.core,
                 serial,
             };
-            let reply = Receiving::new(
+            let reply = Waiting::to_receive(
                 &self.core,
                 |core: &Core, cx: &Context<'_>, ticket: &mut _| {
                     core.poll_reply(exchange.serial, cx, ticket)

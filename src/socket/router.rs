@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::core::Core;
-use super::futures::{Receiving, Sending};
+use super::futures::{Sending, Waiting};
 use super::permit::Permit;
 use super::receiving::Iter;
 use crate::endpoint::{Endpoint, IntoEndpoint};
@@ -250,7 +250,7 @@ impl Router {
     pub fn recv_from_async(
         &self,
     ) -> impl Future<Output = Result<(RoutingId, Message), RecvError>> + Send + '_ {
-        Receiving::new(&self.core, Core::poll_recv_from)
+        Waiting::to_receive(&self.core, Core::poll_recv_from)
     }
 
     /// Every message from now on, each as [`recv_from`](Self::recv_from) gives it, until that fails.
@@ -346,7 +346,7 @@ impl Router {
         into: &'a mut VecDeque<(RoutingId, Message)>,
         max: usize,
     ) -> impl Future<Output = Result<usize, RecvError>> + Send + 'a {
-        Receiving::new(
+        Waiting::to_receive(
             &self.core,
             move |core: &Core, cx: &Context<'_>, ticket: &mut _| {
                 core.poll_recv_many_from(cx, ticket, into, max)

@@ -97,3 +97,25 @@ fn what_a_requester_gave_up_does_not_keep_it() {
     until_gone("the REQ", &gone);
     drop(rep);
 }
+
+/// Peers that come and go, and say nothing, leave nothing behind at a socket that nobody reads.
+#[test]
+fn silent_peers_leave_no_readers_behind() {
+    let context = Context::new();
+    let socket = |it| Core::new(Pattern(it), Options::default(), context.clone());
+    let pull = socket(SocketType::Pull);
+    for endpoint in ["inproc://silent", "tcp://127.0.0.1:*"] {
+        let here = pull.bind(endpoint.parse().unwrap()).unwrap();
+        for _ in 0..3 {
+            let push = socket(SocketType::Push);
+            push.connect(here.clone()).unwrap();
+            pull.wait_for_peers(1, PATIENCE).unwrap();
+            push.close(Some(PATIENCE)).unwrap();
+            let deadline = Instant::now() + PATIENCE;
+            while pull.inbound.peek(|half| !half.readers.is_empty()) {
+                assert!(Instant::now() < deadline, "{endpoint}: a reader is left");
+                std::thread::yield_now();
+            }
+        }
+    }
+}

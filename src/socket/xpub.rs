@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::core::Core;
-use super::futures::Receiving;
+use super::futures::Waiting;
 use super::publishing::{Event, Told};
 use super::receiving::Iter;
 use crate::error::{RecvError, TryRecvError, WaitError};
@@ -205,7 +205,7 @@ impl XPub {
     ///
     /// [`RecvError`]: the socket is closed, or its context shut down.
     pub fn recv_async(&self) -> impl Future<Output = Result<Upstream, RecvError>> + Send + '_ {
-        Receiving::new(&self.core, poll_recv)
+        Waiting::to_receive(&self.core, poll_recv)
     }
 
     /// Everything that subscribers say from now on, each as [`recv`](Self::recv) gives it, until

@@ -6,11 +6,12 @@
     reason = "a test that cannot go on ends"
 )]
 
+pub(crate) mod polling;
 pub(crate) mod tasks;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
@@ -182,4 +183,27 @@ pub(crate) fn until_it_adds_up(stats: impl Fn() -> zocket::Stats) {
         let got = stats.returned.messages + stats.recv_queue.messages + stats.discarded.total();
         stats.accepted.messages == sent && stats.arrived.messages == got
     });
+}
+
+/// A PUSH and a PULL that know each other, with room for so many messages each.
+pub(crate) fn joined(home: &Home, transport: Transport, hwm: usize) -> (Push, Pull) {
+    let push = home.push().send_hwm(hwm).build().unwrap();
+    let pull = home.pull().recv_hwm(hwm).build().unwrap();
+    push.connect(pull.bind(home.endpoint(transport)).unwrap())
+        .unwrap();
+    push.wait_for_peers(1, PATIENCE).unwrap();
+    pull.wait_for_peers(1, PATIENCE).unwrap();
+    (push, pull)
+}
+
+/// Sends numbers to who counts what it takes, alone as well as in numbers, until all are taken.
+pub(crate) fn send_until_taken(push: &Push, numbers: usize, count: &AtomicUsize) {
+    let taken = |number: usize| move || count.load(Ordering::SeqCst) == number;
+    for number in 0..numbers {
+        push.send(number.to_string()).unwrap();
+        if number % 20 == 0 {
+            until("it is taken", taken(number + 1));
+        }
+    }
+    until("all of it is taken", taken(numbers));
 }

@@ -112,23 +112,26 @@ fn loom_a_bell_that_two_threads_ring_is_right_in_the_end() {
 fn loom_who_waits_for_an_edge_of_a_bell_has_it() {
     loom::model(|| {
         let (shop, bell) = shop(1);
-        let passer_by = thread::spawn({
-            let shop = shop.clone();
-            move || take(&shop)
+        let waiter = thread::spawn({
+            let (shop, bell) = (shop.clone(), bell.clone());
+            move || {
+                // One of the two things at least is for who waits.
+                let mut taken = 0;
+                while taken == 0 {
+                    bell.chime().edge.park(None);
+                    while take(&shop) {
+                        taken += 1;
+                    }
+                }
+            }
         });
         let supplier = thread::spawn({
             let shop = shop.clone();
             move || shop.update(|stock, _| stock.0 += 1)
         });
-        // One of the two things at least is for who waits.
-        let mut taken = 0;
-        while taken == 0 {
-            bell.chime().edge.park(None);
-            while take(&shop) {
-                taken += 1;
-            }
-        }
-        passer_by.join().unwrap();
+        // One who passes by, and may be stopped between what is taken and the bell.
+        take(&shop);
+        waiter.join().unwrap();
         supplier.join().unwrap();
         shop.unwatch(1);
     });
