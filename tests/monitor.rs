@@ -11,7 +11,7 @@ mod support;
 use std::net::TcpListener;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context as Cx, Wake, Waker};
+use std::task::{Context as Cx, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -820,6 +820,45 @@ fn whoever_is_woken_on_an_io_thread_may_use_the_socket_and_does_not_wait() {
         assert!(first.is_ok(), "{first:?}");
         assert_eq!(seen.0, 1);
         next_or_end(&monitor);
+    }
+}
+
+/// Reads to the end, with wakers that panic.
+fn read_in_panic(monitor: &Monitor) -> Vec<String> {
+    let mut told = Vec::new();
+    loop {
+        let panics = Arc::new(Does(Mutex::new(Some(Box::new(|| panic!("on purpose"))))));
+        let waker = Waker::from(panics.clone());
+        let mut next = Box::pin(monitor.recv_async());
+        match next.as_mut().poll(&mut Cx::from_waker(&waker)) {
+            Poll::Ready(Ok(event)) => told.push(name(&event)),
+            Poll::Ready(Err(_)) => return told,
+            Poll::Pending => until("it is woken", || panics.0.lock().unwrap().is_none()),
+        }
+    }
+}
+
+/// Whoever only watches cannot break anything.
+#[test]
+fn a_waker_that_panics_costs_nothing() {
+    for &transport in ALL {
+        let home = Home::new();
+        let pull = home.pull().build().unwrap();
+        let push = home.push().build().unwrap();
+        let readers = [pull.monitor(), push.monitor()]
+            .map(|monitor| thread::spawn(move || read_in_panic(&monitor)));
+        meet!(home, transport, pull, push);
+        push.send("hello").unwrap();
+        assert_eq!(pull.recv_timeout(PATIENCE).unwrap(), "hello");
+        push.close().unwrap();
+        support::until_alone(|n, timeout| pull.wait_for_peers(n, timeout));
+        pull.close().unwrap();
+        for reader in readers {
+            let mut told = reader.join().unwrap();
+            told.retain(|name| name != "Listening" && name != "Accepted");
+            told.retain(|name| name != "Connecting" && name != "Connected");
+            assert_eq!(told, ["HandshakeSucceeded", "Disconnected", "Closed"]);
+        }
     }
 }
 

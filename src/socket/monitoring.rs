@@ -292,9 +292,12 @@ impl Feeds {
 
     fn tell(&mut self, event: &MonitorEvent, wakes: &mut Wakes) {
         let mut forsaken = false;
+        let mut heard = Wakes::new();
         for feed in &self.feeds {
-            forsaken |= !feed.tell(event, wakes);
+            forsaken |= !feed.tell(event, &mut heard);
         }
+        // Who only watches must not be able to break what is watched.
+        wakes.contain(heard);
         if forsaken {
             self.forget_forsaken(wakes);
         }
