@@ -37,7 +37,7 @@ mod other {
 
 #[cfg(unix)]
 mod unix {
-    use std::ffi::{OsStr, OsString};
+    use std::ffi::OsString;
     use std::fs::{self, DirBuilder, Metadata, OpenOptions};
     use std::hash::{BuildHasher, RandomState};
     use std::io::{self, ErrorKind};
@@ -202,7 +202,8 @@ mod unix {
         }
         let mut path = vec![0];
         path.extend_from_slice(name);
-        SockAddr::unix(Path::new(OsStr::from_bytes(&path))).map_err(|_| Errno::NAMETOOLONG.into())
+        SockAddr::unix(Path::new(std::ffi::OsStr::from_bytes(&path)))
+            .map_err(|_| Errno::NAMETOOLONG.into())
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
