@@ -13,9 +13,9 @@ pub struct EndpointStatus {
     pub endpoint: Endpoint,
     /// What it is about at present.
     pub state: EndpointState,
-    /// How many attempts to connect have failed since the last handshake that succeeded; for a bound
-    /// endpoint, how many connections could not be taken in.
-    pub failures: u32,
+    /// How many attempts to connect have been made in vain since the last handshake that succeeded; for
+    /// a bound endpoint, how many connections could not be taken in.
+    pub attempts: u32,
     /// What went wrong last, in words: with a connection, or with an attempt to make one.
     pub last_error: Option<String>,
 }
@@ -48,7 +48,7 @@ impl EndpointStatus {
             } else {
                 EndpointState::Connecting
             },
-            failures: 0,
+            attempts: 0,
             last_error: None,
         }
     }
@@ -59,18 +59,21 @@ impl EndpointStatus {
             self.last_error = Some(reason.to_owned());
         }
         if self.state == EndpointState::Listening {
-            self.failures += u32::from(matches!(event, MonitorEvent::AcceptFailed { .. }));
+            let is_failure = matches!(event, MonitorEvent::AcceptFailed { .. });
+            self.attempts = self.attempts.saturating_add(u32::from(is_failure));
             return;
         }
         match event {
             MonitorEvent::HandshakeSucceeded { .. } => {
                 self.state = EndpointState::Connected;
-                self.failures = 0;
+                self.attempts = 0;
             }
-            MonitorEvent::HandshakeFailed { .. } => self.failures += 1,
-            MonitorEvent::RetryScheduled { wait, failures, .. } => {
+            MonitorEvent::HandshakeFailed { .. } => {
+                self.attempts = self.attempts.saturating_add(1);
+            }
+            MonitorEvent::RetryScheduled { wait, attempts, .. } => {
                 let now = Instant::now();
-                self.failures = *failures;
+                self.attempts = *attempts;
                 self.state = EndpointState::Waiting {
                     until: now.checked_add(*wait).unwrap_or(now),
                 };

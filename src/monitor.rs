@@ -73,8 +73,8 @@ pub enum MonitorEvent {
         endpoint: Endpoint,
         /// When: so long from now.
         wait: Duration,
-        /// How many attempts have failed since the last handshake that succeeded.
-        failures: u32,
+        /// How many attempts have been made in vain since the last handshake that succeeded.
+        attempts: u32,
     },
     /// There will be no other attempt to connect.
     GivenUp {

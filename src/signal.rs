@@ -214,18 +214,6 @@ impl Wakes {
         self.push(Wake::Later(Box::new(what)));
     }
 
-    /// Fires others, too, and goes on if a waker among them panics: where that would cost those who
-    /// have nothing to do with it.
-    pub(crate) fn contain(&mut self, others: Wakes) {
-        if others.first.is_some() {
-            self.later(move || {
-                if catch_unwind(AssertUnwindSafe(|| others.fire())).is_err() {
-                    log::error!("a waker panicked");
-                }
-            });
-        }
-    }
-
     fn push(&mut self, wake: Wake) {
         if self.first.is_none() {
             self.first = Some(wake);

@@ -63,7 +63,7 @@ fn connected_as_soon_as_the_peer_counts() {
             push.wait_for_peers(1, PATIENCE).unwrap();
             let status = only(push.endpoints());
             assert_eq!(status.state, EndpointState::Connected, "{transport:?}");
-            assert_eq!((status.failures, status.last_error), (0, None));
+            assert_eq!((status.attempts, status.last_error), (0, None));
             let status = only(pull.endpoints());
             assert_eq!(status.state, EndpointState::Listening);
         }
@@ -86,7 +86,7 @@ fn who_finds_nobody_waits_and_counts() {
             panic!("{status:?}");
         };
         assert!(until > before && until < Instant::now() + 2 * PATIENCE);
-        assert_eq!(status.failures, 1);
+        assert_eq!(status.attempts, 1);
         assert!(!status.last_error.unwrap().is_empty());
     }
 }
@@ -98,13 +98,13 @@ fn who_comes_back_is_connected_again_and_what_went_wrong_is_kept() {
         let there = home.vacant(transport);
         let push = home.push().build().unwrap();
         push.connect(&there).unwrap();
-        until("it fails", || only(push.endpoints()).failures > 1);
+        until("it fails", || only(push.endpoints()).attempts > 1);
         let pull = home.pull().build().unwrap();
         pull.bind(&there).unwrap();
         push.wait_for_peers(1, PATIENCE).unwrap();
         let status = only(push.endpoints());
         assert_eq!(status.state, EndpointState::Connected);
-        assert_eq!(status.failures, 0);
+        assert_eq!(status.attempts, 0);
         assert!(status.last_error.is_some());
         pull.close().unwrap();
         until("it is lost", || state(&push) != EndpointState::Connected);
@@ -157,7 +157,7 @@ fn a_wrong_peer_is_what_went_wrong() {
         until("it is known on both sides", || {
             let (ours, theirs) = (only(req.endpoints()), only(pull.endpoints()));
             assert_eq!(theirs.state, EndpointState::Listening);
-            ours.failures > 0 && ours.last_error.is_some() && theirs.last_error.is_some()
+            ours.attempts > 0 && ours.last_error.is_some() && theirs.last_error.is_some()
         });
     }
 }
@@ -171,7 +171,7 @@ fn a_listener_counts_whom_it_could_not_take_in() {
         meet!(home, transport, pair, first);
         let second = home.pair().build().unwrap();
         second.connect(pair.last_endpoint().unwrap()).unwrap();
-        until("it is refused", || only(pair.endpoints()).failures > 0);
+        until("it is refused", || only(pair.endpoints()).attempts > 0);
         let error = only(pair.endpoints()).last_error.unwrap();
         assert!(error.contains("PAIR"), "{error}");
     }
@@ -188,7 +188,7 @@ fn each_of_several_has_its_own() {
         .unwrap();
     push.bind(home.endpoint(Transport::Tcp)).unwrap();
     push.wait_for_peers(1, PATIENCE).unwrap();
-    until("the first fails", || push.endpoints()[0].failures > 0);
+    until("the first fails", || push.endpoints()[0].attempts > 0);
     let states: Vec<EndpointState> = push.endpoints().iter().map(|it| it.state).collect();
     assert_ne!(states[0], EndpointState::Connected);
     assert_eq!(

@@ -245,8 +245,8 @@ fn a_refused_connection_is_tried_again() {
             let failed = now(&monitor, "ConnectFailed");
             assert!(!failed.reason().unwrap().is_empty());
             match now(&monitor, "RetryScheduled") {
-                MonitorEvent::RetryScheduled { wait, failures, .. } => {
-                    assert_eq!(failures, expected);
+                MonitorEvent::RetryScheduled { wait, attempts, .. } => {
+                    assert_eq!(attempts, expected);
                     assert!(wait <= Duration::from_millis(50), "{wait:?}");
                 }
                 other => panic!("{other:?}"),
@@ -323,7 +323,7 @@ fn over_inproc_too_if_the_wrong_one_was_there_first() {
         assert_eq!(failure_of(&event), HandshakeFailure::Protocol);
         assert!(event.reason().unwrap().contains("PULL"), "{event:?}");
     }
-    assert_eq!(req.endpoints()[0].failures, 1);
+    assert_eq!(req.endpoints()[0].attempts, 1);
 }
 
 #[test]

@@ -41,8 +41,8 @@ pub(super) struct Connecter {
     transmit: Transmit,
     state: State,
     backoff: Backoff,
-    /// Attempts that have failed since a peer was there.
-    failures: u32,
+    /// Made in vain since a peer was there.
+    attempts: u32,
     linger: Option<Timer>,
     stopping: bool,
     /// There is no other attempt.
@@ -81,7 +81,7 @@ impl Connecter {
             transmit: Transmit::default(),
             state: State::Waiting(None),
             backoff,
-            failures: 0,
+            attempts: 0,
             linger: None,
             stopping: false,
             given_up: false,
@@ -264,7 +264,7 @@ impl Connecter {
     }
 
     fn failed(&mut self, what: &dyn fmt::Display, error: &io::Error, kit: &mut Kit<'_>) -> Fate {
-        self.failures = self.failures.saturating_add(1);
+        self.attempts = self.attempts.saturating_add(1);
         self.retry(kit, &format_args!("{what}: {error}"), log::Level::Debug)
     }
 
@@ -286,7 +286,7 @@ impl Connecter {
                 self.report(MonitorEvent::RetryScheduled {
                     endpoint: self.endpoint.clone(),
                     wait,
-                    failures: self.failures,
+                    attempts: self.attempts,
                 });
                 Fate::Rests
             }
@@ -393,12 +393,12 @@ impl Connecter {
             }
             match (lived, pipe) {
                 (Some(lived), Some(pipe)) => {
-                    self.failures = 0;
+                    self.attempts = 0;
                     self.backoff.on_lost(lived);
                     self.port.peer_left(pipe, self.me.token, event);
                 }
                 _ => {
-                    self.failures = self.failures.saturating_add(1);
+                    self.attempts = self.attempts.saturating_add(1);
                     self.report(event);
                 }
             }

@@ -292,12 +292,9 @@ impl Feeds {
 
     fn tell(&mut self, event: &MonitorEvent, wakes: &mut Wakes) {
         let mut forsaken = false;
-        let mut heard = Wakes::new();
         for feed in &self.feeds {
-            forsaken |= !feed.tell(event, &mut heard);
+            forsaken |= !feed.tell(event, wakes);
         }
-        // Who only watches must not be able to break what is watched.
-        wakes.contain(heard);
         if forsaken {
             self.forget_forsaken(wakes);
         }
