@@ -15,8 +15,10 @@
 //!   `ledger`: what is counted.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
 //!   `publishing` (PUB, XPUB).
-//! * `permit`, `flush`, `from_peer`: more forms, a file each: room for a message to come, waiting
-//!   until what was sent has left, and whom a message is from.
+//! * `permit`, `flush`, `from_peer`, `many`: more forms, a file each: room for a message to come,
+//!   waiting until what was sent has left, whom a message is from, and several at once.
+//! * `futures`: how a task waits; `tasks`: the forms for tasks of what waits for no message; `streams`:
+//!   sockets as streams and sinks.
 //! * one file for each type, most of them a few lines, with what they share in `control`, `sending` and
 //!   `receiving`; `raw` is the form in which [`Socket`] speaks,
 //!   `relay` what a [`Proxy`](crate::Proxy) asks of it.
