@@ -134,6 +134,8 @@ impl Context {
     /// had accepted for sending; a socket made later is born terminated. Doing it twice is the
     /// same as doing it once.
     pub fn shutdown(&self) {
+        // Whoever is woken by this must not wait for what is to be done after it.
+        let _serving = io::Serving::begin();
         self.end_calls();
         for member in self.inner.members() {
             member.interrupt();
@@ -141,6 +143,7 @@ impl Context {
     }
 
     fn end_calls(&self) {
+        let _serving = io::Serving::begin();
         self.inner.terminated.store(true, Ordering::SeqCst);
         for member in self.inner.members() {
             member.terminate();
