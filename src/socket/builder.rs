@@ -16,6 +16,7 @@ use crate::message::Message;
 use crate::options::{Heartbeats, Options, Verbosity};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
+use crate::transport::tuning;
 
 /// Sets up a socket of type `T`; made by its `builder()`.
 ///
@@ -246,6 +247,54 @@ impl<T: SocketKind> Builder<T> {
         self
     }
 
+    /// The type of service that tcp packets carry, as eight bits: the upper six are the
+    /// differentiated services code point, the lower two (ECN) belong to the kernel, which ignores
+    /// them here. 0 leaves all to the operating system. Default 0. tcp only, over IPv4 and IPv6.
+    ///
+    /// Linux, Android, macOS and the BSDs; elsewhere [`build`](Self::build) refuses anything but 0.
+    /// libzmq's `ZMQ_TOS`.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// // Expedited forwarding: code point 46.
+    /// let push = zocket::Push::builder().type_of_service(46 << 2).build()?;
+    /// # drop(push);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
+    pub fn type_of_service(mut self, value: u8) -> Self {
+        self.needs("type_of_service", value != 0, tuning::HAS_TYPE_OF_SERVICE);
+        self.options.transport.type_of_service = value;
+        self
+    }
+
+    /// How long what was sent over tcp may stay unacknowledged before the kernel ends the
+    /// connection (which is then made anew, on the side that connects), in whole milliseconds from
+    /// 1 to 2,147,483,647; `None` leaves it to the operating system, which tries for a quarter of an
+    /// hour or so. Default `None`. tcp only.
+    ///
+    /// A connection attempt and keep-alive probes ([`tcp_keepalive`](Self::tcp_keepalive)) go
+    /// unanswered no longer than this either. Linux and Android; elsewhere [`build`](Self::build)
+    /// refuses anything but `None`. libzmq's `ZMQ_TCP_MAXRT`, with 0 for `None`.
+    pub fn tcp_user_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        let timeout = timeout.into();
+        self.needs(
+            "tcp_user_timeout",
+            timeout.is_some(),
+            tuning::HAS_USER_TIMEOUT,
+        );
+        if timeout.is_some_and(|time| !(1..=KERNEL_MAX).contains(&time.as_millis())) {
+            self.wrong.push(format!(
+                "tcp_user_timeout: it must be 1 to {KERNEL_MAX} ms (`None` is the system's)"
+            ));
+        }
+        self.options.transport.user_timeout = timeout;
+        self
+    }
+
     /// Makes the socket.
     ///
     /// # Errors
@@ -276,6 +325,15 @@ impl<T: SocketKind> Builder<T> {
         if !applies(self.socket_type) {
             self.wrong
                 .push(format!("{setter}: does not apply to {}", self.socket_type));
+        }
+    }
+
+    /// A setter exists on every system, so that programs do: one that means something else than the
+    /// default is refused where the system cannot do it, rather than ignored.
+    fn needs(&mut self, setter: &str, wanted: bool, has: bool) {
+        if wanted && !has {
+            self.wrong
+                .push(format!("{setter}: this operating system does not have it"));
         }
     }
 
@@ -315,6 +373,9 @@ impl<T: SocketKind> Builder<T> {
         time
     }
 }
+
+/// The largest number that the kernel takes for an option.
+const KERNEL_MAX: u128 = i32::MAX as u128;
 
 fn make<T: SocketKind>(socket_type: SocketType, options: Options, context: Context) -> T {
     let core = Core::new(Pattern(socket_type), options, context);
@@ -532,5 +593,68 @@ impl<T> fmt::Debug for Builder<T> {
         f.debug_struct("Builder")
             .field("options", &self.options)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Push;
+
+    /// What `build` says of a socket with this setting.
+    fn said(set: impl FnOnce(Builder<Push>) -> Builder<Push>) -> String {
+        match set(Push::builder()).build() {
+            Err(BuildError::Invalid(wrong)) => wrong.join("\n"),
+            Err(error) => panic!("{error}"),
+            Ok(_) => String::new(),
+        }
+    }
+
+    /// Nothing is said of it where the system can do it; the setter's name elsewhere.
+    fn taken_where(has: bool, name: &str, set: impl FnOnce(Builder<Push>) -> Builder<Push>) {
+        let said = said(set);
+        if has {
+            assert_eq!(said, "");
+        } else {
+            assert!(
+                said.starts_with(name) && said.contains("operating system"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn type_of_service_is_taken_where_the_system_has_it() {
+        let builder = Push::builder().type_of_service(0xb8);
+        assert_eq!(builder.options.transport.type_of_service, 0xb8);
+        taken_where(tuning::HAS_TYPE_OF_SERVICE, "type_of_service", |it| {
+            it.type_of_service(255)
+        });
+        assert_eq!(said(|it| it.type_of_service(0)), "");
+    }
+
+    #[test]
+    fn tcp_user_timeout_is_what_the_kernel_can_count() {
+        let most = Duration::from_millis(i32::MAX as u64);
+        let builder = Push::builder().tcp_user_timeout(most);
+        assert_eq!(builder.options.transport.user_timeout, Some(most));
+        for fits in [Duration::from_millis(1), most] {
+            taken_where(tuning::HAS_USER_TIMEOUT, "tcp_user_timeout", |it| {
+                it.tcp_user_timeout(fits)
+            });
+        }
+        for wrong in [
+            Duration::ZERO,
+            Duration::from_micros(999),
+            most + Duration::from_millis(1),
+            Duration::MAX,
+        ] {
+            let said = said(|it| it.tcp_user_timeout(wrong));
+            assert!(
+                said.contains("tcp_user_timeout: it must"),
+                "{wrong:?}: {said}"
+            );
+        }
+        assert_eq!(said(|it| it.tcp_user_timeout(None)), "");
     }
 }

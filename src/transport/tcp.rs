@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::{Listener, SocketOptions, Stream, retry, suppress_sigpipe};
+use super::{Listener, SocketOptions, Stream, retry, suppress_sigpipe, tuning};
 use crate::endpoint::Endpoint;
 
 #[derive(Debug)]
@@ -20,7 +20,7 @@ impl TcpListener {
     pub(super) fn accept(&self) -> io::Result<(Stream, String)> {
         let (stream, peer) = retry(|| self.inner.accept())?;
         // A peer that has already reset makes this fail on some systems: its loss, not ours.
-        tune(&SockRef::from(&stream), &self.options)
+        tune(&SockRef::from(&stream), peer.is_ipv6(), &self.options)
             .map_err(|error| io::Error::new(io::ErrorKind::ConnectionAborted, error))?;
         Ok((Stream::Tcp(stream), peer.to_string()))
     }
@@ -34,7 +34,7 @@ pub(crate) fn bind(addr: SocketAddr, options: &SocketOptions) -> io::Result<List
         socket.set_only_v6(!options.ipv6)?;
     }
     reuse_address(&socket)?;
-    tune(&SockRef::from(&socket), options)?;
+    tune(&SockRef::from(&socket), addr.is_ipv6(), options)?;
     options.set_buffers(&socket)?;
     socket.bind(&addr.into())?;
     socket.listen(options.backlog())?;
@@ -54,7 +54,7 @@ pub(crate) fn connect(
     options: &SocketOptions,
 ) -> io::Result<Stream> {
     let socket = new_socket(addr)?;
-    tune(&SockRef::from(&socket), options)?;
+    tune(&SockRef::from(&socket), addr.is_ipv6(), options)?;
     options.set_buffers(&socket)?;
     if let Some(source) = source {
         // A fixed source port must be usable again while its last connection is in TIME_WAIT.
@@ -95,7 +95,8 @@ fn in_progress(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
-fn tune(socket: &SockRef<'_>, options: &SocketOptions) -> io::Result<()> {
+/// An accepted socket has inherited some of these, on some systems.
+fn tune(socket: &SockRef<'_>, ipv6: bool, options: &SocketOptions) -> io::Result<()> {
     suppress_sigpipe(socket)?;
     socket.set_tcp_nodelay(true)?;
     match options.keepalive {
@@ -105,6 +106,12 @@ fn tune(socket: &SockRef<'_>, options: &SocketOptions) -> io::Result<()> {
             socket.set_keepalive(true)?;
             socket.set_tcp_keepalive(&keepalive(options))?;
         }
+    }
+    if options.type_of_service != 0 {
+        tuning::set_type_of_service(socket, ipv6, options.type_of_service)?;
+    }
+    if let Some(timeout) = options.user_timeout {
+        tuning::set_user_timeout(socket, timeout)?;
     }
     Ok(())
 }

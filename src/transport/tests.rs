@@ -229,6 +229,81 @@ fn tcp_options_reach_both_sides() {
     }
 }
 
+/// A listener, a connection to it, and the accepted end of that.
+#[cfg(target_os = "linux")]
+fn tcp_three(address: SocketAddr, options: &SocketOptions) -> (Listener, Stream, Stream) {
+    let mut listener = tcp::bind(address, options).unwrap();
+    let mut client = tcp::connect(None, tcp_address(&listener), options).unwrap();
+    let server = accept(&mut listener);
+    finish(&mut client).unwrap();
+    (listener, client, server)
+}
+
+/// What the kernel says of each of three sockets.
+#[cfg(target_os = "linux")]
+fn of_three<T>(
+    (listener, client, server): &(Listener, Stream, Stream),
+    mut ask: impl FnMut(&SockRef<'_>) -> io::Result<T>,
+) -> [T; 3] {
+    let Listener::Tcp(listener) = listener else {
+        panic!("not tcp");
+    };
+    [
+        ask(&SockRef::from(&listener.inner)).unwrap(),
+        ask(&client.socket()).unwrap(),
+        ask(&server.socket()).unwrap(),
+    ]
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_type_of_service_is_on_all_sockets() {
+    let chosen = SocketOptions {
+        type_of_service: 0xb8,
+        ..options()
+    };
+    let plain = tcp_three(V4, &options());
+    assert_eq!(of_three(&plain, |it| it.tos_v4()), [0; 3]);
+    let three = tcp_three(V4, &chosen);
+    assert_eq!(of_three(&three, |it| it.tos_v4()), [0xb8; 3]);
+    if !has_ipv6() {
+        return;
+    }
+    let plain = tcp_three(V6, &options());
+    assert_eq!(of_three(&plain, |it| it.tclass_v6()), [0; 3]);
+    let three = tcp_three(V6, &chosen);
+    assert_eq!(of_three(&three, |it| it.tclass_v6()), [0xb8; 3]);
+
+    // An IPv4 connection to a socket of both.
+    let both = SocketOptions {
+        ipv6: true,
+        ..chosen
+    };
+    let mut listener = tcp::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), &both).unwrap();
+    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, tcp_address(&listener).port()));
+    let _client = tcp::connect(None, to, &options()).unwrap();
+    let server = accept(&mut listener);
+    assert_eq!(server.socket().tos_v4().unwrap(), 0xb8);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_user_timeout_is_on_all_sockets() {
+    let chosen = SocketOptions {
+        user_timeout: Some(Duration::from_micros(7_654_900)),
+        ..options()
+    };
+    for address in [Some(V4), has_ipv6().then_some(V6)].into_iter().flatten() {
+        let plain = tcp_three(address, &options());
+        assert_eq!(of_three(&plain, |it| it.tcp_user_timeout()), [None; 3]);
+        let three = tcp_three(address, &chosen);
+        assert_eq!(
+            of_three(&three, |it| it.tcp_user_timeout()),
+            [Some(Duration::from_millis(7_654)); 3]
+        );
+    }
+}
+
 #[cfg(unix)]
 fn is_cloexec(socket: &SockRef<'_>) -> bool {
     rustix::io::fcntl_getfd(&**socket)
