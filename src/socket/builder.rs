@@ -295,6 +295,64 @@ impl<T: SocketKind> Builder<T> {
         self
     }
 
+    /// The priority of the tcp packets that are sent, by which the network device's queueing
+    /// discipline may send some before others; 0 leaves it to the operating system. Default 0. tcp
+    /// only.
+    ///
+    /// More than 6 needs a privilege (`CAP_NET_ADMIN`): bind and connect fail without it. A priority
+    /// of 0 follows from the [`type_of_service`](Self::type_of_service). Linux and Android;
+    /// elsewhere [`build`](Self::build) refuses anything but 0. libzmq's `ZMQ_PRIORITY`.
+    pub fn priority(mut self, priority: u32) -> Self {
+        self.needs("priority", priority != 0, tuning::HAS_PRIORITY);
+        if i32::try_from(priority).is_err() {
+            self.wrong
+                .push(format!("priority: it must be 0 to {KERNEL_MAX}"));
+        }
+        self.options.transport.priority = priority;
+        self
+    }
+
+    /// How long the kernel may ask a network device for packets, with the processor busy all the
+    /// while, when a tcp connection has nothing to read, in whole microseconds from 1 to
+    /// 2,147,483,647; `None` leaves it to the operating system. Default `None`. tcp only.
+    ///
+    /// More than the system's `net.core.busy_read` needs a privilege (`CAP_NET_ADMIN`): bind and
+    /// connect fail without it. The device's driver must be able to do it, and an I/O thread that
+    /// waits for many connections polls only if `net.core.busy_poll` is set as well. Linux;
+    /// elsewhere [`build`](Self::build) refuses anything but `None`. libzmq's `ZMQ_BUSY_POLL`, with
+    /// 0 for `None`.
+    pub fn busy_poll(mut self, time: impl Into<Option<Duration>>) -> Self {
+        let time = time.into();
+        self.needs("busy_poll", time.is_some(), tuning::HAS_BUSY_POLL);
+        if time.is_some_and(|time| !(1..=KERNEL_MAX).contains(&time.as_micros())) {
+            self.wrong.push(format!(
+                "busy_poll: it must be 1 to {KERNEL_MAX} microseconds (`None` is the system's)"
+            ));
+        }
+        self.options.transport.busy_poll = time;
+        self
+    }
+
+    /// The network device, such as `eth0` or a VRF, through which all tcp connections of the socket
+    /// go, whatever the routes say; 1 to 15 bytes. Default none: the routes decide. tcp only.
+    ///
+    /// bind and connect fail with the system's error if there is no such device, or if the process
+    /// may not do this (Linux before 5.7 asks for `CAP_NET_RAW`). Should the device go later, it is
+    /// waited for. Linux and Android; elsewhere [`build`](Self::build) refuses it. libzmq's
+    /// `ZMQ_BINDTODEVICE`.
+    pub fn bind_to_device(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.needs("bind_to_device", true, tuning::HAS_DEVICES);
+        // The kernel would take the part that fits, up to a zero, for the name.
+        if name.is_empty() || name.len() > 15 || name.contains('\0') {
+            self.wrong.push(format!(
+                "bind_to_device: {name:?} is no name of a device: 1 to 15 bytes without a zero"
+            ));
+        }
+        self.options.transport.device = Some(name);
+        self
+    }
+
     /// Makes the socket.
     ///
     /// # Errors
@@ -596,7 +654,7 @@ impl<T> fmt::Debug for Builder<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::Push;
@@ -656,5 +714,51 @@ mod tests {
             );
         }
         assert_eq!(said(|it| it.tcp_user_timeout(None)), "");
+    }
+
+    #[test]
+    fn priority_is_what_the_kernel_can_count() {
+        let builder = Push::builder().priority(6);
+        assert_eq!(builder.options.transport.priority, 6);
+        for fits in [1, i32::MAX as u32] {
+            taken_where(tuning::HAS_PRIORITY, "priority", |it| it.priority(fits));
+        }
+        assert!(said(|it| it.priority(1 << 31)).contains("priority: it must"));
+        assert_eq!(said(|it| it.priority(0)), "");
+    }
+
+    #[test]
+    fn busy_poll_is_what_the_kernel_can_count() {
+        let most = Duration::from_micros(i32::MAX as u64);
+        let builder = Push::builder().busy_poll(most);
+        assert_eq!(builder.options.transport.busy_poll, Some(most));
+        for fits in [Duration::from_micros(1), most] {
+            taken_where(tuning::HAS_BUSY_POLL, "busy_poll", |it| it.busy_poll(fits));
+        }
+        for wrong in [
+            Duration::ZERO,
+            Duration::from_nanos(999),
+            most + Duration::from_micros(1),
+            Duration::MAX,
+        ] {
+            let said = said(|it| it.busy_poll(wrong));
+            assert!(said.contains("busy_poll: it must"), "{wrong:?}: {said}");
+        }
+        assert_eq!(said(|it| it.busy_poll(None)), "");
+    }
+
+    #[test]
+    fn bind_to_device_takes_what_can_be_a_name() {
+        let builder = Push::builder().bind_to_device("eth0");
+        assert_eq!(builder.options.transport.device.as_deref(), Some("eth0"));
+        for fits in ["lo", "fifteen-bytes-0"] {
+            taken_where(tuning::HAS_DEVICES, "bind_to_device", |it| {
+                it.bind_to_device(fits)
+            });
+        }
+        for wrong in ["", "sixteen-bytes-00", "lo\0x"] {
+            let said = said(|it| it.bind_to_device(wrong));
+            assert!(said.contains("no name of a device"), "{wrong:?}: {said}");
+        }
     }
 }

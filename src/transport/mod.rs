@@ -32,6 +32,12 @@ pub(crate) struct SocketOptions {
     pub(crate) type_of_service: u8,
     /// Of tcp; in whole milliseconds.
     pub(crate) user_timeout: Option<Duration>,
+    /// Of tcp; 0 leaves it to the system.
+    pub(crate) priority: u32,
+    /// Of tcp; in whole microseconds.
+    pub(crate) busy_poll: Option<Duration>,
+    /// The network device that tcp is bound to.
+    pub(crate) device: Option<String>,
 }
 
 impl Default for SocketOptions {
@@ -47,6 +53,9 @@ impl Default for SocketOptions {
             ipv6: false,
             type_of_service: 0,
             user_timeout: None,
+            priority: 0,
+            busy_poll: None,
+            device: None,
         }
     }
 }

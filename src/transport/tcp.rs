@@ -1,7 +1,7 @@
 //! Listeners and streams over tcp.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -34,8 +34,7 @@ pub(crate) fn bind(addr: SocketAddr, options: &SocketOptions) -> io::Result<List
         socket.set_only_v6(!options.ipv6)?;
     }
     reuse_address(&socket)?;
-    tune(&SockRef::from(&socket), addr.is_ipv6(), options)?;
-    options.set_buffers(&socket)?;
+    prepare(&socket, addr, options)?;
     socket.bind(&addr.into())?;
     socket.listen(options.backlog())?;
     let inner = mio::net::TcpListener::from_std(socket.into());
@@ -54,8 +53,7 @@ pub(crate) fn connect(
     options: &SocketOptions,
 ) -> io::Result<Stream> {
     let socket = new_socket(addr)?;
-    tune(&SockRef::from(&socket), addr.is_ipv6(), options)?;
-    options.set_buffers(&socket)?;
+    prepare(&socket, addr, options)?;
     if let Some(source) = source {
         // A fixed source port must be usable again while its last connection is in TIME_WAIT.
         reuse_address(&socket)?;
@@ -72,6 +70,34 @@ fn new_socket(addr: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// All that must be set before listen and connect.
+fn prepare(socket: &Socket, addr: SocketAddr, options: &SocketOptions) -> io::Result<()> {
+    tune(&SockRef::from(socket), addr.is_ipv6(), options)?;
+    options.set_buffers(socket)?;
+    if let Some(name) = &options.device {
+        // Accepted sockets inherit it, and may not change it without a privilege.
+        tuning::set_device(&SockRef::from(socket), name)?;
+    }
+    Ok(())
+}
+
+/// Whether the system grants what it alone can judge: what needs a privilege, and the names of
+/// devices. An endpoint that is connected to would otherwise try again for ever.
+pub(crate) fn check(options: &SocketOptions) -> io::Result<()> {
+    if options.priority == 0 && options.busy_poll.is_none() && options.device.is_none() {
+        return Ok(());
+    }
+    let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+    for addr in [v4, v6] {
+        // Without a socket nothing can be judged: the attempt to connect will tell.
+        if let Ok(socket) = new_socket(addr) {
+            return prepare(&socket, addr, options);
+        }
+    }
+    Ok(())
 }
 
 /// On Windows the option would let another process steal the port, and TIME_WAIT does not
@@ -112,6 +138,13 @@ fn tune(socket: &SockRef<'_>, ipv6: bool, options: &SocketOptions) -> io::Result
     }
     if let Some(timeout) = options.user_timeout {
         tuning::set_user_timeout(socket, timeout)?;
+    }
+    // After the type of service, which would change it.
+    if options.priority != 0 {
+        tuning::set_priority(socket, options.priority)?;
+    }
+    if let Some(time) = options.busy_poll {
+        tuning::set_busy_poll(socket, time)?;
     }
     Ok(())
 }

@@ -304,6 +304,91 @@ fn tcp_user_timeout_is_on_all_sockets() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_priority_is_on_all_sockets() {
+    let chosen = SocketOptions {
+        priority: 5,
+        // It would bring another priority.
+        type_of_service: 0x10,
+        ..options()
+    };
+    for address in [Some(V4), has_ipv6().then_some(V6)].into_iter().flatten() {
+        let plain = tcp_three(address, &options());
+        assert_eq!(of_three(&plain, |it| it.priority()), [0; 3]);
+        let three = tcp_three(address, &chosen);
+        assert_eq!(of_three(&three, |it| it.priority()), [5; 3]);
+    }
+}
+
+/// What needs a privilege is refused to most, which is then told by bind, connect and check alike.
+#[cfg(target_os = "linux")]
+fn granted(options: &SocketOptions) -> bool {
+    let Err(error) = tcp::check(options) else {
+        return true;
+    };
+    let errno = rustix::io::Errno::from_io_error(&error);
+    assert_eq!(errno, Some(rustix::io::Errno::PERM), "{error}");
+    let bound = tcp::bind(V4, options).unwrap_err();
+    assert_eq!(bound.raw_os_error(), error.raw_os_error());
+    let connected = tcp::connect(None, V4, options).unwrap_err();
+    assert_eq!(connected.raw_os_error(), error.raw_os_error());
+    false
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_busy_poll_is_on_all_sockets() {
+    let chosen = SocketOptions {
+        busy_poll: Some(Duration::from_nanos(123_999)),
+        ..options()
+    };
+    if granted(&chosen) {
+        for address in [Some(V4), has_ipv6().then_some(V6)].into_iter().flatten() {
+            let three = tcp_three(address, &chosen);
+            assert_eq!(of_three(&three, |it| it.busy_poll()), [123; 3]);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_device_is_on_all_sockets() {
+    let chosen = SocketOptions {
+        device: Some("lo".to_owned()),
+        ..options()
+    };
+    if granted(&chosen) {
+        for address in [Some(V4), has_ipv6().then_some(V6)].into_iter().flatten() {
+            let plain = tcp_three(address, &options());
+            assert_eq!(of_three(&plain, |it| it.device()), [None, None, None]);
+            let three = tcp_three(address, &chosen);
+            let lo = Some(b"lo".to_vec());
+            assert_eq!(
+                of_three(&three, |it| it.device()),
+                [lo.clone(), lo.clone(), lo]
+            );
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_device_that_does_not_exist_is_the_systems_error() {
+    let chosen = SocketOptions {
+        device: Some("zt-no-such".to_owned()),
+        ..options()
+    };
+    for error in [
+        tcp::check(&chosen).unwrap_err(),
+        tcp::bind(V4, &chosen).unwrap_err(),
+        tcp::connect(None, V4, &chosen).unwrap_err(),
+    ] {
+        let errno = rustix::io::Errno::from_io_error(&error);
+        assert_eq!(errno, Some(rustix::io::Errno::NODEV), "{error}");
+    }
+}
+
 #[cfg(unix)]
 fn is_cloexec(socket: &SockRef<'_>) -> bool {
     rustix::io::fcntl_getfd(&**socket)

@@ -22,6 +22,15 @@ pub(crate) const HAS_TYPE_OF_SERVICE: bool = cfg!(any(
 /// Whether this system has `TCP_USER_TIMEOUT`.
 pub(crate) const HAS_USER_TIMEOUT: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
+/// Whether this system has `SO_PRIORITY`.
+pub(crate) const HAS_PRIORITY: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// Whether a socket can be bound to a device by its name.
+pub(crate) const HAS_DEVICES: bool = HAS_PRIORITY;
+
+/// Whether this system has `SO_BUSY_POLL`.
+pub(crate) const HAS_BUSY_POLL: bool = cfg!(target_os = "linux");
+
 #[cfg(any(
     target_os = "linux",
     target_os = "android",
@@ -62,5 +71,35 @@ pub(super) fn set_user_timeout(socket: &SockRef<'_>, timeout: Duration) -> io::R
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn set_user_timeout(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn set_priority(socket: &SockRef<'_>, priority: u32) -> io::Result<()> {
+    socket.set_priority(priority)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn set_priority(_: &SockRef<'_>, _: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(target_os = "linux")]
+pub(super) fn set_busy_poll(socket: &SockRef<'_>, time: Duration) -> io::Result<()> {
+    socket.set_busy_poll(u32::try_from(time.as_micros()).unwrap_or(u32::MAX))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn set_busy_poll(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn set_device(socket: &SockRef<'_>, name: &str) -> io::Result<()> {
+    socket.bind_device(Some(name.as_bytes()))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn set_device(_: &SockRef<'_>, _: &str) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
