@@ -13,7 +13,7 @@ use super::{
 use crate::context::Context;
 use crate::error::BuildError;
 use crate::message::Message;
-use crate::options::{Heartbeats, Options, Verbosity};
+use crate::options::{Heartbeats, Options, ReconnectStop, Verbosity};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::transport::tuning;
@@ -92,6 +92,34 @@ impl<T: SocketKind> Builder<T> {
     /// constant, as is libzmq's default. libzmq's `ZMQ_RECONNECT_IVL_MAX`.
     pub fn reconnect_interval_max(mut self, max: Duration) -> Self {
         self.options.reconnect.max = max;
+        self
+    }
+
+    /// What ends an endpoint that is connected to, rather than being followed by another attempt.
+    /// Default nothing: attempts go on until the endpoint is disconnected. tcp and ipc only. libzmq's
+    /// `ZMQ_RECONNECT_STOP`.
+    ///
+    /// An endpoint that has ended is as good as disconnected: what was queued for it is dropped and
+    /// counted, a log record (a warning) says why, and it may be connected to again.
+    ///
+    /// ```
+    /// use zocket::{Push, ReconnectStop};
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let push = Push::builder()
+    ///     .reconnect_stop([ReconnectStop::Refused, ReconnectStop::HandshakeFailed])
+    ///     .build()?;
+    /// # drop(push);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reconnect_stop(mut self, causes: impl IntoIterator<Item = ReconnectStop>) -> Self {
+        self.options.reconnect_stop.clear();
+        for cause in causes {
+            if !self.options.reconnect_stop.contains(&cause) {
+                self.options.reconnect_stop.push(cause);
+            }
+        }
         self
     }
 
