@@ -219,6 +219,7 @@ pub use error::{
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
 pub use monitor::{HandshakeFailure, MonitorEvent};
+pub use options::ReconnectStop;
 pub use peer_info::PeerInfo;
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};

@@ -16,6 +16,7 @@ use super::transmit::Transmit;
 use crate::command::{Place, Port, SocketId, WireEnds};
 use crate::endpoint::{Address, Endpoint};
 use crate::monitor::MonitorEvent;
+use crate::options::ReconnectStop;
 use crate::pipe::Load;
 use crate::signal::{Target, Wakes};
 use crate::transport::{self, Stream};
@@ -47,6 +48,8 @@ pub(super) struct Connecter {
     stopping: bool,
     /// There is no other attempt.
     given_up: bool,
+    /// By the application, which may go on with the socket.
+    disconnected: bool,
     lost: Load,
 }
 
@@ -85,6 +88,7 @@ impl Connecter {
             linger: None,
             stopping: false,
             given_up: false,
+            disconnected: false,
             lost: Load::NONE,
         }
     }
@@ -141,7 +145,9 @@ impl Connecter {
                     endpoint: self.endpoint.clone(),
                     reason: error.to_string(),
                 });
-                self.failed(&"resolving the name", &error, kit)
+                self.attempts = self.attempts.saturating_add(1);
+                let why = format_args!("resolving the name: {error}");
+                self.retry(kit, &why, log::Level::Debug, None)
             }
         }
     }
@@ -265,16 +271,49 @@ impl Connecter {
 
     fn failed(&mut self, what: &dyn fmt::Display, error: &io::Error, kit: &mut Kit<'_>) -> Fate {
         self.attempts = self.attempts.saturating_add(1);
-        self.retry(kit, &format_args!("{what}: {error}"), log::Level::Debug)
+        let cause = self.is_refusal(error).then_some(ReconnectStop::Refused);
+        let why = format_args!("{what}: {error}");
+        self.retry(kit, &why, log::Level::Debug, cause)
+    }
+
+    /// Whether an attempt failed because nobody listens.
+    fn is_refusal(&self, error: &io::Error) -> bool {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => true,
+            // A listener that closes removes its file.
+            io::ErrorKind::NotFound => matches!(self.endpoint.address(), Address::Ipc(_)),
+            _ => false,
+        }
+    }
+
+    /// Whether this is a reason to give the endpoint up.
+    fn stops_at(&self, cause: ReconnectStop) -> bool {
+        self.port.options().reconnect_stop.contains(&cause)
+    }
+
+    /// Whether nothing is tried any more for what is left to be sent.
+    fn is_given_up(&self) -> bool {
+        self.disconnected && self.stops_at(ReconnectStop::AfterDisconnect)
     }
 
     /// Waits for the next attempt, if there is to be one.
-    fn retry(&mut self, kit: &mut Kit<'_>, why: &dyn fmt::Display, level: log::Level) -> Fate {
+    fn retry(
+        &mut self,
+        kit: &mut Kit<'_>,
+        why: &dyn fmt::Display,
+        level: log::Level,
+        cause: Option<ReconnectStop>,
+    ) -> Fate {
         self.state = State::Waiting(None);
         if self.stopping && self.may_close() {
             return self.end(End::Stopped, kit);
         }
-        match self.backoff.next_wait() {
+        let wait = if self.is_given_up() || cause.is_some_and(|cause| self.stops_at(cause)) {
+            None
+        } else {
+            self.backoff.next_wait()
+        };
+        match wait {
             Some(wait) => {
                 log::log!(
                     level,
@@ -291,12 +330,14 @@ impl Connecter {
                 Fate::Rests
             }
             None => {
-                log::warn!("{}: {why}; no further attempt", self.endpoint);
                 self.given_up = true;
                 let endpoint = self.endpoint.clone();
                 let event = MonitorEvent::GivenUp { endpoint };
                 self.port.endpoint_ended(self.me.token, event);
-                self.end(End::Stopped, kit)
+                let fate = self.end(End::Stopped, kit);
+                // Whoever reads this can rely on it.
+                log::warn!("{}: {why}; no further attempt", self.endpoint);
+                fate
             }
         }
     }
@@ -365,9 +406,11 @@ impl Connecter {
         if matches!(end, End::Flushed) {
             return self.end(end, kit);
         }
+        let joined = matches!(&self.state, State::Talking(session) if session.is_established());
         self.lose_session(&end, kit);
-        let level = end.level();
-        self.retry(kit, &format_args!("connection lost: {end}"), level)
+        let cause = (!joined).then_some(ReconnectStop::HandshakeFailed);
+        let why = format_args!("connection lost: {end}");
+        self.retry(kit, &why, end.level(), cause)
     }
 
     /// Takes the session apart; the pipe stays, or goes with it if it was made for it.
@@ -429,7 +472,7 @@ impl Connecter {
         match (talks, at_once) {
             (false, _) => Fate::Rests,
             (true, true) => self.dial(kit),
-            (true, false) => self.retry(kit, &End::HungUp, End::HungUp.level()),
+            (true, false) => self.retry(kit, &End::HungUp, End::HungUp.level(), None),
         }
     }
 
@@ -476,6 +519,11 @@ impl Connecter {
         }
     }
 
+    /// The application has disconnected, which [`stop`](Self::stop) follows.
+    pub(super) fn on_disconnect(&mut self) {
+        self.disconnected = true;
+    }
+
     /// Sends what is left, for at most as long as the deadline says, even if the connection has
     /// yet to be made.
     pub(super) fn stop(&mut self, deadline: Option<Instant>, kit: &mut Kit<'_>) -> Fate {
@@ -483,7 +531,8 @@ impl Connecter {
         if let State::Talking(session) = &self.state {
             session.finish();
         }
-        if self.may_close() || deadline.is_some_and(|deadline| deadline <= kit.now) {
+        let given_up = matches!(self.state, State::Waiting(_)) && self.is_given_up();
+        if given_up || self.may_close() || deadline.is_some_and(|deadline| deadline <= kit.now) {
             return self.end(End::Stopped, kit);
         }
         // The last word counts: whoever closes later may have less patience.

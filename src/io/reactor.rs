@@ -372,6 +372,9 @@ impl Reactor {
                 deadline,
                 done,
             } => {
+                if let Some(Slot::Connecter(connecter)) = self.slots.get_mut(&token) {
+                    connecter.on_disconnect();
+                }
                 self.stop(token, deadline, now);
                 done.open();
             }

@@ -122,6 +122,11 @@ impl Core {
             let name = name.clone();
             return self.connect_inproc(name, endpoint, id);
         }
+        if let Address::Tcp(_) = endpoint.address()
+            && let Err(error) = transport::tcp::check(&self.options().transport)
+        {
+            return Err(ConnectError::Option { endpoint, error });
+        }
         let io = match self
             .context()
             .io_threads()

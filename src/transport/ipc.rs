@@ -130,7 +130,7 @@ mod unix {
             // when there is room, so it must not look like something to wait for.
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 return Err(io::Error::new(
-                    ErrorKind::ConnectionRefused,
+                    ErrorKind::ResourceBusy,
                     "the backlog of the listener is full",
                 ));
             }
