@@ -239,11 +239,13 @@ impl Endpoint {
     }
 
     /// The endpoint of a Unix domain socket at a path that is not empty.
+    #[cfg(unix)]
     pub(crate) fn ipc_path(path: PathBuf) -> Self {
         Address::Ipc(IpcAddress::Path(tidy(&path))).into()
     }
 
     /// The endpoint of a Unix domain socket of an abstract name, given without the `@`.
+    #[cfg(unix)]
     pub(crate) fn ipc_abstract(name: Vec<u8>) -> Self {
         Address::Ipc(IpcAddress::Abstract(name)).into()
     }

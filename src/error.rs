@@ -129,6 +129,16 @@ pub enum ConnectError {
     /// The operating system could not start the I/O thread.
     #[error("cannot start an I/O thread: {0}")]
     Io(#[source] io::Error),
+    /// The operating system refused an option of the socket: a network device that does not exist,
+    /// a priority that needs a privilege, ….
+    #[error("cannot connect to {endpoint}: an option of the socket is refused: {error}")]
+    Option {
+        /// What was to be connected to.
+        endpoint: Endpoint,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,

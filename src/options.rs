@@ -17,6 +17,7 @@ pub(crate) struct Options {
     pub(crate) send_timeout: Option<Duration>,
     pub(crate) recv_timeout: Option<Duration>,
     pub(crate) reconnect: Reconnect,
+    pub(crate) reconnect_stop: Vec<ReconnectStop>,
     pub(crate) handshake_timeout: Option<Duration>,
     pub(crate) heartbeats: Heartbeats,
     pub(crate) connect_timeout: Option<Duration>,
@@ -68,6 +69,31 @@ pub(crate) struct Reconnect {
     pub(crate) interval: Option<Duration>,
     /// What the interval doubles up to; shorter than the interval means that it stays constant.
     pub(crate) max: Duration,
+}
+
+/// What ends an endpoint that is connected to, rather than being followed by another attempt; see
+/// [`Builder::reconnect_stop`](crate::Builder::reconnect_stop).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReconnectStop {
+    /// Nobody listens there: the connection was refused (by the last address, if a name has
+    /// several), or there is no file for an ipc endpoint. An ipc listener with a full backlog is one
+    /// nevertheless (macOS and the BSDs do not tell).
+    ///
+    /// libzmq's `ZMQ_RECONNECT_STOP_CONN_REFUSED`, which waits for an ipc file that is not there.
+    Refused,
+    /// The connection stood, and ended before its handshake was complete, for whatever reason: the
+    /// peer is no peer, is not of a fitting type, was refused by this socket, hung up or took too
+    /// long.
+    ///
+    /// libzmq's `ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`.
+    HandshakeFailed,
+    /// The endpoint was [disconnected](crate::Push::disconnect) and still had something to send,
+    /// which is sent only if the connection stands, or the attempt that is under way brings one.
+    /// Otherwise attempts go on for as long as the linger lasts. Closing the socket is not meant.
+    ///
+    /// libzmq's `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`.
+    AfterDisconnect,
 }
 
 /// When a silent peer is asked whether it is there, and when it is taken for dead.
@@ -122,6 +148,7 @@ impl Default for Options {
                 interval: Some(Duration::from_millis(100)),
                 max: Duration::from_secs(10),
             },
+            reconnect_stop: Vec::new(),
             handshake_timeout: Some(Duration::from_secs(10)),
             heartbeats: Heartbeats::default(),
             connect_timeout: None,

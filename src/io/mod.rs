@@ -33,7 +33,9 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 pub(crate) use reactor::Order;
-pub(crate) use thread::{IoThreads, Serving, on_io_thread, serve_others};
+#[cfg(unix)]
+pub(crate) use thread::serve_others;
+pub(crate) use thread::{IoThreads, Serving, on_io_thread};
 pub(crate) use turn::Handle;
 
 use self::reactor::Kit;

@@ -13,9 +13,10 @@ use super::{
 use crate::context::Context;
 use crate::error::BuildError;
 use crate::message::Message;
-use crate::options::{Heartbeats, Options, Verbosity};
+use crate::options::{Heartbeats, Options, ReconnectStop, Verbosity};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
+use crate::transport::tuning;
 
 /// Sets up a socket of type `T`; made by its `builder()`.
 ///
@@ -91,6 +92,34 @@ impl<T: SocketKind> Builder<T> {
     /// constant, as is libzmq's default. libzmq's `ZMQ_RECONNECT_IVL_MAX`.
     pub fn reconnect_interval_max(mut self, max: Duration) -> Self {
         self.options.reconnect.max = max;
+        self
+    }
+
+    /// What ends an endpoint that is connected to, rather than being followed by another attempt.
+    /// Default nothing: attempts go on until the endpoint is disconnected. tcp and ipc only. libzmq's
+    /// `ZMQ_RECONNECT_STOP`.
+    ///
+    /// An endpoint that has ended is as good as disconnected: what was queued for it is dropped and
+    /// counted, a log record (a warning) says why, and it may be connected to again.
+    ///
+    /// ```
+    /// use zocket::{Push, ReconnectStop};
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let push = Push::builder()
+    ///     .reconnect_stop([ReconnectStop::Refused, ReconnectStop::HandshakeFailed])
+    ///     .build()?;
+    /// # drop(push);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reconnect_stop(mut self, causes: impl IntoIterator<Item = ReconnectStop>) -> Self {
+        self.options.reconnect_stop.clear();
+        for cause in causes {
+            if !self.options.reconnect_stop.contains(&cause) {
+                self.options.reconnect_stop.push(cause);
+            }
+        }
         self
     }
 
@@ -246,6 +275,112 @@ impl<T: SocketKind> Builder<T> {
         self
     }
 
+    /// The type of service that tcp packets carry, as eight bits: the upper six are the
+    /// differentiated services code point, the lower two (ECN) belong to the kernel, which ignores
+    /// them here. 0 leaves all to the operating system. Default 0. tcp only, over IPv4 and IPv6.
+    ///
+    /// Linux, Android, macOS and the BSDs; elsewhere [`build`](Self::build) refuses anything but 0.
+    /// libzmq's `ZMQ_TOS`.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// // Expedited forwarding: code point 46.
+    /// let push = zocket::Push::builder().type_of_service(46 << 2).build()?;
+    /// # drop(push);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
+    pub fn type_of_service(mut self, value: u8) -> Self {
+        self.needs("type_of_service", value != 0, tuning::HAS_TYPE_OF_SERVICE);
+        self.options.transport.type_of_service = value;
+        self
+    }
+
+    /// How long what was sent over tcp may stay unacknowledged before the kernel ends the
+    /// connection (which is then made anew, on the side that connects), in whole milliseconds from
+    /// 1 to 2,147,483,647; `None` leaves it to the operating system, which tries for a quarter of an
+    /// hour or so. Default `None`. tcp only.
+    ///
+    /// A connection attempt and keep-alive probes ([`tcp_keepalive`](Self::tcp_keepalive)) go
+    /// unanswered no longer than this either. Linux and Android; elsewhere [`build`](Self::build)
+    /// refuses anything but `None`. libzmq's `ZMQ_TCP_MAXRT`, with 0 for `None`.
+    pub fn tcp_user_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        let timeout = timeout.into();
+        self.needs(
+            "tcp_user_timeout",
+            timeout.is_some(),
+            tuning::HAS_USER_TIMEOUT,
+        );
+        if timeout.is_some_and(|time| !(1..=KERNEL_MAX).contains(&time.as_millis())) {
+            self.wrong.push(format!(
+                "tcp_user_timeout: it must be 1 to {KERNEL_MAX} ms (`None` is the system's)"
+            ));
+        }
+        self.options.transport.user_timeout = timeout;
+        self
+    }
+
+    /// The priority of the tcp packets that are sent, by which the network device's queueing
+    /// discipline may send some before others; 0 leaves it to the operating system. Default 0. tcp
+    /// only.
+    ///
+    /// More than 6 needs a privilege (`CAP_NET_ADMIN`): bind and connect fail without it. A priority
+    /// of 0 follows from the [`type_of_service`](Self::type_of_service). Linux and Android;
+    /// elsewhere [`build`](Self::build) refuses anything but 0. libzmq's `ZMQ_PRIORITY`.
+    pub fn priority(mut self, priority: u32) -> Self {
+        self.needs("priority", priority != 0, tuning::HAS_PRIORITY);
+        if i32::try_from(priority).is_err() {
+            self.wrong
+                .push(format!("priority: it must be 0 to {KERNEL_MAX}"));
+        }
+        self.options.transport.priority = priority;
+        self
+    }
+
+    /// How long the kernel may ask a network device for packets, with the processor busy all the
+    /// while, when a tcp connection has nothing to read, in whole microseconds from 1 to
+    /// 2,147,483,647; `None` leaves it to the operating system. Default `None`. tcp only.
+    ///
+    /// More than the system's `net.core.busy_read` needs a privilege (`CAP_NET_ADMIN`): bind and
+    /// connect fail without it. The device's driver must be able to do it, and an I/O thread that
+    /// waits for many connections polls only if `net.core.busy_poll` is set as well. Linux;
+    /// elsewhere [`build`](Self::build) refuses anything but `None`. libzmq's `ZMQ_BUSY_POLL`, with
+    /// 0 for `None`.
+    pub fn busy_poll(mut self, time: impl Into<Option<Duration>>) -> Self {
+        let time = time.into();
+        self.needs("busy_poll", time.is_some(), tuning::HAS_BUSY_POLL);
+        if time.is_some_and(|time| !(1..=KERNEL_MAX).contains(&time.as_micros())) {
+            self.wrong.push(format!(
+                "busy_poll: it must be 1 to {KERNEL_MAX} microseconds (`None` is the system's)"
+            ));
+        }
+        self.options.transport.busy_poll = time;
+        self
+    }
+
+    /// The network device, such as `eth0` or a VRF, through which all tcp connections of the socket
+    /// go, whatever the routes say; 1 to 15 bytes. Default none: the routes decide. tcp only.
+    ///
+    /// bind and connect fail with the system's error if there is no such device, or if the process
+    /// may not do this (Linux before 5.7 asks for `CAP_NET_RAW`). Should the device go later, it is
+    /// waited for. Linux and Android; elsewhere [`build`](Self::build) refuses it. libzmq's
+    /// `ZMQ_BINDTODEVICE`.
+    pub fn bind_to_device(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.needs("bind_to_device", true, tuning::HAS_DEVICES);
+        // The kernel would take the part that fits, up to a zero, for the name.
+        if name.is_empty() || name.len() > 15 || name.contains('\0') {
+            self.wrong.push(format!(
+                "bind_to_device: {name:?} is no name of a device: 1 to 15 bytes without a zero"
+            ));
+        }
+        self.options.transport.device = Some(name);
+        self
+    }
+
     /// Makes the socket.
     ///
     /// # Errors
@@ -276,6 +411,15 @@ impl<T: SocketKind> Builder<T> {
         if !applies(self.socket_type) {
             self.wrong
                 .push(format!("{setter}: does not apply to {}", self.socket_type));
+        }
+    }
+
+    /// A setter exists on every system, so that programs do: one that means something else than the
+    /// default is refused where the system cannot do it, rather than ignored.
+    fn needs(&mut self, setter: &str, wanted: bool, has: bool) {
+        if wanted && !has {
+            self.wrong
+                .push(format!("{setter}: this operating system does not have it"));
         }
     }
 
@@ -315,6 +459,9 @@ impl<T: SocketKind> Builder<T> {
         time
     }
 }
+
+/// The largest number that the kernel takes for an option.
+const KERNEL_MAX: u128 = i32::MAX as u128;
 
 fn make<T: SocketKind>(socket_type: SocketType, options: Options, context: Context) -> T {
     let core = Core::new(Pattern(socket_type), options, context);
@@ -532,5 +679,114 @@ impl<T> fmt::Debug for Builder<T> {
         f.debug_struct("Builder")
             .field("options", &self.options)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::Push;
+
+    /// What `build` says of a socket with this setting.
+    fn said(set: impl FnOnce(Builder<Push>) -> Builder<Push>) -> String {
+        match set(Push::builder()).build() {
+            Err(BuildError::Invalid(wrong)) => wrong.join("\n"),
+            Err(error) => panic!("{error}"),
+            Ok(_) => String::new(),
+        }
+    }
+
+    /// Nothing is said of it where the system can do it; the setter's name elsewhere.
+    fn taken_where(has: bool, name: &str, set: impl FnOnce(Builder<Push>) -> Builder<Push>) {
+        let said = said(set);
+        if has {
+            assert_eq!(said, "");
+        } else {
+            assert!(
+                said.starts_with(name) && said.contains("operating system"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn type_of_service_is_taken_where_the_system_has_it() {
+        let builder = Push::builder().type_of_service(0xb8);
+        assert_eq!(builder.options.transport.type_of_service, 0xb8);
+        taken_where(tuning::HAS_TYPE_OF_SERVICE, "type_of_service", |it| {
+            it.type_of_service(255)
+        });
+        assert_eq!(said(|it| it.type_of_service(0)), "");
+    }
+
+    #[test]
+    fn tcp_user_timeout_is_what_the_kernel_can_count() {
+        let most = Duration::from_millis(i32::MAX as u64);
+        let builder = Push::builder().tcp_user_timeout(most);
+        assert_eq!(builder.options.transport.user_timeout, Some(most));
+        for fits in [Duration::from_millis(1), most] {
+            taken_where(tuning::HAS_USER_TIMEOUT, "tcp_user_timeout", |it| {
+                it.tcp_user_timeout(fits)
+            });
+        }
+        for wrong in [
+            Duration::ZERO,
+            Duration::from_micros(999),
+            most + Duration::from_millis(1),
+            Duration::MAX,
+        ] {
+            let said = said(|it| it.tcp_user_timeout(wrong));
+            assert!(
+                said.contains("tcp_user_timeout: it must"),
+                "{wrong:?}: {said}"
+            );
+        }
+        assert_eq!(said(|it| it.tcp_user_timeout(None)), "");
+    }
+
+    #[test]
+    fn priority_is_what_the_kernel_can_count() {
+        let builder = Push::builder().priority(6);
+        assert_eq!(builder.options.transport.priority, 6);
+        for fits in [1, i32::MAX as u32] {
+            taken_where(tuning::HAS_PRIORITY, "priority", |it| it.priority(fits));
+        }
+        assert!(said(|it| it.priority(1 << 31)).contains("priority: it must"));
+        assert_eq!(said(|it| it.priority(0)), "");
+    }
+
+    #[test]
+    fn busy_poll_is_what_the_kernel_can_count() {
+        let most = Duration::from_micros(i32::MAX as u64);
+        let builder = Push::builder().busy_poll(most);
+        assert_eq!(builder.options.transport.busy_poll, Some(most));
+        for fits in [Duration::from_micros(1), most] {
+            taken_where(tuning::HAS_BUSY_POLL, "busy_poll", |it| it.busy_poll(fits));
+        }
+        for wrong in [
+            Duration::ZERO,
+            Duration::from_nanos(999),
+            most + Duration::from_micros(1),
+            Duration::MAX,
+        ] {
+            let said = said(|it| it.busy_poll(wrong));
+            assert!(said.contains("busy_poll: it must"), "{wrong:?}: {said}");
+        }
+        assert_eq!(said(|it| it.busy_poll(None)), "");
+    }
+
+    #[test]
+    fn bind_to_device_takes_what_can_be_a_name() {
+        let builder = Push::builder().bind_to_device("eth0");
+        assert_eq!(builder.options.transport.device.as_deref(), Some("eth0"));
+        for fits in ["lo", "fifteen-bytes-0"] {
+            taken_where(tuning::HAS_DEVICES, "bind_to_device", |it| {
+                it.bind_to_device(fits)
+            });
+        }
+        for wrong in ["", "sixteen-bytes-00", "lo\0x"] {
+            let said = said(|it| it.bind_to_device(wrong));
+            assert!(said.contains("no name of a device"), "{wrong:?}: {said}");
+        }
     }
 }

@@ -37,7 +37,7 @@ mod other {
 
 #[cfg(unix)]
 mod unix {
-    use std::ffi::{OsStr, OsString};
+    use std::ffi::OsString;
     use std::fs::{self, DirBuilder, Metadata, OpenOptions};
     use std::hash::{BuildHasher, RandomState};
     use std::io::{self, ErrorKind};
@@ -130,7 +130,7 @@ mod unix {
             // when there is room, so it must not look like something to wait for.
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 return Err(io::Error::new(
-                    ErrorKind::ConnectionRefused,
+                    ErrorKind::ResourceBusy,
                     "the backlog of the listener is full",
                 ));
             }
@@ -202,7 +202,8 @@ mod unix {
         }
         let mut path = vec![0];
         path.extend_from_slice(name);
-        SockAddr::unix(Path::new(OsStr::from_bytes(&path))).map_err(|_| Errno::NAMETOOLONG.into())
+        SockAddr::unix(Path::new(std::ffi::OsStr::from_bytes(&path)))
+            .map_err(|_| Errno::NAMETOOLONG.into())
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]

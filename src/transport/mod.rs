@@ -4,6 +4,7 @@ pub(crate) mod ipc;
 pub(crate) mod tcp;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tuning;
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
@@ -27,6 +28,16 @@ pub(crate) struct SocketOptions {
     pub(crate) keepalive_interval: Option<Duration>,
     pub(crate) keepalive_count: Option<u32>,
     pub(crate) ipv6: bool,
+    /// Of tcp; 0 leaves it to the system.
+    pub(crate) type_of_service: u8,
+    /// Of tcp; in whole milliseconds.
+    pub(crate) user_timeout: Option<Duration>,
+    /// Of tcp; 0 leaves it to the system.
+    pub(crate) priority: u32,
+    /// Of tcp; in whole microseconds.
+    pub(crate) busy_poll: Option<Duration>,
+    /// The network device that tcp is bound to.
+    pub(crate) device: Option<String>,
 }
 
 impl Default for SocketOptions {
@@ -40,6 +51,11 @@ impl Default for SocketOptions {
             keepalive_interval: None,
             keepalive_count: None,
             ipv6: false,
+            type_of_service: 0,
+            user_timeout: None,
+            priority: 0,
+            busy_poll: None,
+            device: None,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Listeners and streams over tcp.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::{Listener, SocketOptions, Stream, retry, suppress_sigpipe};
+use super::{Listener, SocketOptions, Stream, retry, suppress_sigpipe, tuning};
 use crate::endpoint::Endpoint;
 
 #[derive(Debug)]
@@ -20,7 +20,7 @@ impl TcpListener {
     pub(super) fn accept(&self) -> io::Result<(Stream, String)> {
         let (stream, peer) = retry(|| self.inner.accept())?;
         // A peer that has already reset makes this fail on some systems: its loss, not ours.
-        tune(&SockRef::from(&stream), &self.options)
+        tune(&SockRef::from(&stream), peer.is_ipv6(), &self.options)
             .map_err(|error| io::Error::new(io::ErrorKind::ConnectionAborted, error))?;
         Ok((Stream::Tcp(stream), peer.to_string()))
     }
@@ -34,8 +34,7 @@ pub(crate) fn bind(addr: SocketAddr, options: &SocketOptions) -> io::Result<List
         socket.set_only_v6(!options.ipv6)?;
     }
     reuse_address(&socket)?;
-    tune(&SockRef::from(&socket), options)?;
-    options.set_buffers(&socket)?;
+    prepare(&socket, addr, options)?;
     socket.bind(&addr.into())?;
     socket.listen(options.backlog())?;
     let inner = mio::net::TcpListener::from_std(socket.into());
@@ -54,8 +53,7 @@ pub(crate) fn connect(
     options: &SocketOptions,
 ) -> io::Result<Stream> {
     let socket = new_socket(addr)?;
-    tune(&SockRef::from(&socket), options)?;
-    options.set_buffers(&socket)?;
+    prepare(&socket, addr, options)?;
     if let Some(source) = source {
         // A fixed source port must be usable again while its last connection is in TIME_WAIT.
         reuse_address(&socket)?;
@@ -72,6 +70,34 @@ fn new_socket(addr: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// All that must be set before listen and connect.
+fn prepare(socket: &Socket, addr: SocketAddr, options: &SocketOptions) -> io::Result<()> {
+    tune(&SockRef::from(socket), addr.is_ipv6(), options)?;
+    options.set_buffers(socket)?;
+    if let Some(name) = &options.device {
+        // Accepted sockets inherit it, and may not change it without a privilege.
+        tuning::set_device(&SockRef::from(socket), name)?;
+    }
+    Ok(())
+}
+
+/// Whether the system grants what it alone can judge: what needs a privilege, and the names of
+/// devices. An endpoint that is connected to would otherwise try again for ever.
+pub(crate) fn check(options: &SocketOptions) -> io::Result<()> {
+    if options.priority == 0 && options.busy_poll.is_none() && options.device.is_none() {
+        return Ok(());
+    }
+    let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+    for addr in [v4, v6] {
+        // Without a socket nothing can be judged: the attempt to connect will tell.
+        if let Ok(socket) = new_socket(addr) {
+            return prepare(&socket, addr, options);
+        }
+    }
+    Ok(())
 }
 
 /// On Windows the option would let another process steal the port, and TIME_WAIT does not
@@ -95,7 +121,8 @@ fn in_progress(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
-fn tune(socket: &SockRef<'_>, options: &SocketOptions) -> io::Result<()> {
+/// An accepted socket has inherited some of these, on some systems.
+fn tune(socket: &SockRef<'_>, ipv6: bool, options: &SocketOptions) -> io::Result<()> {
     suppress_sigpipe(socket)?;
     socket.set_tcp_nodelay(true)?;
     match options.keepalive {
@@ -105,6 +132,19 @@ fn tune(socket: &SockRef<'_>, options: &SocketOptions) -> io::Result<()> {
             socket.set_keepalive(true)?;
             socket.set_tcp_keepalive(&keepalive(options))?;
         }
+    }
+    if options.type_of_service != 0 {
+        tuning::set_type_of_service(socket, ipv6, options.type_of_service)?;
+    }
+    if let Some(timeout) = options.user_timeout {
+        tuning::set_user_timeout(socket, timeout)?;
+    }
+    // After the type of service, which would change it.
+    if options.priority != 0 {
+        tuning::set_priority(socket, options.priority)?;
+    }
+    if let Some(time) = options.busy_poll {
+        tuning::set_busy_poll(socket, time)?;
     }
     Ok(())
 }

@@ -229,6 +229,166 @@ fn tcp_options_reach_both_sides() {
     }
 }
 
+/// A listener, a connection to it, and the accepted end of that.
+#[cfg(target_os = "linux")]
+fn tcp_three(address: SocketAddr, options: &SocketOptions) -> (Listener, Stream, Stream) {
+    let mut listener = tcp::bind(address, options).unwrap();
+    let mut client = tcp::connect(None, tcp_address(&listener), options).unwrap();
+    let server = accept(&mut listener);
+    finish(&mut client).unwrap();
+    (listener, client, server)
+}
+
+/// What the kernel says of each of three sockets.
+#[cfg(target_os = "linux")]
+fn of_three<T>(
+    (listener, client, server): &(Listener, Stream, Stream),
+    mut ask: impl FnMut(&SockRef<'_>) -> io::Result<T>,
+) -> [T; 3] {
+    let Listener::Tcp(listener) = listener else {
+        panic!("not tcp");
+    };
+    [
+        ask(&SockRef::from(&listener.inner)).unwrap(),
+        ask(&client.socket()).unwrap(),
+        ask(&server.socket()).unwrap(),
+    ]
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_type_of_service_is_on_all_sockets() {
+    let chosen = SocketOptions {
+        type_of_service: 0xb8,
+        ..options()
+    };
+    let plain = tcp_three(V4, &options());
+    assert_eq!(of_three(&plain, |it| it.tos_v4()), [0; 3]);
+    let three = tcp_three(V4, &chosen);
+    assert_eq!(of_three(&three, |it| it.tos_v4()), [0xb8; 3]);
+    if !has_ipv6() {
+        return;
+    }
+    let plain = tcp_three(V6, &options());
+    assert_eq!(of_three(&plain, |it| it.tclass_v6()), [0; 3]);
+    let three = tcp_three(V6, &chosen);
+    assert_eq!(of_three(&three, |it| it.tclass_v6()), [0xb8; 3]);
+
+    // An IPv4 connection to a socket of both.
+    let both = SocketOptions {
+        ipv6: true,
+        ..chosen
+    };
+    let mut listener = tcp::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), &both).unwrap();
+    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, tcp_address(&listener).port()));
+    let _client = tcp::connect(None, to, &options()).unwrap();
+    let server = accept(&mut listener);
+    assert_eq!(server.socket().tos_v4().unwrap(), 0xb8);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_user_timeout_is_on_all_sockets() {
+    let chosen = SocketOptions {
+        user_timeout: Some(Duration::from_micros(7_654_900)),
+        ..options()
+    };
+    for address in [Some(V4), has_ipv6().then_some(V6)].into_iter().flatten() {
+        let plain = tcp_three(address, &options());
+        assert_eq!(of_three(&plain, |it| it.tcp_user_timeout()), [None; 3]);
+        let three = tcp_three(address, &chosen);
+        assert_eq!(
+            of_three(&three, |it| it.tcp_user_timeout()),
+            [Some(Duration::from_millis(7_654)); 3]
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_priority_is_on_all_sockets() {
+    let chosen = SocketOptions {
+        priority: 5,
+        // It would bring another priority.
+        type_of_service: 0x10,
+        ..options()
+    };
+    for address in [Some(V4), has_ipv6().then_some(V6)].into_iter().flatten() {
+        let plain = tcp_three(address, &options());
+        assert_eq!(of_three(&plain, |it| it.priority()), [0; 3]);
+        let three = tcp_three(address, &chosen);
+        assert_eq!(of_three(&three, |it| it.priority()), [5; 3]);
+    }
+}
+
+/// What needs a privilege is refused to most, which is then told by bind, connect and check alike.
+#[cfg(target_os = "linux")]
+fn granted(options: &SocketOptions) -> bool {
+    let Err(error) = tcp::check(options) else {
+        return true;
+    };
+    let errno = rustix::io::Errno::from_io_error(&error);
+    assert_eq!(errno, Some(rustix::io::Errno::PERM), "{error}");
+    let bound = tcp::bind(V4, options).unwrap_err();
+    assert_eq!(bound.raw_os_error(), error.raw_os_error());
+    let connected = tcp::connect(None, V4, options).unwrap_err();
+    assert_eq!(connected.raw_os_error(), error.raw_os_error());
+    false
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_busy_poll_is_on_all_sockets() {
+    let chosen = SocketOptions {
+        busy_poll: Some(Duration::from_nanos(123_999)),
+        ..options()
+    };
+    if granted(&chosen) {
+        for address in [Some(V4), has_ipv6().then_some(V6)].into_iter().flatten() {
+            let three = tcp_three(address, &chosen);
+            assert_eq!(of_three(&three, |it| it.busy_poll()), [123; 3]);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_device_is_on_all_sockets() {
+    let chosen = SocketOptions {
+        device: Some("lo".to_owned()),
+        ..options()
+    };
+    if granted(&chosen) {
+        for address in [Some(V4), has_ipv6().then_some(V6)].into_iter().flatten() {
+            let plain = tcp_three(address, &options());
+            assert_eq!(of_three(&plain, |it| it.device()), [None, None, None]);
+            let three = tcp_three(address, &chosen);
+            let lo = Some(b"lo".to_vec());
+            assert_eq!(
+                of_three(&three, |it| it.device()),
+                [lo.clone(), lo.clone(), lo]
+            );
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_device_that_does_not_exist_is_the_systems_error() {
+    let chosen = SocketOptions {
+        device: Some("zt-no-such".to_owned()),
+        ..options()
+    };
+    for error in [
+        tcp::check(&chosen).unwrap_err(),
+        tcp::bind(V4, &chosen).unwrap_err(),
+        tcp::connect(None, V4, &chosen).unwrap_err(),
+    ] {
+        let errno = rustix::io::Errno::from_io_error(&error);
+        assert_eq!(errno, Some(rustix::io::Errno::NODEV), "{error}");
+    }
+}
+
 #[cfg(unix)]
 fn is_cloexec(socket: &SockRef<'_>) -> bool {
     rustix::io::fcntl_getfd(&**socket)
@@ -442,7 +602,7 @@ mod ipc_tests {
             }
             assert!(clients.len() < 10);
         };
-        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(error.kind(), ErrorKind::ResourceBusy, "somebody is there");
         assert_eq!(errno(bind(&path)), Some(Errno::ADDRINUSE));
         accept(&mut listener);
         connect(&path).unwrap();

@@ -302,7 +302,7 @@ pub(crate) trait Watchable: Send + Sync {
     fn look(&self, id: u64, wakes: &mut Wakes) -> Option<bool>;
 
     /// The level as one who watches under this name was told it last.
-    #[cfg_attr(loom, allow(dead_code, reason = "for descriptors, which no model has"))]
+    #[cfg_attr(any(loom, not(unix)), allow(dead_code, reason = "for descriptors"))]
     fn told(&self, id: u64) -> bool;
 
     /// Those who watch, who are told no more from now on.
