@@ -341,6 +341,59 @@ fn a_place_among_many_that_are_kept_is_found() {
     }
 }
 
+/// Who receives gives room back after half of what there is; how much that is was said to it before
+/// most of it was reserved.
+#[test]
+fn room_beside_what_is_reserved_is_told_of() {
+    let home = Home::new();
+    let push = home.push().send_hwm(5).build().unwrap();
+    let pull = home.pull().recv_hwm(5).build().unwrap();
+    meet!(home, Transport::Inproc, pull, push);
+    for number in 0..4 {
+        push.send(number.to_string()).unwrap();
+    }
+    expect_numbers(&pull, 0..1);
+    let permits = [(); 6].map(|()| push.try_reserve().unwrap());
+    let alarm = Alarm::new();
+    let mut waits = pin!(push.send_async("4"));
+    assert!(poll(waits.as_mut(), &alarm).is_pending());
+    expect_numbers(&pull, 1..4);
+    assert!(alarm.rung() > 0, "there is room for four");
+    block_on(waits).unwrap();
+    drop(permits);
+    expect_numbers(&pull, 4..5);
+}
+
+/// The same where room is reserved while somebody waits for more.
+#[test]
+fn room_beside_what_is_reserved_meanwhile_is_told_of() {
+    let home = Home::new();
+    let router = home.of(Router::builder()).mandatory(true).send_hwm(5);
+    let router = router.build().unwrap();
+    let dealer = home.of(Dealer::builder()).recv_hwm(5);
+    let dealer = dealer.routing_id("dealer").build().unwrap();
+    meet!(home, Transport::Inproc, router, dealer);
+    let id = RoutingId::try_from("dealer").unwrap();
+    let expect = |count| (0..count).for_each(|_| drop(dealer.try_recv().unwrap()));
+    let alarm = Alarm::new();
+    (0..3).for_each(|_| router.try_send_to(&id, "early").unwrap());
+    // Until that is done, room is given back one by one.
+    let mut flush = pin!(router.flush_async());
+    assert!(poll(flush.as_mut(), &Alarm::new()).is_pending());
+    (0..7).for_each(|_| router.try_send_to(&id, "late").unwrap());
+    let mut waits = pin!(router.send_to_async(&id, "waits"));
+    assert!(poll(waits.as_mut(), &alarm).is_pending());
+    expect(3);
+    block_on(flush).unwrap();
+    let permit = router.try_reserve_to(&id).unwrap();
+    assert_eq!(alarm.rung(), 0);
+    expect(3);
+    assert!(alarm.rung() > 0, "half of what is not reserved is free");
+    block_on(waits).unwrap();
+    drop(permit);
+    expect(5);
+}
+
 #[test]
 fn a_permit_can_travel_and_be_shown() {
     let home = Home::new();

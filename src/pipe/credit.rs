@@ -163,6 +163,11 @@ impl Credit {
         self.limits.messages.saturating_sub(self.reserved)
     }
 
+    /// Whether room is kept for any message to come.
+    pub(super) fn has_reserved(&self) -> bool {
+        self.reserved > 0
+    }
+
     /// Keeps room for one message to come.
     pub(super) fn reserve(&mut self) {
         self.reserved += 1;
@@ -226,6 +231,12 @@ impl Credit {
             _ if self.limits.conflate => usize::MAX,
             _ => self.unreserved().div_ceil(2).max(1),
         }
+    }
+
+    /// The same where a writer waits already, though perhaps not at the limit any more.
+    pub(super) fn step_to_relief(&self) -> usize {
+        let left = (self.queued.messages).saturating_sub(self.unreserved() / 2);
+        self.step().min(left.max(1))
     }
 }
 

@@ -163,13 +163,13 @@ impl<B: Batch> Lane<B> {
 
     /// Lets one message in: the guard gives the open batch to append it to.
     #[inline]
-    pub(crate) fn admit(&self, room: Room) -> Result<Admission<'_, B>, Refusal> {
+    pub(crate) fn admit(&self, room: Room, wakes: &mut Wakes) -> Result<Admission<'_, B>, Refusal> {
         let mut state = self.state.lock();
         if state.taker_ended {
             return Err(Refusal::Ended);
         }
         match room {
-            Room::Free => state.find_room()?,
+            Room::Free => state.find_room(wakes)?,
             Room::Reserved => state.credit.release(),
             Room::Beyond => {}
         }
@@ -177,8 +177,8 @@ impl<B: Batch> Lane<B> {
     }
 
     /// Keeps room for one message, which is not let in by [`Room::Free`] but by [`Room::Reserved`].
-    pub(crate) fn reserve(&self) -> Result<(), Refusal> {
-        let mut state = self.admit(Room::Free)?.state;
+    pub(crate) fn reserve(&self, wakes: &mut Wakes) -> Result<(), Refusal> {
+        let mut state = self.admit(Room::Free, wakes)?.state;
         state.credit.reserve();
         Ok(())
     }
@@ -266,11 +266,8 @@ impl<B: Batch> Lane<B> {
     ) -> Load {
         let mut state = self.state.lock();
         let left = state.credit.tally().left_before(position);
-        if !left.is_none()
-            && state.mark.set(position.messages, waiter, token)
-            && let Some(taker) = &state.taker
-        {
-            wakes.post(taker.clone(), News::Hurry);
+        if !left.is_none() && state.mark.set(position.messages, waiter, token) {
+            state.hurry_taker(wakes);
         }
         left
     }
@@ -483,6 +480,8 @@ impl<B> State<B> {
     fn step(&self) -> usize {
         if self.mark.is_set() {
             1
+        } else if self.writer_waits {
+            self.credit.step_to_relief()
         } else {
             self.credit.step()
         }
@@ -508,12 +507,24 @@ impl<B> State<B> {
     }
 
     #[inline]
-    fn find_room(&mut self) -> Result<(), Refusal> {
+    fn find_room(&mut self, wakes: &mut Wakes) -> Result<(), Refusal> {
         if self.credit.is_full() {
             self.writer_waits = true;
+            // How much the taker may keep to itself was said when less was reserved, perhaps.
+            if self.credit.has_reserved() {
+                self.hurry_taker(wakes);
+            }
             return Err(Refusal::Full);
         }
         Ok(())
+    }
+
+    /// Has the taker give back what it has worked off, and hear anew how much it may keep.
+    #[cold]
+    fn hurry_taker(&self, wakes: &mut Wakes) {
+        if let Some(taker) = &self.taker {
+            wakes.post(taker.clone(), News::Hurry);
+        }
     }
 
     fn relieve(&mut self, wakes: &mut Wakes) {

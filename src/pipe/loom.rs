@@ -38,7 +38,7 @@ fn lane(limit: usize) -> Arc<TestLane> {
 fn write(lane: &TestLane, text: &'static str) -> Result<(), Refusal> {
     let mut wakes = Wakes::new();
     let outcome = lane
-        .admit(Room::Free)
+        .admit(Room::Free, &mut wakes)
         .map(|room| room.append(1, &mut wakes, |batch| batch.push_back(text.into())));
     wakes.fire();
     outcome

@@ -114,10 +114,10 @@ impl Writer {
         let bytes = whole.byte_len();
         match &self.outlet {
             Outlet::Wire(lane) => lane
-                .admit(room)?
+                .admit(room, wakes)?
                 .append(bytes, wakes, |wire| encode(whole, wire)),
             Outlet::Values(lane) => lane
-                .admit(room)?
+                .admit(room, wakes)?
                 .append(bytes, wakes, |values| values.extend(message.take())),
         }
         Ok(bytes)
@@ -134,7 +134,7 @@ impl Writer {
     ) -> Result<(), Refusal> {
         match &self.outlet {
             Outlet::Wire(lane) => {
-                let admitted = lane.admit(room)?;
+                let admitted = lane.admit(room, wakes)?;
                 if copies.wire.is_empty() {
                     encode(message, &mut copies.wire);
                 }
@@ -142,27 +142,22 @@ impl Writer {
             }
             Outlet::Values(lane) => {
                 let copy = message.clone();
-                lane.admit(room)?
+                lane.admit(room, wakes)?
                     .append(bytes, wakes, |values| values.push_back(copy));
             }
         }
         Ok(())
     }
 
-    /// Whether a message would be refused for want of room; if so the owner will be told when there
-    /// is some.
-    pub(crate) fn is_full(&self) -> bool {
-        on_lane!(&self.outlet, lane => lane.is_full())
-    }
-
-    /// What [`write`](Self::write) would say.
-    pub(crate) fn room(&self) -> Result<(), Refusal> {
-        on_lane!(&self.outlet, lane => lane.admit(Room::Free).map(drop))
+    /// What [`write`](Self::write) would say; if that there is no room, the owner will be told when
+    /// there is some.
+    pub(crate) fn room(&self, wakes: &mut Wakes) -> Result<(), Refusal> {
+        on_lane!(&self.outlet, lane => lane.admit(Room::Free, wakes).map(drop))
     }
 
     /// Keeps room for one message, which is then written into [`Room::Reserved`].
-    pub(crate) fn reserve(&self) -> Result<(), Refusal> {
-        on_lane!(&self.outlet, lane => lane.reserve())
+    pub(crate) fn reserve(&self, wakes: &mut Wakes) -> Result<(), Refusal> {
+        on_lane!(&self.outlet, lane => lane.reserve(wakes))
     }
 
     /// Gives that room up.

@@ -83,7 +83,7 @@ impl Distributor {
             return Some(Sent::default());
         };
         self.find(whole.first());
-        if self.rules.nodrop && self.somebody_is_full() {
+        if self.rules.nodrop && self.somebody_is_full(wakes) {
             return None;
         }
         Some(self.deliver(Room::Free, message, wakes))
@@ -91,19 +91,22 @@ impl Distributor {
 
     /// Keeps room for a message of any topic; `None` if somebody has none and nobody is to miss
     /// anything. Who may miss a message keeps no room for one.
-    pub(crate) fn reserve(&mut self) -> Option<Vec<PipeId>> {
+    pub(crate) fn reserve(&mut self, wakes: &mut Wakes) -> Option<Vec<PipeId>> {
         if !self.rules.nodrop {
             return Some(Vec::new());
         }
         // All are asked, so that each will say when it has room.
-        let full = self.peers.values().filter(|peer| peer.writer.is_full());
+        let full = self
+            .peers
+            .values()
+            .filter(|peer| peer.writer.room(wakes) == Err(Refusal::Full));
         if full.count() > 0 {
             return None;
         }
         let kept = self
             .peers
             .iter()
-            .filter(|(_, peer)| peer.writer.reserve().is_ok());
+            .filter(|(_, peer)| peer.writer.reserve(wakes).is_ok());
         Some(kept.map(|(pipe, _)| *pipe).collect())
     }
 
@@ -196,13 +199,13 @@ impl Distributor {
         }
     }
 
-    fn somebody_is_full(&self) -> bool {
+    fn somebody_is_full(&self, wakes: &mut Wakes) -> bool {
         // All are asked, so that each will say when it has room.
         let full = self
             .found
             .iter()
             .filter_map(|pipe| self.peers.get(pipe))
-            .filter(|peer| peer.writer.is_full());
+            .filter(|peer| peer.writer.room(wakes) == Err(Refusal::Full));
         full.count() > 0
     }
 

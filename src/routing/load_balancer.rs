@@ -59,9 +59,9 @@ impl LoadBalancer {
 
     /// Keeps room for a message at the next pipe that has some, whose turn that was; `None` if there
     /// is none.
-    pub(crate) fn reserve(&mut self) -> Option<PipeId> {
+    pub(crate) fn reserve(&mut self, wakes: &mut Wakes) -> Option<PipeId> {
         while let Some(writer) = self.writers.current() {
-            match writer.reserve() {
+            match writer.reserve(wakes) {
                 Ok(()) => {
                     let pipe = writer.pipe();
                     self.writers.advance();
@@ -114,9 +114,9 @@ impl LoadBalancer {
     }
 
     /// Whether [`send`](Self::send) would find room; if not, the owner will be told when there is.
-    pub(crate) fn look_for_room(&mut self) -> bool {
+    pub(crate) fn look_for_room(&mut self, wakes: &mut Wakes) -> bool {
         while let Some(writer) = self.writers.current() {
-            match writer.room() {
+            match writer.room(wakes) {
                 Ok(()) => return true,
                 Err(Refusal::Full) => self.writers.deactivate_current(),
                 Err(Refusal::Ended) => {

@@ -159,9 +159,13 @@ impl Table {
     }
 
     /// Keeps room for a message to whoever has this id; `None` if nobody has.
-    pub(crate) fn reserve(&mut self, id: &[u8]) -> Option<Result<PipeId, Refusal>> {
+    pub(crate) fn reserve(
+        &mut self,
+        id: &[u8],
+        wakes: &mut Wakes,
+    ) -> Option<Result<PipeId, Refusal>> {
         let pipe = *self.ids.get(id)?;
-        let kept = self.get(pipe)?.reserve().map(|()| pipe);
+        let kept = self.get(pipe)?.reserve(wakes).map(|()| pipe);
         self.unless_ended(pipe, kept)
     }
 

@@ -117,16 +117,16 @@ impl Core {
         id: &RoutingId,
         patience: impl FnOnce() -> Patience,
     ) -> Result<Permit<'_>, ReserveError> {
-        self.reserve_by(patience, |half| half.reserve_to(id))
+        self.reserve_by(patience, |half, wakes| half.reserve_to(id, wakes))
     }
 
     fn reserve_by(
         &self,
         patience: impl FnOnce() -> Patience,
-        mut attempt: impl FnMut(&mut Outbound) -> Option<Result<Slot, ReserveError>>,
+        mut attempt: impl FnMut(&mut Outbound, &mut Wakes) -> Option<Result<Slot, ReserveError>>,
     ) -> Result<Permit<'_>, ReserveError> {
         self.outbound
-            .wait(patience, |half, _| attempt(half))
+            .wait(patience, |half, wakes| attempt(half, wakes))
             .unwrap_or(Err(ReserveError::Timeout))
             .map(|slot| Permit::new(self, slot))
     }
@@ -147,7 +147,7 @@ impl Core {
         Reserving {
             core: self,
             ticket: None,
-            attempt: move |half: &mut Outbound| half.reserve_to(&id),
+            attempt: move |half: &mut Outbound, wakes: &mut Wakes| half.reserve_to(&id, wakes),
         }
     }
 
@@ -180,13 +180,13 @@ impl Core {
 
 impl Outbound {
     /// Keeps room for one message; `None` if that has to be waited for.
-    fn reserve(&mut self) -> Option<Result<Slot, ReserveError>> {
+    fn reserve(&mut self, wakes: &mut Wakes) -> Option<Result<Slot, ReserveError>> {
         if let Some(ended) = self.ended {
             return Some(Err(ended.into()));
         }
         Some(match &mut self.writers {
-            Writers::Balance(writers) => Ok(Slot::Next(writers.reserve()?)),
-            Writers::Distributor(writers) => Ok(Slot::Each(writers.reserve()?)),
+            Writers::Balance(writers) => Ok(Slot::Next(writers.reserve(wakes)?)),
+            Writers::Distributor(writers) => Ok(Slot::Each(writers.reserve(wakes)?)),
             Writers::Upstream(_) => Ok(Slot::None),
             // These are sent to by name.
             Writers::Table(_) => Err(ReserveError::Unroutable),
@@ -194,14 +194,18 @@ impl Outbound {
     }
 
     /// Keeps room for one message at the peer with this id; `None` if that has to be waited for.
-    fn reserve_to(&mut self, id: &RoutingId) -> Option<Result<Slot, ReserveError>> {
+    fn reserve_to(
+        &mut self,
+        id: &RoutingId,
+        wakes: &mut Wakes,
+    ) -> Option<Result<Slot, ReserveError>> {
         if let Some(ended) = self.ended {
             return Some(Err(ended.into()));
         }
         let Writers::Table(table) = &mut self.writers else {
             return Some(Err(ReserveError::Unroutable));
         };
-        match table.reserve(id) {
+        match table.reserve(id, wakes) {
             Some(Ok(pipe)) => Some(Ok(Slot::Named(pipe, id.clone()))),
             Some(Err(Refusal::Full)) => None,
             Some(Err(Refusal::Ended)) | None => Some(Err(ReserveError::Unroutable)),
@@ -253,7 +257,7 @@ struct Reserving<'a, F> {
 
 impl<'a, F> Future for Reserving<'a, F>
 where
-    F: FnMut(&mut Outbound) -> Option<Result<Slot, ReserveError>> + Unpin,
+    F: FnMut(&mut Outbound, &mut Wakes) -> Option<Result<Slot, ReserveError>> + Unpin,
 {
     type Output = Reserved<'a>;
 
@@ -265,7 +269,7 @@ where
         } = self.get_mut();
         let core: &'a Core = core;
         core.outbound
-            .poll(cx, ticket, |half, _| attempt(half))
+            .poll(cx, ticket, |half, wakes| attempt(half, wakes))
             .map_ok(|slot| Permit::new(core, slot))
     }
 }

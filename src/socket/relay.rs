@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use super::core::Core;
 use super::halves::{Intake, Outbound, Writers};
 use crate::error::SendFailure;
+use crate::signal::Wakes;
 use crate::socket_type::SocketType;
 use crate::waiting::Ticket;
 
@@ -33,7 +34,7 @@ impl Core {
             };
         }
         self.outbound
-            .poll(cx, ticket, |half, _| half.look_for_room())
+            .poll(cx, ticket, |half, wakes| half.look_for_room(wakes))
     }
 
     fn awaits_reply(&self) -> bool {
@@ -52,12 +53,12 @@ impl Core {
 
 impl Outbound {
     /// What [`send`](Self::send) would say to a message; `None` if that had to wait for room.
-    fn look_for_room(&mut self) -> Option<Result<(), SendFailure>> {
+    fn look_for_room(&mut self, wakes: &mut Wakes) -> Option<Result<(), SendFailure>> {
         if let Err(ended) = self.check_open() {
             return Some(Err(ended));
         }
         match &mut self.writers {
-            Writers::Balance(writers) => writers.look_for_room().then_some(Ok(())),
+            Writers::Balance(writers) => writers.look_for_room(wakes).then_some(Ok(())),
             Writers::Table(_) | Writers::Distributor(_) | Writers::Upstream(_) => Some(Ok(())),
         }
     }
