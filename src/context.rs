@@ -86,13 +86,6 @@ pub(crate) trait Member: Send + Sync {
     fn cancel_close(&self, ticket: &Ticket);
 }
 
-/// A number never given twice in this process: sockets, endpoints and connections have one each.
-pub(crate) fn unique_number() -> u64 {
-    // A plain counter, not part of any hand-over: std's own even in a model.
-    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
 impl Context {
     /// A context with the default settings: one I/O thread.
     pub fn new() -> Self {

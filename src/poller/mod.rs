@@ -343,7 +343,7 @@ impl Poller {
         key: usize,
         interest: Interest,
     ) -> Result<(), PollError> {
-        let watch = self.watch(crate::context::unique_number());
+        let watch = self.watch(crate::command::unique_number());
         self.shared.list.update(|list, wakes| {
             if list.id_of(name).is_some() {
                 wakes.drop_later(source);

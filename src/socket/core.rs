@@ -129,7 +129,7 @@ impl Ready for Control {
 impl Core {
     pub(super) fn new(pattern: Pattern, options: Options, context: Context) -> Arc<Self> {
         let core = Arc::new_cyclic(|me| Self {
-            id: crate::context::unique_number(),
+            id: crate::command::unique_number(),
             me: me.clone(),
             pattern,
             outbound: Half::new(Outbound::new(pattern.writers(&options))),
