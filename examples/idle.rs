@@ -5,9 +5,8 @@
 //! ```
 //!
 //! Counts how often every thread of this process is woken, and how long it runs: first with sockets
-//! that nobody is connected to, then with as many connections over tcp, without heartbeats and with
-//! them. But for those, no thread may be woken at all. Linux only, which says such things in `/proc`;
-//! each connection takes two descriptors.
+//! that nobody is connected to, then with as many connections over tcp to another process, without
+//! heartbeats and with them. But for those, no thread may be woken at all. Linux only, which says such things in `/proc`.
 
 #[cfg(target_os = "linux")]
 #[path = "support/threads.rs"]
@@ -24,6 +23,9 @@ fn main() -> ExitCode {
 #[cfg(target_os = "linux")]
 fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
+    if given.first().is_some_and(|first| first == linux::FAR_END) {
+        return linux::be_far_end(given.get(1).is_some_and(|quiet| quiet == linux::QUIET));
+    }
     let numbers: Result<Vec<u32>, _> = given.iter().map(|it| it.parse()).collect();
     let (seconds, sockets) = match numbers.as_deref() {
         Ok([]) => (10, 1000),
@@ -49,6 +51,8 @@ fn main() -> ExitCode {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
     use std::sync::Arc;
     use std::thread;
     use std::time::{Duration, Instant};
@@ -68,34 +72,103 @@ mod linux {
         let lonely = wait_at(sockets, None, || Pull::builder().build())?;
         let mut woken = measure("sockets, nobody connected", sockets, time);
 
-        let quiet = Push::builder().heartbeat_interval(None).build()?;
-        let here = quiet.bind("tcp://127.0.0.1:*")?;
-        let waiting = wait_at(sockets, Some(&here), || {
+        let mut far = FarEnd::start(&[FAR_END, QUIET])?;
+        let waiting = wait_at(sockets, Some(&far.endpoint), || {
             Pull::builder().heartbeat_interval(None).build()
         })?;
-        quiet.wait_for_peers(sockets as usize, PATIENCE)?;
+        far.wait_for(sockets)?;
         woken += measure("connections without heartbeats", sockets, time);
-        wake_all(&quiet, waiting, sockets)?;
+        far.wake_all(waiting, sockets)?;
 
         // These have a reason: after ten seconds of silence, one of two sides asks the other.
-        let usual = Push::new();
-        let here = usual.bind("tcp://127.0.0.1:*")?;
-        let waiting = wait_at(sockets, Some(&here), || Pull::builder().build())?;
-        usual.wait_for_peers(sockets as usize, PATIENCE)?;
+        let mut far = FarEnd::start(&[FAR_END])?;
+        let waiting = wait_at(sockets, Some(&far.endpoint), || Pull::builder().build())?;
+        far.wait_for(sockets)?;
         measure("connections, all as it is by default", sockets, time);
-        wake_all(&usual, waiting, sockets)?;
+        far.wake_all(waiting, sockets)?;
 
         drop(lonely);
         Ok(woken)
     }
 
-    /// They really waited: everybody takes a message when there are some.
-    fn wake_all(push: &Push, waiting: Waiting, sockets: u32) -> Result<(), Error> {
-        for _ in 0..sockets {
-            push.send("good morning")?;
+    /// What this program is called with to be the other end.
+    pub(crate) const FAR_END: &str = "--far-end";
+    pub(crate) const QUIET: &str = "--quiet";
+
+    /// The other end of all connections, in another process.
+    struct FarEnd {
+        process: Child,
+        told: BufReader<ChildStdout>,
+        endpoint: Endpoint,
+    }
+
+    impl FarEnd {
+        fn start(args: &[&str]) -> Result<Self, Error> {
+            let mut process = Command::new(std::env::current_exe()?)
+                .args(args)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()?;
+            let mut told = BufReader::new(process.stdout.take().ok_or("no output")?);
+            let mut line = String::new();
+            told.read_line(&mut line)?;
+            Ok(Self {
+                process,
+                told,
+                endpoint: line.trim().parse()?,
+            })
         }
-        waiting.join();
-        Ok(())
+
+        fn ask(&mut self, count: u32) -> Result<(), Error> {
+            let stdin = self.process.stdin.as_mut().ok_or("no input")?;
+            writeln!(stdin, "{count}")?;
+            self.told.read_line(&mut String::new())?;
+            Ok(())
+        }
+
+        /// Waits until so many peers are there.
+        fn wait_for(&mut self, peers: u32) -> Result<(), Error> {
+            self.ask(peers)
+        }
+
+        /// They really waited: everybody takes a message when there are some.
+        fn wake_all(mut self, waiting: Waiting, sockets: u32) -> Result<(), Error> {
+            self.ask(sockets)?;
+            waiting.join();
+            self.process.wait()?;
+            Ok(())
+        }
+    }
+
+    /// What the other process does: waits for so many peers as it reads, says so, and sends so many
+    /// messages as it reads then.
+    pub(crate) fn be_far_end(quiet: bool) -> ExitCode {
+        let run = || -> Result<(), Error> {
+            allow_descriptors();
+            let push = if quiet {
+                Push::builder().heartbeat_interval(None).build()?
+            } else {
+                Push::new()
+            };
+            println!("{}", push.bind("tcp://127.0.0.1:*")?);
+            let mut lines = std::io::stdin().lines();
+            let mut next =
+                || -> Result<usize, Error> { Ok(lines.next().ok_or("no more")??.parse()?) };
+            push.wait_for_peers(next()?, PATIENCE)?;
+            println!("they are there");
+            for _ in 0..next()? {
+                push.send("good morning")?;
+            }
+            println!("they are awake");
+            Ok(())
+        };
+        match run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: the other end: {error}");
+                ExitCode::FAILURE
+            }
+        }
     }
 
     /// Everything that waits, on one thread.

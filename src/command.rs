@@ -6,7 +6,9 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use crate::endpoint::Endpoint;
 use crate::error::Unsent;
+use crate::monitor::MonitorEvent;
 use crate::options::Options;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Lane, Load, PipeId, Runs, Values};
@@ -57,6 +59,13 @@ pub(crate) struct Hello {
     pub(crate) routing_id: Option<RoutingId>,
     /// Where it is.
     pub(crate) address: String,
+}
+
+/// The listener or the connecting endpoint that a connection belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) token: Token,
+    pub(crate) endpoint: &'a Endpoint,
 }
 
 /// What a socket says to a peer that has come.
@@ -128,12 +137,20 @@ pub(crate) trait Port: Post {
     /// The inproc peer of a pipe has left; if only to begin `anew`, the pipe is to be made again.
     fn values_parted(&self, id: PipeId, anew: bool);
 
+    /// A socket that connected to an inproc name cannot talk to the one that is bound to it. Said to
+    /// both; only the first has a pipe.
+    fn unfit(&self, name: &str, pipe: Option<PipeId>, reason: &dyn fmt::Display);
+
+    /// The same of one that was not wanted, and waits on.
+    fn refused(&self, name: &str, pipe: Option<PipeId>, reason: &Refused);
+
     /// A peer completed its handshake. Said before anything of it can be read.
-    fn peer_joined(&self, id: PipeId, hello: Hello) -> Result<Welcome, Refused>;
+    fn peer_joined(&self, id: PipeId, hello: Hello, place: &Place<'_>) -> Result<Welcome, Refused>;
 
     /// A peer that had joined is gone. Said when the credit of all that was written to it whole has
     /// been returned: what is still queued in the pipe did not reach it.
-    fn peer_left(&self, id: PipeId);
+    /// The event is for those who watch the listener or the connecting endpoint of this number.
+    fn peer_left(&self, id: PipeId, token: Token, event: MonitorEvent);
 
     /// Messages queued for a peer that is gone for good were dropped.
     fn dropped(&self, load: Load, peer: &dyn fmt::Display);
@@ -141,9 +158,12 @@ pub(crate) trait Port: Post {
     /// One I/O thread has nothing of this socket any more; this is what it could not send.
     fn links_closed(&self, unsent: Unsent);
 
+    /// Something has happened at a listener or a connecting endpoint.
+    fn report(&self, token: Token, event: MonitorEvent);
+
     /// The time for which this socket, which is being closed, was to linger is over.
     fn linger_is_over(&self);
 
     /// An endpoint has ended by itself (a connect that is not to be retried).
-    fn endpoint_ended(&self, token: Token);
+    fn endpoint_ended(&self, token: Token, event: MonitorEvent);
 }

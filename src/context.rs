@@ -62,6 +62,10 @@ pub(crate) trait Member: Send + Sync {
     /// Makes every call return `Terminated`, blocked ones included.
     fn terminate(&self);
 
+    /// Makes nobody wait for what happens to the socket any more. Where it is closed at once this is
+    /// not said: its monitors tell how it ends, and then end themselves.
+    fn interrupt(&self);
+
     /// Starts closing with the socket's own linger, or `patience` if that is shorter.
     fn begin_close(self: Arc<Self>, patience: Option<Duration>) -> Option<Instant>;
 
@@ -130,6 +134,13 @@ impl Context {
     /// had accepted for sending; a socket made later is born terminated. Doing it twice is the
     /// same as doing it once.
     pub fn shutdown(&self) {
+        self.end_calls();
+        for member in self.inner.members() {
+            member.interrupt();
+        }
+    }
+
+    fn end_calls(&self) {
         self.inner.terminated.store(true, Ordering::SeqCst);
         for member in self.inner.members() {
             member.terminate();
@@ -145,7 +156,7 @@ impl Context {
     ///
     /// [`Unsent`] says what was left, and for whom.
     pub fn terminate(&self, timeout: Duration) -> Result<(), Unsent> {
-        self.shutdown();
+        self.end_calls();
         let members = self.inner.members();
         if io::on_io_thread() {
             for member in members {
@@ -219,7 +230,7 @@ impl Context {
     ) -> impl Future<Output = Result<(), Unsent>> + Send + use<> {
         let context = self.clone();
         async move {
-            context.shutdown();
+            context.end_calls();
             let members = context.inner.members();
             for member in &members {
                 member.clone().close_behind(Some(timeout));

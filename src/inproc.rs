@@ -18,6 +18,8 @@ pub(crate) struct Registry {
 #[derive(Default)]
 struct Name {
     bound: Option<Arc<dyn Port>>,
+    /// Whether that takes in who comes.
+    open: bool,
     waiting: Vec<Connecter>,
 }
 
@@ -39,28 +41,47 @@ pub(crate) struct Mismatch {
 }
 
 impl Registry {
-    /// Binds a name; `false` if it is taken. Whoever waits for it is joined to the new owner.
-    pub(crate) fn bind(&self, name: &Arc<str>, port: &Arc<dyn Port>) -> bool {
-        let unfit: Vec<SocketType> = {
+    /// Binds a name; `false` if it is taken. Nobody comes in before it is [opened](Self::open).
+    pub(crate) fn claim(&self, name: &Arc<str>, port: &Arc<dyn Port>) -> bool {
+        let mut names = self.names.lock();
+        let entry = names.entry(name.clone()).or_default();
+        if entry.bound.is_some() {
+            return false;
+        }
+        entry.bound = Some(port.clone());
+        entry.open = false;
+        true
+    }
+
+    /// Joins whoever waits for a name, or comes from now on, to the socket that has bound it, if it
+    /// still has.
+    pub(crate) fn open(&self, name: &str, socket: SocketId) {
+        let (bound, unfit) = {
             let mut names = self.names.lock();
-            let entry = names.entry(name.clone()).or_default();
-            if entry.bound.is_some() {
-                return false;
-            }
-            entry.bound = Some(port.clone());
-            let types = entry.waiting.iter().map(|c| c.port.socket_type());
-            types
-                .filter(|theirs| !port.socket_type().compatible(*theirs))
-                .collect()
+            let Some(entry) = names.get_mut(name) else {
+                return;
+            };
+            let Some(bound) = entry.bound.clone().filter(|bound| bound.id() == socket) else {
+                return;
+            };
+            entry.open = true;
+            let ours = bound.socket_type();
+            let unfit = entry
+                .waiting
+                .iter()
+                .filter(|c| !ours.compatible(c.port.socket_type()));
+            (bound, unfit.cloned().collect::<Vec<_>>())
         };
-        let ours = port.socket_type();
-        for theirs in unfit {
-            log::warn!(
-                "inproc://{name}: a {theirs} that connects cannot talk to the {ours} bound now"
-            );
+        for Connecter { port, pipe, .. } in unfit {
+            let mismatch = Mismatch {
+                connecting: port.socket_type(),
+                bound: bound.socket_type(),
+            };
+            log::warn!("inproc://{name}: {mismatch}");
+            port.unfit(name, Some(pipe), &mismatch);
+            bound.unfit(name, None, &mismatch);
         }
         self.join_waiting(name);
-        true
     }
 
     /// Connects to a name, or waits for it to be bound, or for the place there to be free.
@@ -91,6 +112,7 @@ impl Registry {
             let names = self.names.lock();
             let Some(Name {
                 bound: Some(bound),
+                open: true,
                 waiting,
             }) = names.get(name)
             else {
@@ -156,6 +178,8 @@ impl Registry {
             Err(refused) => {
                 port.values_parted(*pipe, false);
                 log::warn!("inproc://{name}: a connecting socket waits on: {refused}");
+                port.refused(name, Some(*pipe), &refused);
+                bound.refused(name, None, &refused);
                 let mut names = self.names.lock();
                 names
                     .entry(name.into())

@@ -52,8 +52,15 @@
 //! | `recv()`, `iter()` | `recv_timeout(d)` | `try_recv()` | `recv_async()` | `recv_many(queue, max)`, and its forms |
 //! | `request(m)` | `request_timeout(m, d)` | | `request_async(m)` | |
 //! | | `flush(d)` | | `flush_async()` | |
+//! | `reserve()`, then `permit.send(m)` | `reserve_timeout(d)` | `try_reserve()` | `reserve_async()` | |
+//! | | `flush(d)` | | `flush_async()` | |
 //! | | `wait_for_peers(n, d)` | | `wait_for_peers_async(n)` | |
 //! | `close()`, or a drop | | `detach()` | `close_async()` | |
+//!
+//! A [`Monitor`], which tells what happens to a socket, has the forms of `recv`.
+//!
+//! A [`Poller`] waits on many sockets, and on plain descriptors, at once; and each socket has a
+//! descriptor ([`AsFd`](std::os::fd::AsFd)) that says to any other event loop whether it can receive.
 //!
 //! With the feature `futures` every socket that receives has a `stream()`, and every one that sends a
 //! `sink()`.
@@ -125,8 +132,8 @@
 //!                           (zmtp cut)       │              │   (zmtp: handshake, scanner, commands)
 //!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
-//!    vocabulary: message, frame, endpoint, socket_type, routing_id, peer_info, options, stats, error,
-//!    sync, signal, waiting
+//!    vocabulary: message, frame, endpoint, socket_type, routing_id, peer_info, endpoint_status, monitor,
+//!    options, stats, error, sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -144,6 +151,11 @@
 //!   costs nothing per message.
 //! * **What a subscriber says is applied by the thread that brings it**: a publisher that nobody
 //!   calls still knows who wants what.
+//! * **What happens is told in the step that makes it so**: a monitor hears of everything in the order
+//!   in which it happened, and whoever hears of it finds the socket as it says. Who does not read loses
+//!   events, and holds nobody up.
+//! * **Waiting is one mechanism**, for threads and tasks, for every call that waits, and for pollers and
+//!   descriptors, which watch: a state behind a lock, and those who are to hear of it.
 //! * **Every pipe keeps a tally**, and the socket adds up those of its pipes: what was accepted is
 //!   written, queued or dropped; what arrived is returned, queued or discarded.
 //!
@@ -152,10 +164,12 @@
 //! who is on the other side; `io` knows no socket and no routing; the transports know no protocol.
 //!
 //! **Locks.** A half of a socket and a lane of a pipe have a lock each, held for an append, a cut or
-//! a swap: no system call and no foreign code under them. Whoever has news for a half takes its lock
-//! (there is no queue of commands before it that could grow): the lock is free again before any
-//! wake-up is fired. The order is control, outbound, inbound, ledger, lane; no half is locked while
-//! another socket's is held.
+//! a swap: no system call and no foreign code under them. (What a monitor has yet to be told has a
+//! lock, too, taken under that of control and with no other under it.) Whoever has news for a half
+//! takes its lock (there is no queue of commands before it that could grow): the lock is free again
+//! before any wake-up is fired. The order is control, outbound, inbound, ledger, lane; no half is
+//! locked while another socket's is held. A poller's list comes before all of them: it looks at halves,
+//! and they tell it of news with no lock held.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -165,12 +179,14 @@ mod socket;
 mod command;
 mod context;
 mod endpoint;
+mod endpoint_status;
 mod error;
 mod frame;
 mod inproc;
 mod io;
 mod mailbox;
 mod message;
+mod monitor;
 mod options;
 mod peer_info;
 mod pipe;
@@ -193,6 +209,7 @@ pub mod fuzzing;
 
 pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
+pub use endpoint_status::{EndpointState, EndpointStatus};
 pub use error::{
     BindError, BuildError, ConnectError, Error, FlushError, FlushFailure, PollError, RecvError,
     RequestError, ReserveError, SendError, SendFailure, SubscribeError, TryRecvError, TrySendError,
@@ -200,15 +217,17 @@ pub use error::{
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
+pub use monitor::{HandshakeFailure, MonitorEvent};
 pub use options::ReconnectStop;
 pub use peer_info::PeerInfo;
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use socket::{
-    Asks, Builder, Conflates, Dealer, Forwards, Identifies, Iter, Matches, Pair, Permit, Pollable,
-    Pub, Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes, Sends, Socket,
-    SocketKind, Sub, Subscription, TellsUpstream, ToldUpstream, Upstream, XPub, XSub,
+    Asks, Builder, Conflates, Dealer, Events, Forwards, Identifies, Iter, Matches, Monitor, Pair,
+    Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes,
+    Sends, Socket, SocketKind, Sub, Subscription, TellsUpstream, ToldUpstream, Upstream, XPub,
+    XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Count, Discarded, Dropped, Stats};

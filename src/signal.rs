@@ -22,6 +22,8 @@ pub(crate) enum News {
     Ended,
     /// There is room to write again.
     Writable,
+    /// There is no room, and messages are dropped for that: said to the writer itself.
+    Stalled,
     /// The other end is gone: nothing written from now on would arrive.
     Closed,
     /// Somebody waits for what was written to be worked off: its credit is to be given back at once.

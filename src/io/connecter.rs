@@ -13,8 +13,9 @@ use super::resolve::Resolved;
 use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
 use super::transmit::Transmit;
-use crate::command::{Port, SocketId, WireEnds};
+use crate::command::{Place, Port, SocketId, WireEnds};
 use crate::endpoint::{Address, Endpoint};
+use crate::monitor::MonitorEvent;
 use crate::options::ReconnectStop;
 use crate::pipe::Load;
 use crate::signal::{Target, Wakes};
@@ -41,10 +42,14 @@ pub(super) struct Connecter {
     transmit: Transmit,
     state: State,
     backoff: Backoff,
+    /// Made in vain since a peer was there.
+    attempts: u32,
     linger: Option<Timer>,
     stopping: bool,
     /// By the application, which may go on with the socket.
     disconnected: bool,
+    /// There is no other attempt.
+    given_up: bool,
     lost: Load,
 }
 
@@ -79,9 +84,11 @@ impl Connecter {
             transmit: Transmit::default(),
             state: State::Waiting(None),
             backoff,
+            attempts: 0,
             linger: None,
             stopping: false,
             disconnected: false,
+            given_up: false,
             lost: Load::NONE,
         }
     }
@@ -111,17 +118,17 @@ impl Connecter {
                 );
                 Fate::Rests
             }
-            Address::Ipc(ipc) => match transport::ipc::connect(ipc, &self.port.options().transport)
-            {
-                Ok(stream) => self.dialed(
-                    stream,
-                    self.endpoint.to_string(),
-                    VecDeque::new(),
-                    None,
-                    kit,
-                ),
-                Err(error) => self.failed(&self.endpoint.to_string(), &error, kit),
-            },
+            Address::Ipc(ipc) => {
+                let address = self.endpoint.to_string();
+                self.report_dialing(&address);
+                match transport::ipc::connect(ipc, &self.port.options().transport) {
+                    Ok(stream) => self.dialed(stream, address, VecDeque::new(), None, kit),
+                    Err(error) => {
+                        self.report_failure(&address, &error);
+                        self.failed(&address, &error, kit)
+                    }
+                }
+            }
             // The sockets are joined without an I/O thread.
             Address::Inproc(_) => Fate::Gone,
         }
@@ -134,6 +141,11 @@ impl Connecter {
         match resolved {
             Ok((source, addresses)) => self.dial_next(source, addresses.into(), None, kit),
             Err(error) => {
+                self.report(MonitorEvent::ResolveFailed {
+                    endpoint: self.endpoint.clone(),
+                    reason: error.to_string(),
+                });
+                self.attempts = self.attempts.saturating_add(1);
                 let why = format_args!("resolving the name: {error}");
                 self.retry(kit, &why, log::Level::Debug, None)
             }
@@ -149,9 +161,13 @@ impl Connecter {
         kit: &mut Kit<'_>,
     ) -> Fate {
         while let Some(address) = rest.pop_front() {
+            self.report_dialing(&address);
             match transport::tcp::connect(source, address, &self.port.options().transport) {
                 Ok(stream) => return self.dialed(stream, address.to_string(), rest, source, kit),
-                Err(error) => failure = Some((address.to_string(), error)),
+                Err(error) => {
+                    self.report_failure(&address, &error);
+                    failure = Some((address.to_string(), error));
+                }
             }
         }
         let (address, error) = failure.unwrap_or_else(|| {
@@ -172,6 +188,7 @@ impl Connecter {
         kit: &mut Kit<'_>,
     ) -> Fate {
         if let Err(error) = super::register(kit, &mut stream, self.me.token) {
+            self.report_failure(&address, &error);
             return self.failed(&address, &error, kit);
         }
         let limit = self
@@ -206,6 +223,10 @@ impl Connecter {
                 } = std::mem::replace(&mut self.state, State::Waiting(None))
                 {
                     kit.timers.cancel(limit);
+                    self.report(MonitorEvent::Connected {
+                        endpoint: self.endpoint.clone(),
+                        address: address.clone(),
+                    });
                     let transmit = std::mem::take(&mut self.transmit);
                     let session = Session::new(
                         stream,
@@ -238,6 +259,7 @@ impl Connecter {
                 kit.timers.cancel(limit);
                 let _ = kit.registry.deregister(&mut stream);
                 drop(stream);
+                self.report_failure(&address, &error);
                 self.dial_next(source, rest, Some((address, error)), kit)
             }
             other => {
@@ -248,6 +270,7 @@ impl Connecter {
     }
 
     fn failed(&mut self, what: &dyn fmt::Display, error: &io::Error, kit: &mut Kit<'_>) -> Fate {
+        self.attempts = self.attempts.saturating_add(1);
         let cause = self.is_refusal(error).then_some(ReconnectStop::Refused);
         let why = format_args!("{what}: {error}");
         self.retry(kit, &why, log::Level::Debug, cause)
@@ -269,7 +292,7 @@ impl Connecter {
     }
 
     /// Whether nothing is tried any more for what is left to be sent.
-    fn is_given_up(&self) -> bool {
+    fn is_abandoned(&self) -> bool {
         self.disconnected && self.stops_at(ReconnectStop::AfterDisconnect)
     }
 
@@ -285,7 +308,7 @@ impl Connecter {
         if self.stopping && self.may_close() {
             return self.end(End::Stopped, kit);
         }
-        let wait = if self.is_given_up() || cause.is_some_and(|cause| self.stops_at(cause)) {
+        let wait = if self.is_abandoned() || cause.is_some_and(|cause| self.stops_at(cause)) {
             None
         } else {
             self.backoff.next_wait()
@@ -299,16 +322,51 @@ impl Connecter {
                     crate::error::millis(wait)
                 );
                 self.state = State::Waiting(Some(kit.timers.set(kit.now + wait, self.me.token)));
+                self.report(MonitorEvent::RetryScheduled {
+                    endpoint: self.endpoint.clone(),
+                    wait,
+                    attempts: self.attempts,
+                });
                 Fate::Rests
             }
             None => {
-                self.port.endpoint_ended(self.me.token);
+                self.given_up = true;
+                let endpoint = self.endpoint.clone();
+                let event = MonitorEvent::GivenUp { endpoint };
+                self.port.endpoint_ended(self.me.token, event);
                 let fate = self.end(End::Stopped, kit);
                 // Whoever reads this can rely on it.
                 log::warn!("{}: {why}; no further attempt", self.endpoint);
                 fate
             }
         }
+    }
+
+    // ---- what is told of it
+
+    fn report(&self, event: MonitorEvent) {
+        self.port.report(self.me.token, event);
+    }
+
+    fn report_dialing(&self, address: &dyn fmt::Display) {
+        self.report(MonitorEvent::Connecting {
+            endpoint: self.endpoint.clone(),
+            address: address.to_string(),
+        });
+    }
+
+    fn report_failure(&self, address: &dyn fmt::Display, error: &io::Error) {
+        self.report(MonitorEvent::ConnectFailed {
+            endpoint: self.endpoint.clone(),
+            address: address.to_string(),
+            reason: error.to_string(),
+        });
+    }
+
+    /// Whether it ends because the socket has let go of it. (The end of its pipe may be noticed
+    /// before the order to stop.)
+    pub(super) fn is_closed(&self) -> bool {
+        self.stopping || !self.given_up
     }
 
     // ---- life with a session
@@ -324,7 +382,11 @@ impl Connecter {
             State::Waiting(_) | State::Resolving => Fate::Rests,
             State::Dialing { .. } => self.check_dialed(kit),
             State::Talking(session) => {
-                let result = session.drive(&self.port, &self.me, kit);
+                let place = Place {
+                    token: self.me.token,
+                    endpoint: &self.endpoint,
+                };
+                let result = session.drive(&self.port, &place, &self.me, kit);
                 self.driven(result, kit)
             }
         }
@@ -345,27 +407,22 @@ impl Connecter {
             return self.end(end, kit);
         }
         let joined = matches!(&self.state, State::Talking(session) if session.is_established());
-        self.lose_session(kit);
+        self.lose_session(&end, kit);
         let cause = (!joined).then_some(ReconnectStop::HandshakeFailed);
         let why = format_args!("connection lost: {end}");
         self.retry(kit, &why, end.level(), cause)
     }
 
     /// Takes the session apart; the pipe stays, or goes with it if it was made for it.
-    fn lose_session(&mut self, kit: &mut Kit<'_>) {
+    fn lose_session(&mut self, end: &End, kit: &mut Kit<'_>) {
         if let State::Talking(session) = std::mem::replace(&mut self.state, State::Waiting(None)) {
             let lived = session.lived(kit.now);
+            let event = session.obituary(&self.endpoint, end);
             let (ends, mut transmit) = session.dismantle(kit);
             let pipe = ends.as_ref().map(|ends| ends.id);
+            let mut lost = Load::NONE;
             match ends {
-                Some(ends) if self.kept.is_none() => {
-                    let lost = end_pipe(&ends, &mut transmit);
-                    if self.stopping {
-                        self.lost += lost;
-                    } else {
-                        self.port.dropped(lost, &self.endpoint);
-                    }
-                }
+                Some(ends) if self.kept.is_none() => lost = end_pipe(&ends, &mut transmit),
                 kept => {
                     let mut wakes = Wakes::new();
                     transmit.rewind();
@@ -377,11 +434,21 @@ impl Connecter {
                     self.transmit = transmit;
                 }
             }
-            if let Some(lived) = lived {
-                self.backoff.on_lost(lived);
-                if let Some(pipe) = pipe {
-                    self.port.peer_left(pipe);
+            match (lived, pipe) {
+                (Some(lived), Some(pipe)) => {
+                    self.attempts = 0;
+                    self.backoff.on_lost(lived);
+                    self.port.peer_left(pipe, self.me.token, event);
                 }
+                _ => {
+                    self.attempts = self.attempts.saturating_add(1);
+                    self.report(event);
+                }
+            }
+            if self.stopping {
+                self.lost += lost;
+            } else {
+                self.port.dropped(lost, &self.endpoint);
             }
         }
     }
@@ -394,7 +461,7 @@ impl Connecter {
         }
         let talks = matches!(self.state, State::Talking(_));
         if talks {
-            self.lose_session(kit);
+            self.lose_session(&End::HungUp, kit);
         }
         if let Some(old) = self.kept.take() {
             let lost = end_pipe(&old, &mut self.transmit);
@@ -419,7 +486,11 @@ impl Connecter {
                 limit: Some(limit), ..
             } if *limit == timer => self.dial_failed(io::Error::from(io::ErrorKind::TimedOut), kit),
             State::Talking(session) if session.is_beat(timer) => {
-                let result = session.on_beat(&self.port, &self.me, kit);
+                let place = Place {
+                    token: self.me.token,
+                    endpoint: &self.endpoint,
+                };
+                let result = session.on_beat(&self.port, &place, &self.me, kit);
                 self.driven(result, kit)
             }
             State::Talking(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
@@ -460,8 +531,8 @@ impl Connecter {
         if let State::Talking(session) = &self.state {
             session.finish();
         }
-        let given_up = matches!(self.state, State::Waiting(_)) && self.is_given_up();
-        if given_up || self.may_close() || deadline.is_some_and(|deadline| deadline <= kit.now) {
+        let abandoned = matches!(self.state, State::Waiting(_)) && self.is_abandoned();
+        if abandoned || self.may_close() || deadline.is_some_and(|deadline| deadline <= kit.now) {
             return self.end(End::Stopped, kit);
         }
         // The last word counts: whoever closes later may have less patience.
@@ -473,6 +544,7 @@ impl Connecter {
     pub(super) fn end(&mut self, end: End, kit: &mut Kit<'_>) -> Fate {
         kit.timers.cancel(self.linger.take());
         let mut joined = false;
+        let mut obituary = None;
         match std::mem::replace(&mut self.state, State::Waiting(None)) {
             State::Waiting(timer) => kit.timers.cancel(timer),
             State::Resolving => {}
@@ -485,16 +557,23 @@ impl Connecter {
             State::Talking(session) => {
                 log::log!(end.level(), "{}: connection ended: {end}", self.endpoint);
                 joined = session.is_established();
+                obituary = Some(session.obituary(&self.endpoint, &end));
                 let (ends, transmit) = session.dismantle(kit);
                 self.transmit = transmit;
                 self.kept = ends.or(self.kept.take());
             }
         }
-        if let Some(ends) = self.kept.take() {
+        let kept = self.kept.take();
+        let pipe = kept.as_ref().map(|ends| ends.id);
+        if let Some(ends) = kept {
             self.lost += end_pipe(&ends, &mut self.transmit);
-            if joined {
-                self.port.peer_left(ends.id);
+        }
+        match (obituary, pipe) {
+            (Some(event), Some(pipe)) if joined => {
+                self.port.peer_left(pipe, self.me.token, event);
             }
+            (Some(event), _) => self.report(event),
+            _ => {}
         }
         Fate::Gone
     }

@@ -8,8 +8,9 @@ use super::reactor::{Fate, Kit};
 use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
 use super::transmit::Transmit;
-use crate::command::{Port, SocketId, Token};
+use crate::command::{Place, Port, SocketId, Token};
 use crate::endpoint::Endpoint;
+use crate::monitor::MonitorEvent;
 use crate::pipe::Load;
 use crate::signal::Target;
 use crate::transport::{self, Stream};
@@ -78,6 +79,9 @@ impl Listener {
                         self.endpoint()
                     );
                     drop(stream);
+                    self.report_failure(format!(
+                        "{peer} refused, {PENDING_MAX} handshakes are under way"
+                    ));
                 }
                 Ok((stream, peer)) => match self.port.has_place() {
                     Ok(()) => {
@@ -86,19 +90,30 @@ impl Listener {
                     }
                     Err(refused) => {
                         log::warn!("{}: {peer} refused: {refused}", self.endpoint());
+                        self.report_failure(format!("{peer} refused: {refused}"));
                     }
                 },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Rests,
                 Err(error) if transport::is_resource_shortage(&error) => {
                     log::warn!("{}: cannot accept for now: {error}", self.endpoint());
+                    self.report_failure(error.to_string());
                     self.rest = Some(kit.timers.set(kit.now + SHORTAGE_REST, self.token));
                     return Fate::Rests;
                 }
                 // The connection was gone before it was accepted, and the like: the next may be fine.
-                Err(error) => log::debug!("{}: cannot accept: {error}", self.endpoint()),
+                Err(error) => {
+                    log::debug!("{}: cannot accept: {error}", self.endpoint());
+                    self.report_failure(error.to_string());
+                }
             }
         }
         Fate::Again
+    }
+
+    pub(super) fn report_failure(&self, reason: String) {
+        let endpoint = self.endpoint().clone();
+        let event = MonitorEvent::AcceptFailed { endpoint, reason };
+        self.port.report(self.token, event);
     }
 
     pub(super) fn endpoint(&self) -> &Endpoint {
@@ -138,6 +153,11 @@ impl Accepted {
         };
         super::register(kit, &mut stream, token)?;
         log::debug!("{}: accepted {peer}", listener.endpoint());
+        let event = MonitorEvent::Accepted {
+            endpoint: listener.endpoint().clone(),
+            address: peer.clone(),
+        };
+        listener.port.report(listener.token, event);
         let session = Session::new(
             stream,
             peer,
@@ -185,7 +205,11 @@ impl Accepted {
         let Some(session) = &mut self.session else {
             return Fate::Gone;
         };
-        let result = session.drive(&self.port, &self.me, kit);
+        let place = Place {
+            token: self.listener,
+            endpoint: &self.endpoint,
+        };
+        let result = session.drive(&self.port, &place, &self.me, kit);
         self.driven(result, kit)
     }
 
@@ -203,7 +227,11 @@ impl Accepted {
         }
         match &mut self.session {
             Some(session) if session.is_beat(timer) => {
-                let result = session.on_beat(&self.port, &self.me, kit);
+                let place = Place {
+                    token: self.listener,
+                    endpoint: &self.endpoint,
+                };
+                let result = session.on_beat(&self.port, &place, &self.me, kit);
                 self.driven(result, kit)
             }
             Some(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
@@ -240,12 +268,15 @@ impl Accepted {
                 session.peer()
             );
             let joined = session.is_established();
+            let event = session.obituary(&self.endpoint, &end);
             let (ends, mut transmit) = session.dismantle(kit);
+            let pipe = ends.as_ref().map(|ends| ends.id);
             if let Some(ends) = ends {
                 self.lost += end_pipe(&ends, &mut transmit);
-                if joined {
-                    self.port.peer_left(ends.id);
-                }
+            }
+            match pipe {
+                Some(pipe) if joined => self.port.peer_left(pipe, self.listener, event),
+                _ => self.port.report(self.listener, event),
             }
         }
         Fate::Gone

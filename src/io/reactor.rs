@@ -16,6 +16,7 @@ use super::{Handle, Latch};
 use crate::command::{Port, SocketId, Token, WireEnds};
 use crate::endpoint::Endpoint;
 use crate::error::Unsent;
+use crate::monitor::MonitorEvent;
 use crate::pipe::Load;
 use crate::signal::Target;
 use crate::transport;
@@ -300,6 +301,7 @@ impl Reactor {
                         "{}: cannot serve an accepted connection: {error}",
                         listener.endpoint()
                     );
+                    listener.report_failure(error.to_string());
                 }
             }
         }
@@ -482,11 +484,13 @@ impl Reactor {
         let Some(slot) = self.slots.remove(&token) else {
             return;
         };
+        let mut is_closed = false;
         let (port, endpoint, lost) = match slot {
             Slot::Listener(listener) => {
                 let (port, endpoint) = (listener.port().clone(), listener.endpoint().clone());
                 let mut kit = self.tools.kit(now);
                 listener.close(&mut kit);
+                is_closed = true;
                 (port, endpoint, Load::NONE)
             }
             Slot::Accepted(accepted) => {
@@ -495,9 +499,14 @@ impl Reactor {
             }
             Slot::Connecter(connecter) => {
                 let (endpoint, lost) = connecter.lost();
+                is_closed = connecter.is_closed();
                 (connecter.port().clone(), endpoint.clone(), lost)
             }
         };
+        if is_closed {
+            let endpoint = endpoint.clone();
+            port.report(token, MonitorEvent::Closed { endpoint });
+        }
         let Entry::Occupied(mut served) = self.sockets.entry(port.id()) else {
             return;
         };

@@ -9,7 +9,10 @@ use super::reactor::Kit;
 use super::receive::{Broken, Got, Receive};
 use super::timers::Timer;
 use super::transmit::{Sent, Transmit};
-use crate::command::{Hello, Port, Refused, Welcome, WireEnds};
+use crate::command::{Hello, Place, Port, Refused, Welcome, WireEnds};
+use crate::endpoint::Endpoint;
+use crate::monitor::{HandshakeFailure, MonitorEvent};
+use crate::peer_info::PeerInfo;
 use crate::pipe::{Load, Record};
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
@@ -41,6 +44,8 @@ pub(super) struct Session {
     /// Everything is written and the stream closed on our side; until then the peer may read on.
     drain_limit: Option<Timer>,
     peer: String,
+    /// Who it turned out to be.
+    who: Option<PeerInfo>,
 }
 
 /// How long a peer may take to read what was written to the end and to close its side in turn.
@@ -122,6 +127,7 @@ impl Session {
             yields: false,
             drain_limit: None,
             peer,
+            who: None,
         }
     }
 
@@ -133,6 +139,25 @@ impl Session {
 
     pub(super) fn peer(&self) -> &str {
         &self.peer
+    }
+
+    /// What the end of this session is to whoever watches the endpoint.
+    pub(super) fn obituary(&self, endpoint: &Endpoint, end: &End) -> MonitorEvent {
+        let endpoint = endpoint.clone();
+        let reason = end.to_string();
+        match &self.who {
+            Some(peer) => MonitorEvent::Disconnected {
+                endpoint,
+                peer: peer.clone(),
+                reason,
+            },
+            None => MonitorEvent::HandshakeFailed {
+                endpoint,
+                address: self.peer.clone(),
+                failure: end.as_failure(),
+                reason,
+            },
+        }
     }
 
     pub(super) fn is_established(&self) -> bool {
@@ -183,11 +208,12 @@ impl Session {
     pub(super) fn drive(
         &mut self,
         port: &Arc<dyn Port>,
+        place: &Place<'_>,
         me: &Target,
         kit: &mut Kit<'_>,
     ) -> Result<Pace, End> {
         let mut wakes = Wakes::new();
-        let result = self.step(port, me, kit, &mut wakes);
+        let result = self.step(port, place, me, kit, &mut wakes);
         wakes.fire();
         self.set_beat(me, kit);
         match result {
@@ -206,6 +232,7 @@ impl Session {
     pub(super) fn on_beat(
         &mut self,
         port: &Arc<dyn Port>,
+        place: &Place<'_>,
         me: &Target,
         kit: &mut Kit<'_>,
     ) -> Result<Pace, End> {
@@ -216,7 +243,7 @@ impl Session {
             Some(Due::Lost(_)) => self.receive.on_readable(false),
             None => {}
         }
-        let pace = self.drive(port, me, kit)?;
+        let pace = self.drive(port, place, me, kit)?;
         if let Some(heartbeat) = &mut self.heartbeat
             && self.transmit.ttl_runs()
         {
@@ -280,6 +307,7 @@ impl Session {
     fn step(
         &mut self,
         port: &Arc<dyn Port>,
+        place: &Place<'_>,
         me: &Target,
         kit: &mut Kit<'_>,
         wakes: &mut Wakes,
@@ -293,7 +321,7 @@ impl Session {
             match got {
                 Err(broken) => return Err(self.broken(broken)),
                 Ok(Got::Ready(hello)) => {
-                    self.establish(&hello, port, me, kit)?;
+                    self.establish(&hello, port, place, me, kit)?;
                     continue;
                 }
                 Ok(Got::Eof) => {
@@ -375,6 +403,7 @@ impl Session {
         &mut self,
         hello: &PeerHello,
         port: &Arc<dyn Port>,
+        place: &Place<'_>,
         me: &Target,
         kit: &mut Kit<'_>,
     ) -> Result<(), End> {
@@ -390,6 +419,7 @@ impl Session {
                 routing_id: hello.routing_id.clone(),
                 address: self.peer.clone(),
             },
+            place,
         );
         let Welcome { peer, is_another } = welcome.map_err(End::Refused)?;
         self.established = Some(kit.now);
@@ -401,6 +431,7 @@ impl Session {
                 port.dropped(lost, &format_args!("the one that was there before {whom}"))
             });
         }
+        self.who = Some(peer.clone());
         self.transmit.begin(hello.version);
         self.heartbeat = Some(Heartbeat::new(
             port.options().heartbeats,
@@ -485,10 +516,25 @@ impl End {
     }
 }
 
+impl End {
+    /// The same of a connection that never came through its handshake.
+    fn as_failure(&self) -> HandshakeFailure {
+        match self {
+            Self::Handshake(_) => HandshakeFailure::Timeout,
+            Self::PeerClosed(_) | Self::Io(_) | Self::Silent(_) | Self::Panicked => {
+                HandshakeFailure::Lost
+            }
+            Self::Protocol(_) => HandshakeFailure::Protocol,
+            Self::Refused(_) => HandshakeFailure::Refused,
+            Self::Flushed | Self::Stopped | Self::HungUp => HandshakeFailure::Stopped,
+        }
+    }
+}
+
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flushed => f.write_str("everything is sent"),
+            Self::Flushed => f.write_str("the socket let go of it; everything is sent"),
             Self::PeerClosed(Eof::AtBorder) => f.write_str("the peer closed it"),
             Self::PeerClosed(Eof::InMessage) => {
                 f.write_str("the peer closed it in the middle of a message")

@@ -80,7 +80,7 @@ impl Post for Handle {
                 });
             }
             // It gives credit back whenever it has written what it can.
-            News::Hurry => {}
+            News::Hurry | News::Stalled => {}
             _ => {
                 let wake = self.mailbox.post(token);
                 self.wake_if(wake);

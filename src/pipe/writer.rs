@@ -185,6 +185,11 @@ impl Writer {
         on_lane!(&self.outlet, lane => lane.tell_nobody());
     }
 
+    /// Has the owner of this end told of something, once no lock is held.
+    pub(crate) fn tell_owner(&self, news: News, wakes: &mut Wakes) {
+        on_lane!(&self.outlet, lane => lane.ask_writer(news, wakes));
+    }
+
     /// Gives the pipe up for a new one in its place: whoever keeps the connection is asked for that;
     /// over inproc the peer learns that nothing more will come.
     pub(crate) fn forsake(&self, news: News, wakes: &mut Wakes) {

@@ -1,9 +1,9 @@
 //! A copy of each message to every subscriber who wants it.
 
-use super::Subscriptions;
 use super::active::ByPipe;
 use super::subscriptions::{Added, Removed};
 use super::upstream::Sent;
+use super::{Stall, Subscriptions};
 use crate::message::Message;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Copies, PipeId, Refusal, Room, Writer};
@@ -49,9 +49,7 @@ struct Subscriber {
     /// Counted among the subscribers.
     counted: bool,
     round: u64,
-    /// It had no room, and has not said that there is some; and what it missed since then.
-    full: bool,
-    missed: u64,
+    stall: Stall,
 }
 
 /// A peer wants more topics than it may.
@@ -223,8 +221,7 @@ impl Distributor {
             joined: false,
             counted: false,
             round: 0,
-            full: false,
-            missed: 0,
+            stall: Stall::default(),
             writer,
         };
         self.peers.insert(peer.writer.pipe(), peer);
@@ -232,10 +229,13 @@ impl Distributor {
 
     /// A pipe has room again; how many messages it missed while it had none.
     pub(crate) fn activate(&mut self, pipe: PipeId) -> u64 {
-        self.peers.get_mut(&pipe).map_or(0, |peer| {
-            peer.full = false;
-            std::mem::take(&mut peer.missed)
-        })
+        let peer = self.peers.get_mut(&pipe);
+        peer.map_or(0, |peer| peer.stall.end())
+    }
+
+    /// What a peer misses.
+    pub(crate) fn stall(&self, pipe: PipeId) -> Option<Stall> {
+        self.peers.get(&pipe).map(|peer| peer.stall)
     }
 
     /// A peer is there.
@@ -360,18 +360,16 @@ impl Subscriber {
         write: impl FnOnce(&Writer, &mut Wakes) -> Result<(), Refusal>,
     ) {
         // One that is known to be full costs no look at it.
-        if self.full {
-            self.missed += 1;
+        if self.stall.is_on() {
+            self.stall.miss(&self.writer, wakes);
             sent.full += 1;
             return;
         }
         match write(&self.writer, wakes) {
             Ok(()) => sent.queued += 1,
             Err(Refusal::Full) => {
-                self.full = true;
-                self.missed = 1;
                 sent.full += 1;
-                sent.stalled = true;
+                sent.stalled |= self.stall.miss(&self.writer, wakes);
             }
             // Its end has been posted, and will be seen to.
             Err(Refusal::Ended) => {}

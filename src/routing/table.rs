@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::Stall;
 use super::active::ByPipe;
 use crate::message::Message;
 use crate::pipe::{PipeId, Refusal, Room, Writer};
@@ -25,6 +26,7 @@ struct Entry {
     id: Option<RoutingId>,
     /// The id was given to it here, whatever the peer calls itself.
     named: bool,
+    stall: Stall,
 }
 
 /// What became of a peer's name.
@@ -57,6 +59,7 @@ impl Table {
             writer,
             id: None,
             named: false,
+            stall: Stall::default(),
         };
         self.writers.insert(entry.writer.pipe(), entry);
     }
@@ -191,6 +194,26 @@ impl Table {
     }
 
     /// A pipe whose other end is gone is taken out.
+    /// A message for the peer with this id is dropped, as it has no room.
+    pub(crate) fn miss(&mut self, id: &[u8], wakes: &mut Wakes) {
+        if let Some(pipe) = self.ids.get(id)
+            && let Some(entry) = self.writers.get_mut(pipe)
+        {
+            entry.stall.miss(&entry.writer, wakes);
+        }
+    }
+
+    /// A pipe has room again; how many messages were dropped while it had none.
+    pub(crate) fn activate(&mut self, pipe: PipeId) -> u64 {
+        let entry = self.writers.get_mut(&pipe);
+        entry.map_or(0, |entry| entry.stall.end())
+    }
+
+    /// What a peer misses.
+    pub(crate) fn stall(&self, pipe: PipeId) -> Option<Stall> {
+        self.writers.get(&pipe).map(|entry| entry.stall)
+    }
+
     #[inline]
     fn unless_ended<T>(
         &mut self,

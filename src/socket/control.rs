@@ -178,6 +178,18 @@ macro_rules! socket {
                 self.core.wait_for_peers(count, timeout)
             }
 
+            /// How every endpoint is doing that is bound or connected to: what it is about, and what
+            /// went wrong last.
+            pub fn endpoints(&self) -> Vec<$crate::EndpointStatus> {
+                self.core.endpoints()
+            }
+
+            /// Tells, from now on, what happens to endpoints, connections and peers:
+            /// [`MonitorEvent`](crate::MonitorEvent).
+            pub fn monitor(&self) -> $crate::Monitor {
+                self.core.monitor()
+            }
+
             /// Who is there now: through the handshake, or joined over inproc.
             pub fn peers(&self) -> Vec<$crate::PeerInfo> {
                 self.core.peers()

@@ -10,6 +10,7 @@ use super::exchange;
 use super::futures::Waiting;
 use super::halves::{self, Asker, Ended, Inbound, Intake, Outbound, Writers};
 use super::ledger::Ledger;
+use super::monitoring::Feeds;
 use super::pattern::Pattern;
 use super::publishing::Event;
 use super::raw::Memory;
@@ -17,10 +18,12 @@ use super::turn::Turn;
 use crate::command::{InprocPeer, SocketId, Token};
 use crate::context::{Context, Member};
 use crate::endpoint::Endpoint;
+use crate::endpoint_status::EndpointStatus;
 use crate::error::{RecvError, SendFailure, Unsent, WaitError};
 use crate::frame::Frame;
 use crate::io;
 use crate::message::Message;
+use crate::monitor::MonitorEvent;
 use crate::options::Options;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{PipeId, Writer};
@@ -35,7 +38,7 @@ use crate::waiting::{Half, Patience, Ready, Ticket};
 /// The outbound and the inbound half have a lock each, so one thread may send while another
 /// receives; `control` has a third, so that neither is in the way of the rest. Where two are
 /// needed the order is control, outbound, inbound; none is held while a wake-up is fired or
-/// another socket is called.
+/// another socket is called. (What is told to monitors is told under that of `control`.)
 pub(crate) struct Core {
     pub(super) id: SocketId,
     /// For what has to find its way back from the outside of every lock.
@@ -61,6 +64,8 @@ pub(super) struct Control {
     pub(super) terminated: bool,
     /// Peers that have completed their handshake (or are joined over inproc).
     pub(super) peers: HashMap<PipeId, PeerInfo>,
+    /// Those that miss messages, as monitors were told, with how many they had missed before.
+    pub(super) stalled: HashMap<PipeId, u64>,
     /// Those of a publisher's peers that subscribe to something.
     pub(super) subscribers: usize,
     pub(super) endpoints: Vec<Entry>,
@@ -71,6 +76,8 @@ pub(super) struct Control {
     /// Nobody will be told what was not sent.
     pub(super) unheard: bool,
     pub(super) unsent: Unsent,
+    /// Who wants to hear what happens.
+    pub(super) feeds: Feeds,
 }
 
 /// How far a socket's life has come.
@@ -83,7 +90,7 @@ pub(super) enum Phase {
 
 /// One endpoint that was bound or connected to.
 pub(super) struct Entry {
-    pub(super) endpoint: Endpoint,
+    pub(super) status: EndpointStatus,
     pub(super) way: Way,
 }
 
@@ -130,6 +137,7 @@ impl Core {
                 phase: Phase::Open,
                 terminated: false,
                 peers: HashMap::new(),
+                stalled: HashMap::new(),
                 subscribers: 0,
                 endpoints: Vec::new(),
                 last_endpoint: None,
@@ -137,6 +145,7 @@ impl Core {
                 awaited: 0,
                 unheard: false,
                 unsent: Unsent::default(),
+                feeds: Feeds::default(),
             }),
             ledger: Mutex::new(Ledger::default()),
             raw: Mutex::new(Memory::default()),
@@ -149,6 +158,7 @@ impl Core {
         let member: Arc<dyn Member> = core.clone();
         if !core.context.enrol(core.id, &member) {
             core.terminate();
+            core.interrupt_monitors();
         }
         core
     }
@@ -708,12 +718,17 @@ impl Control {
     pub(super) fn wants(&self, id: PipeId) -> bool {
         self.endpoints
             .iter()
-            .any(|entry| matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == id))
+            .any(|entry| entry.way.is_inproc_pipe(id))
     }
 
-    pub(super) fn add(&mut self, endpoint: Endpoint, way: Way) {
+    pub(super) fn add(&mut self, endpoint: Endpoint, way: Way, wakes: &mut Wakes) {
         self.last_endpoint = Some(endpoint.clone());
-        self.endpoints.push(Entry { endpoint, way });
+        let is_bound = way.is_bound();
+        let status = EndpointStatus::new(endpoint.clone(), is_bound);
+        self.endpoints.push(Entry { status, way });
+        if is_bound {
+            self.tell(&MonitorEvent::Listening { endpoint }, |_| false, wakes);
+        }
     }
 
     /// Whether there are as many as are waited for; `None` if that is to be waited for.
@@ -754,10 +769,21 @@ impl Way {
     pub(super) fn is_bound(&self) -> bool {
         matches!(self, Self::Listener { .. } | Self::InprocName(_))
     }
+
+    /// Whether it is the listener or the connecter of this number.
+    pub(super) fn is_served_as(&self, number: Token) -> bool {
+        matches!(self, Self::Listener { token, .. } | Self::Connecter { token, .. } if *token == number)
+    }
+
+    /// Whether it is an inproc connection through this pipe.
+    pub(super) fn is_inproc_pipe(&self, id: PipeId) -> bool {
+        matches!(self, Self::InprocPipe { pipe, .. } if *pipe == id)
+    }
 }
 
 impl Drop for Core {
     fn drop(&mut self) {
+        self.end_monitors();
         self.context.withdraw(self.id);
     }
 }

@@ -98,16 +98,17 @@ impl Core {
         for entry in &served {
             if let Way::InprocName(name) = &entry.way {
                 self.context.registry().unbind(name, self.id);
+                self.tell_closed(&entry.status.endpoint);
             }
         }
         self.end_halves(Ended::Closed);
-        self.withdraw_pipes(|entry| !entry.has_unsent());
         let paired: Vec<PipeId> = self
             .control
             .peek(|control| control.inproc.keys().copied().collect());
         for pipe in paired {
             self.part_inproc(pipe, false);
         }
+        self.withdraw_pipes(|entry| !entry.has_unsent());
         for io in threads {
             if !io.order(io::Order::CloseSocket {
                 port: self.clone(),
@@ -179,8 +180,9 @@ impl Core {
                 && self.context.registry().withdraw(name, self.id, *pipe)
                 && let Some(writer) = writer
             {
-                unsent.add(&entry.endpoint, writer.abandon(&mut wakes));
+                unsent.add(&entry.status.endpoint, writer.abandon(&mut wakes));
             }
+            self.tell_closed(&entry.status.endpoint);
         }
         wakes.fire();
         unsent
@@ -251,6 +253,7 @@ impl Core {
             (control.unsent.clone(), std::mem::take(&mut control.unheard))
         });
         self.context.withdraw(self.id);
+        self.end_monitors();
         if unheard {
             self.log_unsent(&unsent);
         }
@@ -300,6 +303,10 @@ impl Member for Core {
         self.control
             .update_for_all(|control, _| control.terminated = control.phase == Phase::Open);
         self.end_halves(Ended::Terminated);
+    }
+
+    fn interrupt(&self) {
+        self.interrupt_monitors();
     }
 
     fn begin_close(self: Arc<Self>, patience: Option<Duration>) -> Option<Instant> {

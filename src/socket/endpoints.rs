@@ -11,6 +11,7 @@ use crate::context::unique_number;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{BindError, ConnectError, UnbindError};
 use crate::io::{self, Handle, Latch, Order};
+use crate::monitor::MonitorEvent;
 use crate::pipe::PipeId;
 use crate::routing_id::RoutingId;
 use crate::signal::{Target, Wakes};
@@ -21,6 +22,15 @@ impl Core {
     pub(super) fn bind(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, BindError> {
         endpoint.check_bind()?;
         self.check_open().map_err(BindError::from)?;
+        let bound = self.bind_checked(endpoint.clone());
+        if let Err(error) = &bound {
+            let reason = error.to_string();
+            self.tell(&MonitorEvent::BindFailed { endpoint, reason }, |_| false);
+        }
+        bound
+    }
+
+    fn bind_checked(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, BindError> {
         if let Address::Inproc(name) = endpoint.address() {
             let name = name.clone();
             return self.bind_inproc(name, endpoint);
@@ -62,13 +72,16 @@ impl Core {
         endpoint: Endpoint,
     ) -> Result<Endpoint, BindError> {
         let port: Arc<dyn Port> = self.clone();
-        if !self.context().registry().bind(&name, &port) {
+        let registry = self.context().registry();
+        if !registry.claim(&name, &port) {
             return Err(BindError::NameTaken(endpoint));
         }
+        // Known before anybody can come in.
         if let Err(ended) = self.add_endpoint(endpoint.clone(), Way::InprocName(name.clone())) {
-            self.context().registry().unbind(&name, self.id());
+            registry.unbind(&name, self.id());
             return Err(ended.into());
         }
+        registry.open(&name, self.id());
         Ok(endpoint)
     }
 
@@ -299,6 +312,7 @@ impl Core {
                 }
                 Way::InprocName(name) => {
                     self.context().registry().unbind(&name, self.id());
+                    self.tell_closed(&endpoint);
                 }
                 Way::InprocPipe {
                     name, pipe, writer, ..
@@ -314,10 +328,17 @@ impl Core {
                         self.release_writer(pipe);
                         self.part_inproc(pipe, false);
                     }
+                    self.tell_closed(&endpoint);
                 }
             }
         }
         Ok(ordered)
+    }
+
+    /// What is served by an I/O thread is told by that.
+    pub(super) fn tell_closed(&self, endpoint: &Endpoint) {
+        let endpoint = endpoint.clone();
+        self.tell(&MonitorEvent::Closed { endpoint }, |_| false);
     }
 }
 
@@ -335,9 +356,9 @@ fn await_all(ordered: Vec<Arc<Latch>>) {
 impl Core {
     /// Remembers an endpoint, unless the socket was closed meanwhile.
     pub(super) fn add_endpoint(&self, endpoint: Endpoint, way: Way) -> Result<(), Ended> {
-        self.control.update(|control, _| {
+        self.control.update(|control, wakes| {
             control.check_open()?;
-            control.add(endpoint, way);
+            control.add(endpoint, way, wakes);
             Ok(())
         })
     }
@@ -351,10 +372,10 @@ impl Core {
         io: &io::Handle,
         order: io::Order,
     ) -> Result<(), Ended> {
-        let asleep = self.control.update(|control, _| {
+        let asleep = self.control.update(|control, wakes| {
             control.check_open()?;
             let asleep = io.enqueue(order).ok_or(Ended::Terminated)?;
-            control.add(endpoint, way);
+            control.add(endpoint, way, wakes);
             Ok(asleep)
         })?;
         io.wake_if(asleep);
@@ -372,7 +393,9 @@ impl Core {
             control.check_open()?;
             let (gone, stay): (Vec<_>, _) = std::mem::take(&mut control.endpoints)
                 .into_iter()
-                .partition(|entry| entry.endpoint == *endpoint && entry.way.is_bound() == bound);
+                .partition(|entry| {
+                    entry.status.endpoint == *endpoint && entry.way.is_bound() == bound
+                });
             control.endpoints = stay;
             Ok(gone.into_iter().map(|entry| entry.way).collect())
         })

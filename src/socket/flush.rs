@@ -75,7 +75,7 @@ impl Control {
             Way::Listener { .. } | Way::InprocName(_) => false,
         });
         match (connected, self.peers.get(&pipe)) {
-            (Some(entry), _) => entry.endpoint.to_string(),
+            (Some(entry), _) => entry.status.endpoint.to_string(),
             (None, Some(peer)) => peer.address().to_owned(),
             (None, None) => "an endpoint that was let go of".to_owned(),
         }

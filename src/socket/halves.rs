@@ -14,7 +14,9 @@ use crate::message::Message;
 use crate::options::Options;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Load, PipeId, Reader, Reading, Writer};
-use crate::routing::{Distributor, FairQueue, Interests, LoadBalancer, Sent, Table, Upstream};
+use crate::routing::{
+    Distributor, FairQueue, Interests, LoadBalancer, Sent, Stall, Table, Upstream,
+};
 use crate::signal::{News, Wakes};
 use crate::stats::{Discarded, Dropped};
 use crate::waiting::Ready;
@@ -171,7 +173,10 @@ impl Outbound {
             None if mandatory => return Some(Err(SendFailure::Unroutable)),
             Some(Err(_)) if mandatory => return None,
             None => self.dropped.unroutable += 1,
-            Some(Err(_)) => self.dropped.full += 1,
+            Some(Err(_)) => {
+                self.dropped.full += 1;
+                table.miss(id, wakes);
+            }
         }
         self.accepted += Load { messages: 1, bytes };
         Some(Ok(()))
@@ -200,6 +205,15 @@ impl Outbound {
 }
 
 impl Writers {
+    /// What a peer misses that has no room, where messages are dropped then.
+    pub(super) fn stall(&self, pipe: PipeId) -> Option<Stall> {
+        match self {
+            Self::Table(writers) => writers.stall(pipe),
+            Self::Distributor(writers) => writers.stall(pipe),
+            Self::Balance(_) | Self::Upstream(_) => None,
+        }
+    }
+
     pub(super) fn attach(&mut self, writer: Writer) {
         match self {
             Self::Balance(writers) => writers.attach(writer),

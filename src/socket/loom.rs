@@ -10,6 +10,7 @@ use super::pattern::Pattern;
 use crate::context::Context;
 use crate::error::{FlushFailure, RecvError};
 use crate::message::Message;
+use crate::monitor::MonitorEvent;
 use crate::options::Options;
 use crate::socket_type::SocketType;
 use crate::waiting::Patience;
@@ -384,5 +385,88 @@ fn loom_a_blocked_receiver_sees_the_shutdown() {
         context.shutdown();
         other.join().unwrap();
         let _ = socket.close(None);
+    });
+}
+
+/// A peer misses a message just as it makes room: what monitors were told last is what is so.
+#[test]
+fn loom_that_messages_are_dropped_is_told_as_it_is() {
+    loom::model(|| {
+        let options = Options {
+            send_hwm: 1,
+            recv_hwm: 1,
+            routing_id: crate::routing_id::RoutingId::new(b"peer"),
+            ..Options::default()
+        };
+        let (router, dealer) = two(SocketType::Router, SocketType::Dealer, options);
+        join(&router, &dealer);
+        let send = |text| router.send_to(b"peer", Message::from(text), || Patience::None);
+        send("1").unwrap();
+        send("2").unwrap();
+        let monitor = router.monitor();
+        let reader = thread::spawn({
+            let dealer = dealer.clone();
+            move || {
+                assert_eq!(recv(&dealer).unwrap(), "1");
+                assert_eq!(recv(&dealer).unwrap(), "2");
+            }
+        });
+        send("3").unwrap();
+        reader.join().unwrap();
+        let missed = router.outbound.peek(|half| half.dropped.full);
+        let mut told = 0;
+        let mut drops = false;
+        while let Ok(event) = monitor.try_recv() {
+            match event {
+                MonitorEvent::DroppingStarted { .. } => {
+                    assert!(!std::mem::replace(&mut drops, true));
+                }
+                MonitorEvent::DroppingEnded { messages, .. } => {
+                    assert!(std::mem::replace(&mut drops, false));
+                    told += messages;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(!drops, "there is room again");
+        // One that was over before anything could be told is not told of.
+        assert!(told == missed || told == 0, "{told} of {missed}");
+        let _ = (router.close(None), dealer.close(None));
+    });
+}
+
+/// A peer comes and goes while the socket is closed: it does not go before it has come, and whoever
+/// waits for the next event sees the end.
+#[test]
+fn loom_a_monitor_hears_it_in_order_and_to_the_end() {
+    loom::model(|| {
+        let (a, b) = two(SocketType::Pair, SocketType::Pair, Options::default());
+        let monitor = a.monitor();
+        a.bind("inproc://model".parse().unwrap()).unwrap();
+        let other = thread::spawn(move || {
+            b.connect("inproc://model".parse().unwrap()).unwrap();
+            let _ = b.close(None);
+        });
+        let closer = thread::spawn(move || {
+            let _ = a.close(None);
+        });
+        let (mut listens, mut there) = (false, false);
+        for event in monitor {
+            match event {
+                MonitorEvent::Listening { .. } => listens = true,
+                MonitorEvent::Closed { .. } => assert!(listens),
+                MonitorEvent::HandshakeSucceeded { .. } => {
+                    assert!(listens && !std::mem::replace(&mut there, true));
+                }
+                MonitorEvent::Disconnected { .. } => {
+                    assert!(std::mem::replace(&mut there, false));
+                }
+                MonitorEvent::HandshakeFailed { .. } => assert!(!there),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(!there, "it was not told as gone");
+        other.join().unwrap();
+        closer.join().unwrap();
     });
 }

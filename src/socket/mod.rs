@@ -5,17 +5,20 @@
 //!     └────┴────┴─────┴──┬──┴─────┴───┴───┴───┴────┴───┘          nothing else
 //!   Socket (raw) ────── Core ──┬─ outbound half   load balancer, table, distributor or upstream ─┐
 //!                 (Pattern says├─ inbound half    fair queue; with an exchange, a filter, events ─┼─ pipes
-//!                  which)      ├─ control         endpoints, peers, the end                      │
+//!                  which)      ├─ control         endpoints, peers, the end; feeds ──► monitors  │
 //!                              └─ ledger          what became of everything in the pipes ────────┘
 //! ```
 //!
 //! * `core`: sending and receiving in every form; `endpoints`: where pipes come from, `pipes`: how they
 //!   are made and taken out, `peers`: who is at their other ends, `topics`: what those subscribe to;
-//!   `port`: how a socket hears of all that; `ending`: how it ends; `ledger`: what is counted.
+//!   `port`: how a socket hears of all that, `monitoring`: how it tells of it; `ending`: how it ends;
+//!   `ledger`: what is counted.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
 //!   `publishing` (PUB, XPUB).
-//! * `permit`, `flush`, `from_peer`: more forms, a file each: room for a message to come, waiting
-//!   until what was sent has left, and whom a message is from.
+//! * `permit`, `flush`, `from_peer`, `many`: more forms, a file each: room for a message to come,
+//!   waiting until what was sent has left, whom a message is from, and several at once.
+//! * `futures`: how a task waits; `tasks`: the forms for tasks of what waits for no message; `streams`:
+//!   sockets as streams and sinks.
 //! * one file for each type, most of them a few lines, with what they share in `control`, `sending` and
 //!   `receiving`; `raw` is the form in which [`Socket`] speaks,
 //!   `relay` what a [`Proxy`](crate::Proxy) asks of it.
@@ -56,6 +59,7 @@ mod halves;
 mod ledger;
 #[cfg(all(test, loom))]
 mod loom;
+mod monitoring;
 mod owner;
 mod pair;
 mod pattern;
@@ -83,6 +87,7 @@ mod xsub;
 pub use builder::Builder;
 pub use dealer::Dealer;
 pub use dynamic::Socket;
+pub use monitoring::{Events, Monitor};
 pub use pair::Pair;
 pub use permit::Permit;
 pub use publisher::Pub;

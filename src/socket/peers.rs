@@ -113,13 +113,6 @@ impl Core {
         }
     }
 
-    pub(super) fn forget_peer(&self, id: PipeId) {
-        self.control.update_for_all(|control, _| {
-            control.peers.remove(&id);
-        });
-        self.on_left(id);
-    }
-
     pub(super) fn remember_peer(control: &mut Control, id: PipeId, peer: PeerInfo) {
         control.peers.insert(id, peer);
     }

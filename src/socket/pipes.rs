@@ -5,9 +5,12 @@ use std::sync::Arc;
 use super::core::{Core, Entry, Way};
 use super::halves::Writers;
 use super::ledger::Lanes;
+use super::monitoring::GIVEN_UP;
 use super::publishing;
 use crate::command::{Hello, Port, Refused, ValueEnds, WireEnds};
+use crate::endpoint_status::EndpointState;
 use crate::message::Message;
+use crate::monitor::MonitorEvent;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Inlet, Lane, Limits, Load, Outlet, PipeId, Reader, Refusal, Writer};
 use crate::signal::{News, Target, Wakes};
@@ -59,9 +62,10 @@ impl Core {
             // Who waits for peers may send at once: it is told when the pipe can be written to. Who
             // receives may ask for them: that is before it can be read. One that left meanwhile is
             // not paired any more.
-            self.control.update_for_all(|control, _| {
+            self.control.update_for_all(|control, wakes| {
                 if control.inproc.contains_key(&id) {
                     Self::remember_peer(control, id, peer.clone());
+                    control.tell_joined(id, wakes);
                 }
             });
         }
@@ -258,10 +262,9 @@ impl Core {
     /// Tells the inproc peer of a pipe that this side leaves, and forgets it. If only to begin
     /// `anew`, a peer that had connected connects again.
     pub(super) fn part_inproc(&self, id: PipeId, anew: bool) {
-        let peer = self.control.update_for_all(|control, _| {
-            control.peers.remove(&id);
-            control.inproc.remove(&id)
-        });
+        let peer = self
+            .control
+            .update_for_all(|control, wakes| control.part(id, GIVEN_UP, wakes));
         if let Some(peer) = peer {
             self.on_left(id);
             // The peer writes no more; what it wrote stays readable. (Posting to ourselves must wait
@@ -288,7 +291,7 @@ impl Core {
             let entry = control
                 .endpoints
                 .iter_mut()
-                .find(|entry| matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == old))?;
+                .find(|entry| entry.way.is_inproc_pipe(old))?;
             let Way::InprocPipe {
                 name,
                 pipe: known,
@@ -299,6 +302,7 @@ impl Core {
                 return None;
             };
             *known = pipe;
+            entry.status.state = EndpointState::Connecting;
             let forsaken = std::mem::replace(writer, new_writer);
             Some((name.clone(), given.clone(), forsaken))
         });
@@ -326,16 +330,19 @@ impl Core {
         };
         if let Err(mismatch) = self.context.registry().connect(&name, connecter) {
             log::warn!("inproc://{name}: {mismatch}");
+            self.unfit(&name, Some(pipe), &mismatch);
             self.release_pipe(pipe);
             self.forget_inproc_pipe(pipe);
+            if let Ok(endpoint) = format!("inproc://{name}").parse() {
+                self.tell(&MonitorEvent::GivenUp { endpoint }, |_| false);
+            }
         }
     }
 
     /// Forgets the endpoint of an inproc pipe that came to nothing.
     pub(super) fn forget_inproc_pipe(&self, id: PipeId) {
         let forgotten = self.control.update(|control, _| {
-            let is_it =
-                |entry: &Entry| matches!(&entry.way, Way::InprocPipe { pipe, .. } if *pipe == id);
+            let is_it = |entry: &Entry| entry.way.is_inproc_pipe(id);
             let place = control.endpoints.iter().position(is_it);
             place.map(|place| control.endpoints.swap_remove(place))
         });
@@ -374,10 +381,36 @@ impl Core {
             .outbound
             .update_for_all(|half, _| match &mut half.writers {
                 Writers::Distributor(writers) => writers.activate(pipe),
+                Writers::Table(writers) => writers.activate(pipe),
                 _ => 0,
             });
         if missed > 0 {
-            log::warn!("{self:?}: a subscriber has room again; it missed {missed} messages");
+            log::warn!("{self:?}: a peer has room again; it missed {missed} messages");
+            self.on_stall(pipe);
         }
+    }
+
+    /// A peer has no room, or has some again: told as it is now, as others may have been faster.
+    pub(super) fn on_stall(&self, pipe: PipeId) {
+        self.control.update(|control, wakes| {
+            let stall = self.outbound.peek(|half| half.writers.stall(pipe));
+            let known = control.stalled.get(&pipe).copied();
+            let (Some(stall), Some(peer)) = (stall, control.peers.get(&pipe).cloned()) else {
+                return;
+            };
+            let event = match known {
+                None if stall.is_on() => {
+                    control.stalled.insert(pipe, stall.before());
+                    MonitorEvent::DroppingStarted { peer }
+                }
+                Some(before) if !stall.is_on() => {
+                    control.stalled.remove(&pipe);
+                    let messages = stall.missed().saturating_sub(before);
+                    MonitorEvent::DroppingEnded { peer, messages }
+                }
+                _ => return,
+            };
+            control.tell(&event, |_| false, wakes);
+        });
     }
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use super::core::{Core, Phase, Way};
 use super::halves::Intake;
+use super::monitoring::LEFT;
 use super::publishing;
 use crate::command::{
-    Hello, InprocPeer, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
+    Hello, InprocPeer, Place, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
 };
 use crate::error::Unsent;
+use crate::monitor::{HandshakeFailure, MonitorEvent};
 use crate::options::Options;
 use crate::pipe::{Inlet, Load, Outlet, PipeId};
 use crate::signal::{News, Post, Target, Wakes};
@@ -38,9 +40,17 @@ impl Post for Core {
                 self.ledger.lock().on_end();
             }
             News::Writable => self.on_writable(pipe),
+            News::Stalled => self.on_stall(pipe),
             News::Closed => {
                 drop(self.take_writer(pipe));
                 if self.pattern.has_one_peer() || self.pattern.socket_type() == SocketType::Router {
+                    // Over inproc it says so itself, but only after this: whoever has its place must
+                    // not come before it has left.
+                    self.control.update_for_all(|control, wakes| {
+                        if control.inproc.contains_key(&pipe) {
+                            control.tell_left(pipe, LEFT, wakes);
+                        }
+                    });
                     self.offer_place();
                 }
             }
@@ -136,7 +146,7 @@ impl Port for Core {
             }
         });
         self.control.update(|control, _| {
-            Self::remember_peer(control, id, welcome.peer);
+            Self::remember_peer(control, id, welcome.peer.clone());
         });
         Ok(())
     }
@@ -173,11 +183,12 @@ impl Port for Core {
     }
 
     fn values_paired(&self, id: PipeId, peer: InprocPeer) -> bool {
-        let wanted = self.control.update_for_all(|control, _| {
+        let wanted = self.control.update_for_all(|control, wakes| {
             // One that closes takes its leave at once: what it left in the pipe is the peer's now.
             let wanted = control.phase == Phase::Open && control.wants(id);
             if wanted {
                 control.inproc.insert(id, peer);
+                control.tell_joined(id, wakes);
             } else {
                 control.peers.remove(&id);
             }
@@ -200,9 +211,9 @@ impl Port for Core {
     }
 
     fn values_parted(&self, id: PipeId, anew: bool) {
-        let (was_paired, wanted) = self.control.update_for_all(|control, _| {
-            control.peers.remove(&id);
-            (control.inproc.remove(&id).is_some(), control.wants(id))
+        let (was_paired, wanted) = self.control.update_for_all(|control, wakes| {
+            let was_paired = control.part(id, LEFT, wakes).is_some();
+            (was_paired, control.wants(id))
         });
         self.on_left(id);
         if !was_paired {
@@ -223,20 +234,38 @@ impl Port for Core {
         }
     }
 
-    fn peer_joined(&self, id: PipeId, hello: Hello) -> Result<Welcome, Refused> {
+    fn unfit(&self, name: &str, pipe: Option<PipeId>, reason: &dyn fmt::Display) {
+        self.tell_failed(name, pipe, HandshakeFailure::Protocol, reason);
+    }
+
+    fn refused(&self, name: &str, pipe: Option<PipeId>, reason: &Refused) {
+        self.tell_failed(name, pipe, HandshakeFailure::Refused, reason);
+    }
+
+    fn peer_joined(&self, id: PipeId, hello: Hello, place: &Place<'_>) -> Result<Welcome, Refused> {
         if let Some(before) = self.subscriber(id) {
             // One that comes back says anew what it wants, which may be less, or is another.
             self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id, &before));
         }
         let welcome = self.name(id, &hello)?;
-        self.control.update_for_all(|control, _| {
+        let event = MonitorEvent::HandshakeSucceeded {
+            endpoint: place.endpoint.clone(),
+            peer: welcome.peer.clone(),
+        };
+        self.control.update_for_all(|control, wakes| {
             Self::remember_peer(control, id, welcome.peer.clone());
+            control.tell(&event, |way| way.is_served_as(place.token), wakes);
         });
         Ok(welcome)
     }
 
-    fn peer_left(&self, id: PipeId) {
-        self.forget_peer(id);
+    fn peer_left(&self, id: PipeId, token: Token, event: MonitorEvent) {
+        self.control.update_for_all(|control, wakes| {
+            control.peers.remove(&id);
+            control.stalled.remove(&id);
+            control.tell(&event, |way| way.is_served_as(token), wakes);
+        });
+        self.on_left(id);
         // Nobody must send another request between the look into the pipe and what follows from it:
         // that one would be taken for the one that was lost.
         self.outbound.update(|out, wakes| {
@@ -260,6 +289,12 @@ impl Port for Core {
                 load.messages,
                 load.bytes
             );
+            let event = MonitorEvent::Dropped {
+                whom: peer.to_string(),
+                messages: load.messages as u64,
+                bytes: load.bytes as u64,
+            };
+            self.tell(&event, |_| false);
         }
     }
 
@@ -275,9 +310,39 @@ impl Port for Core {
         self.give_names_up();
     }
 
-    fn endpoint_ended(&self, token: Token) {
-        self.control.update(|control, _| {
+    fn report(&self, token: Token, event: MonitorEvent) {
+        self.tell(&event, |way| way.is_served_as(token));
+    }
+
+    fn endpoint_ended(&self, token: Token, event: MonitorEvent) {
+        self.control.update(|control, wakes| {
+            control.tell(&event, |way| way.is_served_as(token), wakes);
             control.endpoints.retain(|entry| !matches!(&entry.way, Way::Connecter { token: known, .. } if *known == token));
         });
+    }
+}
+
+impl Core {
+    /// An inproc name and a socket that connected to it did not come together: told at the pipe of the
+    /// one, or at the other, which is bound.
+    fn tell_failed(
+        &self,
+        name: &str,
+        pipe: Option<PipeId>,
+        failure: HandshakeFailure,
+        reason: &dyn fmt::Display,
+    ) {
+        let address = format!("inproc://{name}");
+        if let Ok(endpoint) = address.parse() {
+            let event = MonitorEvent::HandshakeFailed {
+                endpoint,
+                address,
+                failure,
+                reason: reason.to_string(),
+            };
+            self.tell(&event, |way| {
+                pipe.is_some_and(|pipe| way.is_inproc_pipe(pipe))
+            });
+        }
     }
 }

@@ -1,0 +1,212 @@
+//! What happens to a socket's endpoints, connections and peers.
+
+use std::time::Duration;
+
+use crate::endpoint::Endpoint;
+use crate::peer_info::PeerInfo;
+
+/// Something that happened to an endpoint, a connection or a peer of a socket.
+///
+/// Told in the order in which it happened, each once. Whatever begins with
+/// [`Connected`](Self::Connected) or [`Accepted`](Self::Accepted) ends: with
+/// [`HandshakeFailed`](Self::HandshakeFailed), or with
+/// [`HandshakeSucceeded`](Self::HandshakeSucceeded) and then [`Disconnected`](Self::Disconnected).
+///
+/// Over inproc there are no connections, only peers: these three are told of them, too.
+/// Made to be logged as it is; no event has a payload in it, or a secret.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum MonitorEvent {
+    /// A `bind` succeeded: peers are accepted here.
+    Listening {
+        /// Where, as `bind` returned it.
+        endpoint: Endpoint,
+    },
+    /// A `bind` failed; its caller was told, too.
+    BindFailed {
+        /// Where.
+        endpoint: Endpoint,
+        /// What was wrong.
+        reason: String,
+    },
+    /// A connection came in; its handshake follows.
+    Accepted {
+        /// The endpoint that was bound.
+        endpoint: Endpoint,
+        /// Where it came from.
+        address: String,
+    },
+    /// A connection was not taken in: the process is out of descriptors, too many handshakes are
+    /// under way, or the socket has the one peer that it can have.
+    AcceptFailed {
+        /// The endpoint that was bound.
+        endpoint: Endpoint,
+        /// Why.
+        reason: String,
+    },
+    /// The name of the endpoint did not resolve.
+    ResolveFailed {
+        /// What is connected to.
+        endpoint: Endpoint,
+        /// What was wrong.
+        reason: String,
+    },
+    /// An attempt to connect to an address has begun.
+    Connecting {
+        /// What is connected to.
+        endpoint: Endpoint,
+        /// The address that is tried.
+        address: String,
+    },
+    /// An attempt to connect to an address has failed. If there are more, the next is tried.
+    ConnectFailed {
+        /// What is connected to.
+        endpoint: Endpoint,
+        /// The address that was tried.
+        address: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// There will be another attempt to connect.
+    RetryScheduled {
+        /// What is connected to.
+        endpoint: Endpoint,
+        /// When: so long from now.
+        wait: Duration,
+        /// How many attempts have been made in vain since the last handshake that succeeded.
+        attempts: u32,
+    },
+    /// There will be no other attempt to connect.
+    GivenUp {
+        /// What was connected to.
+        endpoint: Endpoint,
+    },
+    /// A connection stands; its handshake follows.
+    Connected {
+        /// What was connected to.
+        endpoint: Endpoint,
+        /// The address that answered.
+        address: String,
+    },
+    /// A peer is there: messages can be exchanged.
+    HandshakeSucceeded {
+        /// The endpoint that was bound or connected to.
+        endpoint: Endpoint,
+        /// Who it is.
+        peer: PeerInfo,
+    },
+    /// A connection ended before its handshake was complete; over inproc, who connected and who is
+    /// bound did not come together.
+    HandshakeFailed {
+        /// The endpoint that was bound or connected to.
+        endpoint: Endpoint,
+        /// Who was at the other end.
+        address: String,
+        /// Why, as far as it can be told apart.
+        failure: HandshakeFailure,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A peer is there no more.
+    Disconnected {
+        /// The endpoint that was bound or connected to.
+        endpoint: Endpoint,
+        /// Who it was.
+        peer: PeerInfo,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Messages that were queued for a peer were dropped with it.
+    Dropped {
+        /// Whom they were for.
+        whom: String,
+        /// How many.
+        messages: u64,
+        /// Bytes of their frames.
+        bytes: u64,
+    },
+    /// A peer of a publisher or of a ROUTER is at its high-water mark: messages for it are dropped
+    /// from now on.
+    DroppingStarted {
+        /// Which.
+        peer: PeerInfo,
+    },
+    /// It has room again. (Not told of one that has left.)
+    DroppingEnded {
+        /// Which.
+        peer: PeerInfo,
+        /// How many messages it has missed.
+        messages: u64,
+    },
+    /// An endpoint was given up, by `unbind`, `disconnect` or `close`: after what was connected has
+    /// ended, but before the connections that were accepted do.
+    Closed {
+        /// Which.
+        endpoint: Endpoint,
+    },
+}
+
+/// Why a handshake failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HandshakeFailure {
+    /// It was not complete in time.
+    Timeout,
+    /// The peer left, or the connection broke.
+    Lost,
+    /// The peer broke the protocol, or is one that this socket does not talk to.
+    Protocol,
+    /// This socket did not want it: somebody else has its routing id, or the one place.
+    Refused,
+    /// This socket let go of the endpoint meanwhile.
+    Stopped,
+}
+
+impl MonitorEvent {
+    /// The endpoint that it happened at.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            Self::Listening { endpoint }
+            | Self::BindFailed { endpoint, .. }
+            | Self::Accepted { endpoint, .. }
+            | Self::AcceptFailed { endpoint, .. }
+            | Self::ResolveFailed { endpoint, .. }
+            | Self::Connecting { endpoint, .. }
+            | Self::ConnectFailed { endpoint, .. }
+            | Self::RetryScheduled { endpoint, .. }
+            | Self::GivenUp { endpoint }
+            | Self::Connected { endpoint, .. }
+            | Self::HandshakeSucceeded { endpoint, .. }
+            | Self::HandshakeFailed { endpoint, .. }
+            | Self::Disconnected { endpoint, .. }
+            | Self::Closed { endpoint } => Some(endpoint),
+            Self::Dropped { .. } | Self::DroppingStarted { .. } | Self::DroppingEnded { .. } => {
+                None
+            }
+        }
+    }
+
+    /// The peer that it is about, where one was known.
+    pub fn peer(&self) -> Option<&PeerInfo> {
+        match self {
+            Self::HandshakeSucceeded { peer, .. }
+            | Self::Disconnected { peer, .. }
+            | Self::DroppingStarted { peer }
+            | Self::DroppingEnded { peer, .. } => Some(peer),
+            _ => None,
+        }
+    }
+
+    /// Why it happened, in words.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::BindFailed { reason, .. }
+            | Self::AcceptFailed { reason, .. }
+            | Self::ResolveFailed { reason, .. }
+            | Self::ConnectFailed { reason, .. }
+            | Self::HandshakeFailed { reason, .. }
+            | Self::Disconnected { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+}
