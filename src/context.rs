@@ -86,13 +86,6 @@ pub(crate) trait Member: Send + Sync {
     fn cancel_close(&self, ticket: &Ticket);
 }
 
-/// A number never given twice in this process: sockets, endpoints and connections have one each.
-pub(crate) fn unique_number() -> u64 {
-    // A plain counter, not part of any hand-over: std's own even in a model.
-    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
 impl Context {
     /// A context with the default settings: one I/O thread.
     pub fn new() -> Self {
@@ -134,6 +127,8 @@ impl Context {
     /// had accepted for sending; a socket made later is born terminated. Doing it twice is the
     /// same as doing it once.
     pub fn shutdown(&self) {
+        // Whoever is woken by this must not wait for what is to be done after it.
+        let _serving = io::Serving::begin();
         self.end_calls();
         for member in self.inner.members() {
             member.interrupt();
@@ -141,6 +136,7 @@ impl Context {
     }
 
     fn end_calls(&self) {
+        let _serving = io::Serving::begin();
         self.inner.terminated.store(true, Ordering::SeqCst);
         for member in self.inner.members() {
             member.terminate();

@@ -97,7 +97,8 @@
 //!
 //! Wakers run on the thread that has the news: an I/O thread, or over inproc the one that sends or
 //! receives at the other end. An executor's own only put a task on its list. On an I/O thread no call
-//! of this library blocks, as it would wait for itself.
+//! of this library blocks, as it would wait for itself; nor in a waker that is run by the end of a
+//! socket or a context.
 //!
 //! # Features
 //!

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use support::tasks::{Alarm, poll};
+use support::tasks::{Alarm, block_on, poll};
 use support::{ALL, Home, PATIENCE, Transport, WIRE, fill, until};
-use zocket::{Pull, Push, RecvError, SendFailure, TryRecvError};
+use zocket::{Pair, Pull, Push, RecvError, SendFailure, TryRecvError};
 
 /// Does something, once, when it is woken.
 struct Does(Mutex<Option<Box<dyn FnOnce() + Send>>>);
@@ -156,4 +156,123 @@ fn it_may_panic() {
         });
         assert_eq!(pull.stats().peers, 1);
     }
+}
+
+/// Whoever is woken by a close, and waits for its end, waits for the thread that has woken it.
+#[test]
+fn it_may_close_a_socket_that_is_being_closed() {
+    for &transport in ALL {
+        let home = Home::new();
+        let pull = home.pull().linger(None).build().unwrap();
+        let push = home.push().build().unwrap();
+        meet!(home, transport, pull, push);
+        let pull = Arc::new(pull);
+        let (closer, other) = (pull.clone(), pull.clone());
+        let closed = when_woken(
+            pull.recv_async(),
+            move || drop(std::thread::spawn(move || closer.close())),
+            move || other.close(),
+        );
+        closed.unwrap();
+        pull.close().unwrap();
+    }
+}
+
+/// The context's time counts, though the close has yet to get to the I/O threads.
+#[test]
+fn it_may_end_the_context_of_a_socket_that_is_being_closed() {
+    const TIMEOUT: Duration = Duration::from_millis(200);
+    for &transport in ALL {
+        let home = Home::new();
+        let pair = Pair::builder().context(&home.context).linger(None);
+        let pair = pair.build().unwrap();
+        pair.connect(home.vacant(transport)).unwrap();
+        pair.send("for nobody").unwrap();
+        let alarm = Alarm::new();
+        let context = home.context.clone();
+        let mut closing = pin!(pair.close_async());
+        let ending = when_woken(
+            pair.recv_async(),
+            || assert!(poll(closing.as_mut(), &alarm).is_pending()),
+            move || {
+                let mut ending = Box::pin(context.terminate_async(TIMEOUT));
+                let cx = &mut Context::from_waker(Waker::noop());
+                assert!(ending.as_mut().poll(cx).is_pending());
+                ending
+            },
+        );
+        assert_eq!(block_on(ending).unwrap_err().messages, 1);
+        assert_eq!(block_on(closing).unwrap_err().messages, 1);
+    }
+}
+
+/// It must not wait in the middle of what it would wait for.
+#[test]
+fn it_may_close_a_socket_whose_context_is_ended() {
+    const TIMEOUT: Duration = Duration::from_millis(200);
+    for &transport in ALL {
+        let home = Home::new();
+        let pair = Pair::builder().context(&home.context).linger(None);
+        let pair = Arc::new(pair.build().unwrap());
+        pair.connect(home.vacant(transport)).unwrap();
+        pair.send("for nobody").unwrap();
+        let (tell, ended) = mpsc::channel();
+        let (context, closer) = (home.context.clone(), pair.clone());
+        let closed = when_woken(
+            pair.recv_async(),
+            move || {
+                drop(std::thread::spawn(move || {
+                    tell.send(context.terminate(TIMEOUT))
+                }))
+            },
+            move || closer.close(),
+        );
+        closed.unwrap();
+        let unsent = ended.recv_timeout(PATIENCE).unwrap().unwrap_err();
+        assert_eq!(unsent.messages, 1);
+    }
+}
+
+/// Panics when it is dropped.
+struct Bursts;
+
+impl Wake for Bursts {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Bursts {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new("on purpose"))
+    }
+}
+
+/// Who drops it has it, and nobody else misses his wake-up for that.
+#[test]
+fn its_end_may_panic() {
+    let home = Home::new();
+    let pull = home.pull().build().unwrap();
+    let push = home.push().build().unwrap();
+    meet!(home, Transport::Inproc, pull, push);
+    let alarms = [Alarm::new(), Alarm::new()];
+    let [first, last] = &alarms;
+    let mut woken = pin!(pull.recv_async());
+    let mut bursting = Box::pin(pull.recv_async());
+    let mut other = pin!(pull.recv_async());
+    assert!(poll(woken.as_mut(), first).is_pending());
+    {
+        let bursts = Waker::from(Arc::new(Bursts));
+        let mut cx = Context::from_waker(&bursts);
+        assert!(bursting.as_mut().poll(&mut cx).is_pending());
+    }
+    assert!(poll(other.as_mut(), last).is_pending());
+    for number in 0..3 {
+        push.send(number.to_string()).unwrap();
+    }
+    assert_eq!((first.rung(), last.rung()), (1, 0));
+    // It takes what the first was woken for, and the last has to be woken for what is left.
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        poll(bursting.as_mut(), first).is_ready()
+    }));
+    assert!(outcome.is_err());
+    assert_eq!(last.rung(), 1);
 }

@@ -46,10 +46,10 @@ pub(super) struct Connecter {
     attempts: u32,
     linger: Option<Timer>,
     stopping: bool,
-    /// By the application, which may go on with the socket.
-    disconnected: bool,
     /// There is no other attempt.
     given_up: bool,
+    /// By the application, which may go on with the socket.
+    disconnected: bool,
     lost: Load,
 }
 
@@ -87,8 +87,8 @@ impl Connecter {
             attempts: 0,
             linger: None,
             stopping: false,
-            disconnected: false,
             given_up: false,
+            disconnected: false,
             lost: Load::NONE,
         }
     }
@@ -292,7 +292,7 @@ impl Connecter {
     }
 
     /// Whether nothing is tried any more for what is left to be sent.
-    fn is_abandoned(&self) -> bool {
+    fn is_given_up(&self) -> bool {
         self.disconnected && self.stops_at(ReconnectStop::AfterDisconnect)
     }
 
@@ -308,7 +308,7 @@ impl Connecter {
         if self.stopping && self.may_close() {
             return self.end(End::Stopped, kit);
         }
-        let wait = if self.is_abandoned() || cause.is_some_and(|cause| self.stops_at(cause)) {
+        let wait = if self.is_given_up() || cause.is_some_and(|cause| self.stops_at(cause)) {
             None
         } else {
             self.backoff.next_wait()
@@ -531,8 +531,8 @@ impl Connecter {
         if let State::Talking(session) = &self.state {
             session.finish();
         }
-        let abandoned = matches!(self.state, State::Waiting(_)) && self.is_abandoned();
-        if abandoned || self.may_close() || deadline.is_some_and(|deadline| deadline <= kit.now) {
+        let given_up = matches!(self.state, State::Waiting(_)) && self.is_given_up();
+        if given_up || self.may_close() || deadline.is_some_and(|deadline| deadline <= kit.now) {
             return self.end(End::Stopped, kit);
         }
         // The last word counts: whoever closes later may have less patience.

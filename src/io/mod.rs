@@ -35,7 +35,7 @@ use std::time::Instant;
 pub(crate) use reactor::Order;
 #[cfg(unix)]
 pub(crate) use thread::serve_others;
-pub(crate) use thread::{IoThreads, on_io_thread};
+pub(crate) use thread::{IoThreads, Serving, on_io_thread};
 pub(crate) use turn::Handle;
 
 use self::reactor::Kit;

@@ -287,7 +287,7 @@ impl Reactor {
             let Some(Slot::Listener(listener)) = self.slots.get_mut(&token) else {
                 return;
             };
-            let child = crate::context::unique_number();
+            let child = crate::command::unique_number();
             let mut kit = self.tools.kit(now);
             match Accepted::start(connection, listener, child, &mut kit) {
                 Ok(accepted) => {
@@ -397,7 +397,7 @@ impl Reactor {
                 }
             }
             Order::KeepTime { port, at } => {
-                let token = crate::context::unique_number();
+                let token = crate::command::unique_number();
                 self.tools.timers.set(at, token);
                 self.alarms.insert(token, port);
             }

@@ -13,7 +13,7 @@ use crate::command::{Hello, Place, Port, Refused, Welcome, WireEnds};
 use crate::endpoint::Endpoint;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
 use crate::peer_info::PeerInfo;
-use crate::pipe::{Load, Record};
+use crate::pipe::Load;
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
 use crate::zmtp::{self, Config, Connection, Due, Eof, Heartbeat, PeerHello, Silence};
@@ -440,9 +440,9 @@ impl Session {
             kit.now,
         ));
         if let Some(lane) = &ends.inbound {
-            lane.deposit(Load::NONE, 0, &mut wakes, |runs| {
-                runs.records.push_back(Record::Peer(peer));
-            });
+            let mut silent = None;
+            lane.deposit(Load::NONE, 0, &mut wakes, |runs| silent = runs.name(peer));
+            drop(silent);
         }
         if port.options().probe_router {
             self.connection.send_probe();

@@ -24,6 +24,26 @@ pub(crate) fn serve_others() {
     ON_IO_THREAD.set(true);
 }
 
+/// The same until this is dropped, for a thread that is about to run foreign code before it has done
+/// what others wait for.
+pub(crate) struct Serving {
+    before: bool,
+}
+
+impl Serving {
+    pub(crate) fn begin() -> Self {
+        Self {
+            before: ON_IO_THREAD.replace(true),
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        ON_IO_THREAD.set(self.before);
+    }
+}
+
 /// The I/O threads of one context.
 #[derive(Debug)]
 pub(crate) struct IoThreads {

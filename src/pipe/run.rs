@@ -43,6 +43,16 @@ impl Runs {
         }
         load
     }
+
+    /// What comes next is from this peer. Gives back whoever was named last and had nothing to say:
+    /// those who come and go must not heap up before a reader whom nobody wakes for them.
+    pub(crate) fn name(&mut self, peer: PeerInfo) -> Option<PeerInfo> {
+        if let Some(Record::Peer(last)) = self.records.back_mut() {
+            return Some(std::mem::replace(last, peer));
+        }
+        self.records.push_back(Record::Peer(peer));
+        None
+    }
 }
 
 impl Batch for Runs {
@@ -73,5 +83,33 @@ pub(crate) type Values = VecDeque<Message>;
 impl Batch for Values {
     fn is_empty(&self) -> bool {
         self.is_empty()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::socket_type::SocketType;
+
+    #[test]
+    fn peers_that_say_nothing_leave_nothing_behind() {
+        let peer = |n: usize| PeerInfo::new(n.to_string(), None, SocketType::Push);
+        let message = || Record::Item(Item::Message(Message::from("hello")));
+        let mut runs = Runs::default();
+        for n in 0..1000 {
+            let silent = runs.name(peer(n));
+            assert_eq!(silent.is_some(), n > 0);
+        }
+        assert!(runs.is_hollow() && runs.records.len() == 1);
+        runs.records.push_back(message());
+        assert!(runs.name(peer(1000)).is_none());
+        runs.records.push_back(message());
+        let named: Vec<_> = (runs.records.iter())
+            .filter_map(|record| match record {
+                Record::Peer(peer) => Some(peer.address()),
+                Record::Item(_) => None,
+            })
+            .collect();
+        assert_eq!(named, ["999", "1000"]);
     }
 }

@@ -174,8 +174,10 @@ impl Poller {
     /// *Readable* means that the next receive gives something (a message that passes the filter of a
     /// SUB, the reply to a REQ, a subscription at an XPUB), *writable* that the next send need not
     /// wait. A REQ is readable when its reply is there and writable while it may send; a REP in raw
-    /// form is not readable while it owes a reply. Types that never wait for room (PUB, XPUB, XSUB,
-    /// ROUTER, REP) are always writable, whoever the message is for.
+    /// form is not readable while it owes a reply. Types that have no room in common (PUB, XPUB, XSUB,
+    /// ROUTER, REP) are always writable: they do not wait, or only for whom the message is for (a
+    /// ROUTER that is [`mandatory`](crate::Builder::mandatory), a publisher with
+    /// [`nodrop`](crate::Builder::nodrop)), which nobody knows before there is one.
     ///
     /// # Errors
     ///
@@ -341,7 +343,7 @@ impl Poller {
         key: usize,
         interest: Interest,
     ) -> Result<(), PollError> {
-        let watch = self.watch(crate::context::unique_number());
+        let watch = self.watch(crate::command::unique_number());
         self.shared.list.update(|list, wakes| {
             if list.id_of(name).is_some() {
                 wakes.drop_later(source);

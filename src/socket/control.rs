@@ -205,8 +205,9 @@ macro_rules! socket {
             /// inproc). Messages not yet received are discarded.
             ///
             /// Blocks until then, and for a second at most until the peers have read it, but never for
-            /// longer than the linger. On an I/O thread, where a waker may run, it does not wait at
-            /// all, and goes on as if [detached](Self::detach).
+            /// longer than the linger. On an I/O thread, where a waker may run, and in a waker that
+            /// is run by the end of a socket or a context, it does not wait at all, and goes on as if
+            /// [detached](Self::detach).
             /// Closing again waits for the same end.
             ///
             /// Dropping the socket does the same in the thread that drops it, and logs what could not

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::exchange;
 use super::futures::Waiting;
@@ -73,6 +73,8 @@ pub(super) struct Control {
     pub(super) inproc: HashMap<PipeId, InprocPeer>,
     /// While it closes: who still has something to do for that, I/O threads and others.
     pub(super) awaited: usize,
+    /// The deadline that came last, if one came while it was closing.
+    pub(super) hastened: Option<Option<Instant>>,
     /// Nobody will be told what was not sent.
     pub(super) unheard: bool,
     pub(super) unsent: Unsent,
@@ -127,7 +129,7 @@ impl Ready for Control {
 impl Core {
     pub(super) fn new(pattern: Pattern, options: Options, context: Context) -> Arc<Self> {
         let core = Arc::new_cyclic(|me| Self {
-            id: crate::context::unique_number(),
+            id: crate::command::unique_number(),
             me: me.clone(),
             pattern,
             outbound: Half::new(Outbound::new(pattern.writers(&options))),
@@ -143,6 +145,7 @@ impl Core {
                 last_endpoint: None,
                 inproc: HashMap::new(),
                 awaited: 0,
+                hastened: None,
                 unheard: false,
                 unsent: Unsent::default(),
                 feeds: Feeds::default(),

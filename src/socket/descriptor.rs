@@ -53,7 +53,7 @@ impl Core {
     }
 
     fn make_bell(&self, wakes: &mut Wakes) -> io::Result<Arc<Bell<Fd>>> {
-        let id = crate::context::unique_number();
+        let id = crate::command::unique_number();
         let bell = Arc::new(Bell::new(id, Fd::new()?));
         let watch = Watch {
             watcher: Arc::new(Ringer {

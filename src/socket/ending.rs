@@ -76,6 +76,8 @@ impl Core {
 
     /// Stops everything and starts flushing; `false` if that had begun before.
     fn begin_close_now(self: &Arc<Self>, deadline: Option<Instant>) -> bool {
+        // Whoever is woken by this must not wait for the rest of it.
+        let _serving = io::Serving::begin();
         let begun = self.control.update_for_all(|control, _| {
             if control.phase != Phase::Open {
                 return None;
@@ -117,6 +119,10 @@ impl Core {
                 self.links_closed(Unsent::default());
             }
         }
+        // They knew of no close until now.
+        if let Some(deadline) = self.control.peek(|control| control.hastened) {
+            self.order_haste(deadline);
+        }
         self.links_closed(Unsent::default());
         true
     }
@@ -152,7 +158,13 @@ impl Core {
     }
 
     /// Another deadline for a close that has begun with a later one.
-    fn hasten(self: &Arc<Self>, deadline: Option<Instant>) {
+    fn hasten(&self, deadline: Option<Instant>) {
+        self.control
+            .update(|control, _| control.hastened = Some(deadline));
+        self.order_haste(deadline);
+    }
+
+    fn order_haste(&self, deadline: Option<Instant>) {
         for io in self.context.running() {
             io.order(io::Order::Hasten {
                 socket: self.id,

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::core::{Core, Way};
 use super::halves::Ended;
+use crate::command::unique_number;
 use crate::command::{Port, Refused, Token, WireEnds};
-use crate::context::unique_number;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{BindError, ConnectError, UnbindError};
 use crate::io::{self, Handle, Latch, Order};

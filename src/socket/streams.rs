@@ -154,8 +154,9 @@ macro_rules! streaming {
         #[cfg(feature = "futures")]
         impl $name {
             /// What [`iter`](Self::iter) gives, for tasks, on any executor: a
-            /// [`Stream`](futures_core::Stream) that ends when the socket is closed or its context
-            /// shut down. The socket's `recv_timeout` does not apply.
+            /// [`Stream`](futures_core::Stream) that ends when receiving fails: when the socket is
+            /// closed or its context shut down, or it is not its turn to receive (REQ and, in raw
+            /// form, REP). The socket's `recv_timeout` does not apply.
             ///
             /// There may be several at a time, which share what arrives. One that was polled and got
             /// nothing is woken for the next thing that does: poll it then, or drop it.

@@ -224,8 +224,9 @@ impl<S: Ready> Half<S> {
             inner.settle(&mut wakes);
         }
         drop(inner);
-        drop((stale, waker));
+        // First: to drop a waker is to run foreign code, whose panic is nobody else's.
         wakes.fire();
+        drop((stale, waker));
         outcome.map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -236,8 +237,8 @@ impl<S: Ready> Half<S> {
         let stale = inner.unregister(ticket);
         inner.settle(&mut wakes);
         drop(inner);
-        drop(stale);
         wakes.fire();
+        drop(stale);
     }
 
     /// Changes the state on behalf of somebody else, and wakes a waiter if it is ready then.
