@@ -5,17 +5,27 @@ mod peer;
 mod support;
 
 use std::net::TcpListener;
-use std::thread;
 use std::time::Duration;
 
 use peer::{ms, records};
-use support::{Home, PATIENCE, QUIET, Transport, WIRE, until};
+use support::{Home, PATIENCE, QUIET, WIRE, until};
 use zocket::ReconnectStop::{AfterDisconnect, HandshakeFailed, Refused};
-use zocket::{Pull, Push, ReconnectStop};
+use zocket::{MonitorEvent, Pull, Push, ReconnectStop};
 
 fn push(home: &Home, causes: &[ReconnectStop]) -> Push {
     let push = home.push().reconnect_stop(causes.iter().copied());
     push.build().unwrap()
+}
+
+/// Connects where nobody is, and waits until an attempt has failed.
+fn connect_in_vain(push: &Push, endpoint: &str) {
+    let monitor = push.monitor();
+    push.connect(endpoint).unwrap();
+    loop {
+        if let MonitorEvent::RetryScheduled { .. } = monitor.recv_timeout(PATIENCE).unwrap() {
+            return;
+        }
+    }
 }
 
 /// Binds where nobody is any more, or not yet.
@@ -48,9 +58,11 @@ fn refused_ends_an_endpoint_where_nobody_listens() {
     for &transport in WIRE {
         let endpoint = home.vacant(transport);
         let push = push(&home, &[Refused]);
+        let monitor = push.monitor();
         push.connect(&*endpoint).unwrap();
         ends(&home, &push, &endpoint, "");
-        assert_eq!(push.stats().accepted.messages, 1);
+        let mut events = std::iter::from_fn(|| monitor.recv_timeout(PATIENCE).ok());
+        assert!(events.any(|event| matches!(event, MonitorEvent::GivenUp { .. })));
     }
 }
 
@@ -77,7 +89,7 @@ fn refused_ends_an_endpoint_once_its_listener_is_gone() {
 fn refused_ends_an_endpoint_with_a_stale_file() {
     records::collect();
     let home = Home::new();
-    let endpoint = home.vacant(Transport::Ipc);
+    let endpoint = home.vacant(support::Transport::Ipc);
     let path = endpoint.strip_prefix("ipc://").unwrap();
     drop(std::os::unix::net::UnixListener::bind(path).unwrap());
     let push = push(&home, &[Refused]);
@@ -91,10 +103,8 @@ fn what_was_not_named_does_not_end_an_endpoint() {
     for &transport in WIRE {
         let endpoint = home.vacant(transport);
         let push = push(&home, &[HandshakeFailed, AfterDisconnect]);
-        push.connect(&*endpoint).unwrap();
+        connect_in_vain(&push, &endpoint);
         push.send("queued").unwrap();
-        // A few attempts fail.
-        thread::sleep(QUIET);
         let pull = pull_at(&home, &endpoint);
         assert_eq!(pull.recv_timeout(PATIENCE).unwrap(), "queued");
         pull.close().unwrap();
@@ -142,19 +152,20 @@ fn handshake_failed_ends_an_endpoint_whose_peer_says_nothing() {
     ends(&home, &push, &endpoint, "handshake");
 }
 
-/// The linger is for ever here: only the disconnect ends it.
+/// The linger outlasts the patience: only the disconnect ends it.
 #[test]
 fn after_disconnect_nothing_is_tried_for_what_is_queued() {
     let home = Home::new();
     for &transport in WIRE {
         let endpoint = home.vacant(transport);
         let push = |causes: &[ReconnectStop]| {
-            let push = home.push().linger(None).reconnect_stop(causes.to_vec());
+            let push = home
+                .push()
+                .linger(2 * PATIENCE)
+                .reconnect_stop(causes.to_vec());
             let push = push.build().unwrap();
-            push.connect(&*endpoint).unwrap();
+            connect_in_vain(&push, &endpoint);
             push.send(format!("{causes:?}")).unwrap();
-            // Refused by now, most likely.
-            thread::sleep(ms(20));
             push.disconnect(&*endpoint).unwrap();
             push
         };
@@ -173,6 +184,22 @@ fn after_disconnect_nothing_is_tried_for_what_is_queued() {
     }
 }
 
+/// The next attempt, an hour away, is not waited for.
+#[test]
+fn after_disconnect_the_end_comes_at_once() {
+    let home = Home::new();
+    for &transport in WIRE {
+        let hour = Duration::from_secs(60 * 60);
+        let push = home.push().linger(2 * PATIENCE).reconnect_interval(hour);
+        let push = push.reconnect_stop([AfterDisconnect]).build().unwrap();
+        let endpoint = home.vacant(transport);
+        connect_in_vain(&push, &endpoint);
+        push.send("in vain").unwrap();
+        push.disconnect(&*endpoint).unwrap();
+        until("it is dropped", || push.stats().dropped.total() == 1);
+    }
+}
+
 /// A socket that closes has its linger, whatever is said of disconnecting.
 #[test]
 fn after_disconnect_is_not_after_close() {
@@ -180,10 +207,9 @@ fn after_disconnect_is_not_after_close() {
     for &transport in WIRE {
         let endpoint = home.vacant(transport);
         let push = push(&home, &[AfterDisconnect]);
-        push.connect(&*endpoint).unwrap();
+        connect_in_vain(&push, &endpoint);
         push.send("last words").unwrap();
         push.detach();
-        thread::sleep(Duration::from_millis(20));
         let pull = pull_at(&home, &endpoint);
         assert_eq!(pull.recv_timeout(PATIENCE).unwrap(), "last words");
     }

@@ -100,7 +100,8 @@ impl<T: SocketKind> Builder<T> {
     /// `ZMQ_RECONNECT_STOP`.
     ///
     /// An endpoint that has ended is as good as disconnected: what was queued for it is dropped and
-    /// counted, a log record (a warning) says why, and it may be connected to again.
+    /// counted, and it may be connected to again. A warning in the log says why, and
+    /// [`MonitorEvent::GivenUp`](crate::MonitorEvent::GivenUp) that it is so.
     ///
     /// ```
     /// use zocket::{Push, ReconnectStop};
