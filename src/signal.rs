@@ -239,6 +239,10 @@ impl Wakes {
     #[cold]
     fn fire_all(self) {
         for wake in self.first.into_iter().chain(self.rest) {
+            let blame = match &wake {
+                Wake::Signal(_) | Wake::Later(_) => "a waker, or other foreign code, panicked",
+                Wake::Post(..) | Wake::Watch(_) => "an internal error (this is a bug in zocket)",
+            };
             let fire = AssertUnwindSafe(|| match wake {
                 Wake::Signal(signal) => signal.fire(),
                 Wake::Post(target, news) => target.owner.post(target.token, news),
@@ -247,7 +251,7 @@ impl Wakes {
             });
             if catch_unwind(fire).is_err() {
                 // It may be the log's sink that panics.
-                let _ = catch_unwind(|| log::error!("a waker, or other foreign code, panicked"));
+                let _ = catch_unwind(|| log::error!("{blame}"));
             }
         }
     }

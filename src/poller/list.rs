@@ -46,6 +46,9 @@ pub(super) enum Name {
 
 /// The entries of a poller, and a queue of those that may be ready.
 ///
+/// Its lock is held over the questions that the system is asked about plain descriptors, which no
+/// other lock here is; whoever has news for it meanwhile waits that long.
+///
 /// An entry is in the queue from the rise of its level until a look finds nothing: so a wait looks at
 /// what is ready, or was until lately, and at nothing else, however much there is.
 #[derive(Default)]
@@ -117,8 +120,11 @@ impl List {
             return Ok(());
         };
         entry.source.unwatch(id, wakes);
+        // What cannot be waited for is not, until it is modified again.
+        entry.interest = Interest::NONE;
+        let may_be_ready = entry.source.watch(interest, watch, wakes)?;
         entry.interest = interest;
-        if entry.source.watch(interest, watch, wakes)? {
+        if may_be_ready {
             self.enqueue(id);
         }
         Ok(())

@@ -233,7 +233,8 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// [`PollError`]: the descriptor is not in this poller, or the system cannot wait for it.
+    /// [`PollError`]: the descriptor is not in this poller, or the system cannot wait for it, in which
+    /// case it is silent until it is modified again.
     #[cfg(unix)]
     pub fn modify_fd(
         &self,
