@@ -10,18 +10,25 @@ use super::turn::Turn;
 use super::{Handle, Latch};
 use crate::sync::{AtomicU64, Mutex, Ordering};
 
+#[cfg(not(loom))]
 thread_local! {
     static ON_IO_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
+// In a model many threads are one of the system's.
+#[cfg(loom)]
+loom::thread_local! {
+    static ON_IO_THREAD: Cell<bool> = Cell::new(false);
+}
+
 /// Whether the calling thread is an I/O thread, which must not wait for what only it can do.
 pub(crate) fn on_io_thread() -> bool {
-    ON_IO_THREAD.get()
+    ON_IO_THREAD.with(Cell::get)
 }
 
 /// The calling thread is one from now on.
 pub(crate) fn serve_others() {
-    ON_IO_THREAD.set(true);
+    ON_IO_THREAD.with(|flag| flag.set(true));
 }
 
 /// The same until this is dropped, for a thread that is about to run foreign code before it has done
@@ -33,14 +40,14 @@ pub(crate) struct Serving {
 impl Serving {
     pub(crate) fn begin() -> Self {
         Self {
-            before: ON_IO_THREAD.replace(true),
+            before: ON_IO_THREAD.with(|flag| flag.replace(true)),
         }
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        ON_IO_THREAD.set(self.before);
+        ON_IO_THREAD.with(|flag| flag.set(self.before));
     }
 }
 
