@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
-use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use crate::command::SocketId;
@@ -12,7 +11,6 @@ use crate::error::{BuildError, Unsent};
 use crate::inproc::Registry;
 use crate::io::{self, IoThreads};
 use crate::sync::{AtomicBool, Mutex, Ordering};
-use crate::waiting::Ticket;
 
 /// A home for sockets: owns the I/O threads that serve them and the inproc names they share.
 ///
@@ -76,14 +74,7 @@ pub(crate) trait Member: Send + Sync {
     fn close_behind(self: Arc<Self>, patience: Option<Duration>);
 
     /// … and is ready when it has.
-    fn poll_close(
-        &self,
-        cx: &TaskContext<'_>,
-        ticket: &mut Option<Ticket>,
-    ) -> Poll<Result<(), Unsent>>;
-
-    /// A task does not wait for that any more.
-    fn cancel_close(&self, ticket: &Ticket);
+    fn closed(&self) -> Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send + '_>>;
 }
 
 impl Context {
@@ -233,11 +224,7 @@ impl Context {
             }
             let mut unsent = Unsent::default();
             for member in members {
-                let closed = Closed {
-                    member,
-                    ticket: None,
-                };
-                if let Err(more) = closed.await {
+                if let Err(more) = member.closed().await {
                     unsent.merge(more);
                 }
             }
@@ -298,29 +285,6 @@ impl Context {
             .get()
             .map(|threads| threads.handles().to_vec())
             .unwrap_or_default()
-    }
-}
-
-/// Ready when a socket is closed.
-struct Closed {
-    member: Arc<dyn Member>,
-    ticket: Option<Ticket>,
-}
-
-impl Future for Closed {
-    type Output = Result<(), Unsent>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        this.member.poll_close(cx, &mut this.ticket)
-    }
-}
-
-impl Drop for Closed {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.member.cancel_close(&ticket);
-        }
     }
 }
 

@@ -28,20 +28,18 @@ mod transmit;
 mod turn;
 
 use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Instant;
 
 pub(crate) use reactor::Order;
 #[cfg(unix)]
 pub(crate) use thread::serve_others;
-pub(crate) use thread::{IoThreads, Serving, on_io_thread};
+pub(crate) use thread::{IoThreads, Serving, on_io_thread, patience};
 pub(crate) use turn::Handle;
 
 use self::reactor::Kit;
 use crate::command::Token;
 use crate::transport::Stream;
-use crate::waiting::{Half, Patience, Ready, Ticket};
+use crate::waiting::{Half, Patience, Ready};
 
 /// What mio knows the reactor's own waker by; tokens count up from 1 and never get there.
 const WAKER: mio::Token = mio::Token(usize::MAX);
@@ -85,10 +83,7 @@ impl Latch {
 
     /// The same for a task.
     pub(crate) fn opened(&self) -> impl Future<Output = ()> + Send + '_ {
-        Opening {
-            latch: self,
-            ticket: None,
-        }
+        self.0.wait_async(|open, _| open.0.then_some(()))
     }
 
     /// Waits for it to open; not on an I/O thread, which may be the one to open it.
@@ -96,29 +91,6 @@ impl Latch {
         if !on_io_thread() {
             let patience = || deadline.map_or(Patience::Forever, Patience::Until);
             let _ = self.0.wait(patience, |open, _| open.0.then_some(()));
-        }
-    }
-}
-
-struct Opening<'a> {
-    latch: &'a Latch,
-    ticket: Option<Ticket>,
-}
-
-impl Future for Opening<'_> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        let latch = &this.latch.0;
-        latch.poll(cx, &mut this.ticket, |open, _| open.0.then_some(()))
-    }
-}
-
-impl Drop for Opening<'_> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.latch.0.cancel(&ticket);
         }
     }
 }

@@ -4,11 +4,13 @@ use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::reactor::Reactor;
 use super::turn::Turn;
 use super::{Handle, Latch};
 use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::waiting::Patience;
 
 #[cfg(not(loom))]
 thread_local! {
@@ -24,6 +26,16 @@ loom::thread_local! {
 /// Whether the calling thread is an I/O thread, which must not wait for what only it can do.
 pub(crate) fn on_io_thread() -> bool {
     ON_IO_THREAD.with(Cell::get)
+}
+
+/// The patience a caller has who may wait so long: none on an I/O thread, which must not wait for
+/// itself.
+pub(crate) fn patience(timeout: Option<Duration>) -> Patience {
+    if on_io_thread() {
+        Patience::None
+    } else {
+        Patience::from_option(timeout)
+    }
 }
 
 /// The calling thread is one from now on.

@@ -23,21 +23,18 @@ mod loom;
 
 use std::fmt;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use self::interest::Readiness;
 pub use self::interest::{Event, Interest};
 use self::list::{List, Look, Name, Source};
 use crate::error::PollError;
-use crate::io::on_io_thread;
 use crate::signal::{Wakes, Watch, Watcher};
 use crate::socket::{Core, Pollable};
 #[cfg(unix)]
 use crate::sync::Mutex;
-use crate::waiting::{Half, Patience, Ticket, Watchable};
+use crate::waiting::{Half, Watchable};
 
 /// Waits on many sockets, and plain descriptors, at once.
 ///
@@ -299,14 +296,10 @@ impl Poller {
         timeout: impl Into<Option<Duration>>,
     ) -> Result<usize, PollError> {
         events.clear();
-        let patience = || {
-            if on_io_thread() {
-                Patience::None
-            } else {
-                Patience::from_option(timeout.into())
-            }
-        };
-        let found = (self.shared.list).wait(patience, |list, wakes| list.take(events, wakes));
+        let found = (self.shared.list).wait(
+            || crate::io::patience(timeout.into()),
+            |list, wakes| list.take(events, wakes),
+        );
         Ok(found.unwrap_or(0))
     }
 
@@ -323,10 +316,13 @@ impl Poller {
         &'a self,
         events: &'a mut Vec<Event>,
     ) -> impl Future<Output = Result<usize, PollError>> + Send + 'a {
-        Waiting {
-            list: &self.shared.list,
-            events,
-            ticket: None,
+        async move {
+            events.clear();
+            let found = self
+                .shared
+                .list
+                .wait_async(|list, wakes| list.take(events, wakes));
+            Ok(found.await)
         }
     }
 
@@ -421,32 +417,5 @@ impl Default for Poller {
 impl fmt::Debug for Poller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Poller({} entries)", self.len())
-    }
-}
-
-struct Waiting<'a> {
-    list: &'a Half<List>,
-    events: &'a mut Vec<Event>,
-    ticket: Option<Ticket>,
-}
-
-impl Future for Waiting<'_> {
-    type Output = Result<usize, PollError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        this.events.clear();
-        let events = &mut *this.events;
-        this.list
-            .poll(cx, &mut this.ticket, |list, wakes| list.take(events, wakes))
-            .map(Ok)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.list.cancel(&ticket);
-        }
     }
 }

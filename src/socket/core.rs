@@ -7,7 +7,6 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use super::exchange;
-use super::futures::Waiting;
 use super::halves::{self, Asker, Ended, Inbound, Intake, Outbound, Writers};
 use super::ledger::Ledger;
 use super::monitoring::Feeds;
@@ -592,11 +591,7 @@ impl Core {
 
     /// The patience a caller has: none on an I/O thread, which must not wait for itself.
     pub(super) fn patience(&self, timeout: Option<Duration>) -> Patience {
-        if io::on_io_thread() {
-            Patience::None
-        } else {
-            Patience::from_option(timeout)
-        }
+        io::patience(timeout)
     }
 
     /// The same of what a caller has had from its beginning.
@@ -661,14 +656,8 @@ impl Core {
         count: usize,
         ready: fn(&Control) -> usize,
     ) -> impl Future<Output = Result<(), WaitError>> + Send + '_ {
-        Waiting::new(
-            self,
-            Self::cancel_control,
-            move |core: &Self, cx: &TaskContext<'_>, ticket: &mut _| {
-                core.control
-                    .poll(cx, ticket, |control, _| control.counts(count, ready))
-            },
-        )
+        self.control
+            .wait_async(move |control, _| control.counts(count, ready))
     }
 
     pub(crate) fn cancel_control(&self, ticket: &Ticket) {

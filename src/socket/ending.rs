@@ -1,12 +1,11 @@
 //! The end of a socket: blocked calls return, what was sent is flushed, pipes are let go of.
 
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::core::{Control, Core, Entry, Phase, Way};
-use super::futures::Waiting;
 use super::halves::Ended;
 use crate::command::Port;
 use crate::context::Member;
@@ -14,7 +13,7 @@ use crate::error::Unsent;
 use crate::io;
 use crate::pipe::{PipeId, Reader, Writer};
 use crate::signal::Wakes;
-use crate::waiting::{Patience, Ticket};
+use crate::waiting::Patience;
 
 /// How long a closing socket waits for an I/O thread beyond the linger that the thread itself keeps.
 const GRACE: Duration = Duration::from_secs(2);
@@ -51,12 +50,7 @@ impl Core {
     pub(super) async fn close_async(self: &Arc<Self>) -> Result<(), Unsent> {
         self.close_in_background(self.linger());
         let mut unheard = Unheard(Some(self));
-        let outcome = Waiting::new(
-            self,
-            Self::cancel_control,
-            |core: &Self, cx: &Context<'_>, ticket: &mut _| core.poll_close(cx, ticket),
-        )
-        .await;
+        let outcome = self.until_closed().await;
         unheard.0 = None;
         outcome
     }
@@ -217,12 +211,8 @@ impl Core {
         self.end_close(Unsent::default()).into_result()
     }
 
-    fn poll_close(
-        &self,
-        cx: &Context<'_>,
-        ticket: &mut Option<Ticket>,
-    ) -> Poll<Result<(), Unsent>> {
-        self.control.poll(cx, ticket, |control, _| {
+    fn until_closed(&self) -> impl Future<Output = Result<(), Unsent>> + Send + '_ {
+        self.control.wait_async(|control, _| {
             (control.phase == Phase::Closed).then(|| control.unsent.clone().into_result())
         })
     }
@@ -338,16 +328,8 @@ impl Member for Core {
         self.have_time_kept(deadline);
     }
 
-    fn poll_close(
-        &self,
-        cx: &Context<'_>,
-        ticket: &mut Option<Ticket>,
-    ) -> Poll<Result<(), Unsent>> {
-        self.poll_close(cx, ticket)
-    }
-
-    fn cancel_close(&self, ticket: &Ticket) {
-        self.cancel_control(ticket);
+    fn closed(&self) -> Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send + '_>> {
+        Box::pin(self.until_closed())
     }
 }
 

@@ -4,16 +4,14 @@
 //! other to get there. Only that one pipe has a [mark](crate::pipe::Lane::mark), so who sends pays
 //! nothing for those who might flush, and what is sent later is not waited for.
 
-use std::pin::Pin;
 use std::sync::Weak;
-use std::task::{Context, Poll, ready};
 
 use super::core::{Control, Core, Way};
 use super::halves::Ended;
 use crate::error::{FlushError, FlushFailure, Unsent};
 use crate::pipe::{Load, Outlet, PipeId};
 use crate::signal::{Post, Wakes};
-use crate::waiting::{Patience, Ticket};
+use crate::waiting::Patience;
 
 /// What of one pipe was sent when the flush began.
 #[derive(Debug)]
@@ -110,10 +108,12 @@ impl Core {
 
     /// The same for tasks; what is sent before this is called counts, not before it is polled.
     pub(super) fn flush_async(&self) -> impl Future<Output = Result<(), FlushError>> + Send + '_ {
-        Flushing {
-            core: self,
-            begun: self.begin_flush(),
-            ticket: None,
+        let begun = self.begin_flush();
+        async move {
+            let mut places = begun?;
+            let look = |control: &mut Control, wakes: &mut Wakes| places.look(control, wakes);
+            let outcome = self.control.wait_async(look).await;
+            self.end_flush(&places, outcome)
         }
     }
 
@@ -138,41 +138,6 @@ impl Core {
         match places.unsent(self) {
             unsent if unsent.messages == 0 => Ok(()),
             unsent => Err(FlushError { unsent, reason }),
-        }
-    }
-}
-
-/// A flush of a task.
-struct Flushing<'a> {
-    core: &'a Core,
-    begun: Result<Places, FlushError>,
-    ticket: Option<Ticket>,
-}
-
-impl Future for Flushing<'_> {
-    type Output = Result<(), FlushError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self {
-            core,
-            begun,
-            ticket,
-        } = self.get_mut();
-        let places = match begun {
-            Ok(places) => places,
-            Err(error) => return Poll::Ready(Err(error.clone())),
-        };
-        let look = core
-            .control
-            .poll(cx, ticket, |control, wakes| places.look(control, wakes));
-        Poll::Ready(core.end_flush(places, ready!(look)))
-    }
-}
-
-impl Drop for Flushing<'_> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.core.control.cancel(&ticket);
         }
     }
 }

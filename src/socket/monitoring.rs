@@ -2,20 +2,17 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::core::{Control, Core, Entry, Way};
 use crate::command::InprocPeer;
 use crate::endpoint_status::{EndpointState, EndpointStatus};
 use crate::error::{RecvError, TryRecvError};
-use crate::io::on_io_thread;
 use crate::monitor::MonitorEvent;
 use crate::pipe::PipeId;
 use crate::signal::Wakes;
-use crate::waiting::{Half, Patience, Ready, Ticket};
+use crate::waiting::{Half, Ready};
 
 /// How many events a monitor keeps for whoever reads it.
 const EVENTS_MAX: usize = 10_000;
@@ -163,10 +160,7 @@ impl Monitor {
     ///
     /// As [`recv`](Self::recv).
     pub fn recv_async(&self) -> impl Future<Output = Result<MonitorEvent, RecvError>> + Send + '_ {
-        Next {
-            feed: &self.feed,
-            ticket: None,
-        }
+        self.feed.0.wait_async(|queue, _| queue.take())
     }
 
     /// Every event from now on, each as [`recv`](Self::recv) gives it, until the socket is closed.
@@ -180,14 +174,7 @@ impl Monitor {
     }
 
     fn wait(&self, timeout: Option<Duration>) -> Result<MonitorEvent, RecvError> {
-        let patience = || {
-            if on_io_thread() {
-                Patience::None
-            } else {
-                Patience::from_option(timeout)
-            }
-        };
-        let taken = self.feed.0.wait(patience, |queue, _| queue.take());
+        let taken = (self.feed.0).wait(|| crate::io::patience(timeout), |queue, _| queue.take());
         taken.unwrap_or(Err(RecvError::Timeout))
     }
 }
@@ -236,30 +223,6 @@ impl Iterator for Monitor {
 
     fn next(&mut self) -> Option<MonitorEvent> {
         self.recv().ok()
-    }
-}
-
-struct Next<'a> {
-    feed: &'a Feed,
-    ticket: Option<Ticket>,
-}
-
-impl Future for Next<'_> {
-    type Output = Result<MonitorEvent, RecvError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        this.feed
-            .0
-            .poll(cx, &mut this.ticket, |queue, _| queue.take())
-    }
-}
-
-impl Drop for Next<'_> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.feed.0.cancel(&ticket);
-        }
     }
 }
 

@@ -7,8 +7,6 @@
 //! is, which no place on a pipe can promise. REP has none, as a reply never waits.
 
 use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use super::core::Core;
 use super::halves::{Outbound, Writers};
@@ -18,7 +16,7 @@ use crate::pipe::{Load, PipeId, Refusal};
 use crate::routing_id::RoutingId;
 use crate::signal::Wakes;
 use crate::socket_type::SocketType;
-use crate::waiting::{Patience, Ticket};
+use crate::waiting::Patience;
 
 /// Leave to send one message, for which there is room; given by a socket's `reserve()` and its like.
 ///
@@ -132,23 +130,15 @@ impl Core {
     }
 
     /// Keeps room for a task.
-    pub(super) fn reserve_async(&self) -> impl Future<Output = Reserved<'_>> + Send {
-        Reserving {
-            core: self,
-            ticket: None,
-            attempt: Outbound::reserve,
-        }
+    pub(super) async fn reserve_async(&self) -> Result<Permit<'_>, ReserveError> {
+        let slot = self.outbound.wait_async(Outbound::reserve).await;
+        slot.map(|slot| Permit::new(self, slot))
     }
 
-    pub(super) fn reserve_to_async(
-        &self,
-        id: RoutingId,
-    ) -> impl Future<Output = Reserved<'_>> + Send {
-        Reserving {
-            core: self,
-            ticket: None,
-            attempt: move |half: &mut Outbound, wakes: &mut Wakes| half.reserve_to(&id, wakes),
-        }
+    pub(super) async fn reserve_to_async(&self, id: RoutingId) -> Result<Permit<'_>, ReserveError> {
+        let attempt = |half: &mut Outbound, wakes: &mut Wakes| half.reserve_to(&id, wakes);
+        let slot = self.outbound.wait_async(attempt).await;
+        slot.map(|slot| Permit::new(self, slot))
     }
 
     fn send_reserved(&self, slot: &Slot, message: Message) -> Result<(), (Message, SendFailure)> {
@@ -242,43 +232,6 @@ impl Outbound {
             _ => return self.send(message, wakes),
         }
         Some(Ok(()))
-    }
-}
-
-/// What comes of a reservation.
-type Reserved<'a> = Result<Permit<'a>, ReserveError>;
-
-/// A task's reservation.
-struct Reserving<'a, F> {
-    core: &'a Core,
-    ticket: Option<Ticket>,
-    attempt: F,
-}
-
-impl<'a, F> Future for Reserving<'a, F>
-where
-    F: FnMut(&mut Outbound, &mut Wakes) -> Option<Result<Slot, ReserveError>> + Unpin,
-{
-    type Output = Reserved<'a>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self {
-            core,
-            ticket,
-            attempt,
-        } = self.get_mut();
-        let core: &'a Core = core;
-        core.outbound
-            .poll(cx, ticket, |half, wakes| attempt(half, wakes))
-            .map_ok(|slot| Permit::new(core, slot))
-    }
-}
-
-impl<F> Drop for Reserving<'_, F> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.core.cancel_send(&ticket);
-        }
     }
 }
 

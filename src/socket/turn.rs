@@ -1,8 +1,6 @@
 //! Whose turn it is: requests of several threads and tasks follow one another on a REQ.
 
-use std::task::{Context, Poll};
-
-use crate::waiting::{Half, Patience, Ready, Ticket, TimedOut};
+use crate::waiting::{Half, Patience, Ready, TimedOut};
 
 /// One place, for one at a time.
 #[derive(Debug)]
@@ -33,11 +31,9 @@ impl Turn {
         Ok(Taken(self))
     }
 
-    pub(super) fn take_async(&self) -> impl Future<Output = Taken<'_>> + Send {
-        Taking {
-            turn: self,
-            ticket: None,
-        }
+    pub(super) async fn take_async(&self) -> Taken<'_> {
+        self.0.wait_async(|place, _| place.take()).await;
+        Taken(self)
     }
 }
 
@@ -50,30 +46,5 @@ impl Place {
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         self.0.0.update(|place, _| place.taken = false);
-    }
-}
-
-struct Taking<'a> {
-    turn: &'a Turn,
-    ticket: Option<Ticket>,
-}
-
-impl<'a> Future for Taking<'a> {
-    type Output = Taken<'a>;
-
-    fn poll(self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Taken<'a>> {
-        let this = self.get_mut();
-        let turn = this.turn;
-        turn.0
-            .poll(cx, &mut this.ticket, |place, _| place.take())
-            .map(|()| Taken(turn))
-    }
-}
-
-impl Drop for Taking<'_> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.turn.0.cancel(&ticket);
-        }
     }
 }

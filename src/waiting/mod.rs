@@ -20,6 +20,7 @@
 mod loom;
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -230,6 +231,22 @@ impl<S: Ready> Half<S> {
         outcome.map_or(Poll::Pending, Poll::Ready)
     }
 
+    /// Attempts until there is an outcome, for a task. A future that is dropped before passes a
+    /// wake-up that it had been given on.
+    pub(crate) fn wait_async<'a, T, F>(
+        &'a self,
+        attempt: F,
+    ) -> impl Future<Output = T> + use<'a, T, S, F>
+    where
+        F: FnMut(&mut S, &mut Wakes) -> Option<T>,
+    {
+        Attempts {
+            half: self,
+            ticket: None,
+            attempt,
+        }
+    }
+
     /// Gives up a task's registration; a wake-up that it had already consumed goes to the next.
     pub(crate) fn cancel(&self, ticket: &Ticket) {
         let mut wakes = Wakes::new();
@@ -282,6 +299,36 @@ impl<S: Ready> Half<S> {
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&S) -> R) -> R {
         let inner: MutexGuard<'_, Inner<S>> = self.inner.lock();
         look(&inner.state)
+    }
+}
+
+/// A task that waits for an outcome.
+struct Attempts<'a, S: Ready, F> {
+    half: &'a Half<S>,
+    ticket: Option<Ticket>,
+    attempt: F,
+}
+
+// Nothing in it is ever pinned.
+impl<S: Ready, F> Unpin for Attempts<'_, S, F> {}
+
+impl<T, S: Ready, F> Future for Attempts<'_, S, F>
+where
+    F: FnMut(&mut S, &mut Wakes) -> Option<T>,
+{
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.get_mut();
+        this.half.poll(cx, &mut this.ticket, &mut this.attempt)
+    }
+}
+
+impl<S: Ready, F> Drop for Attempts<'_, S, F> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.half.cancel(&ticket);
+        }
     }
 }
 
