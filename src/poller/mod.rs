@@ -316,14 +316,9 @@ impl Poller {
         &'a self,
         events: &'a mut Vec<Event>,
     ) -> impl Future<Output = Result<usize, PollError>> + Send + 'a {
-        async move {
-            events.clear();
-            let found = self
-                .shared
-                .list
-                .wait_async(|list, wakes| list.take(events, wakes));
-            Ok(found.await)
-        }
+        events.clear();
+        let found = (self.shared.list).wait_async(|list, wakes| list.take(events, wakes));
+        async { Ok(found.await) }
     }
 
     fn watch(&self, id: u64) -> Watch {

@@ -76,13 +76,8 @@ impl Ready for Outbound {
     }
 
     fn level(&mut self, wakes: &mut Wakes) -> Option<bool> {
-        let level = self.ended.is_some()
-            || match &mut self.writers {
-                Writers::Balance(writers) => !self.awaits_reply && writers.look_for_room(wakes),
-                // Whether there is room is a matter of whom it is for, and most never wait for it.
-                Writers::Table(_) | Writers::Distributor(_) | Writers::Upstream(_) => true,
-            };
-        Some(level)
+        let may_send = self.ended.is_some() || !self.awaits_reply;
+        Some(may_send && self.look_for_room(wakes).is_some())
     }
 }
 

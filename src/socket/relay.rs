@@ -4,7 +4,7 @@
 use std::task::{Context, Poll};
 
 use super::core::Core;
-use super::halves::{Intake, Outbound, Writers};
+use super::halves::{Outbound, Writers};
 use crate::error::SendFailure;
 use crate::signal::Wakes;
 use crate::socket_type::SocketType;
@@ -24,7 +24,7 @@ impl Core {
         let may_send = match self.type_of() {
             SocketType::Rep => self.owes_reply(),
             // To wait for room would be to be woken for it again and again.
-            SocketType::Req => self.options.relaxed || !self.awaits_reply(),
+            SocketType::Req => !self.outbound.peek(|out| out.awaits_reply),
             _ => true,
         };
         if !may_send {
@@ -37,12 +37,6 @@ impl Core {
             .poll(cx, ticket, |half, wakes| half.look_for_room(wakes))
     }
 
-    fn awaits_reply(&self) -> bool {
-        self.inbound.peek(
-            |inb| matches!(&inb.intake, Intake::Exchange(exchange) if exchange.asked().is_some()),
-        )
-    }
-
     /// Ready once the socket is closed or its context shut down.
     pub(crate) fn poll_end(&self, cx: &Context<'_>, ticket: &mut Option<Ticket>) -> Poll<()> {
         self.control.poll(cx, ticket, |control, _| {
@@ -53,12 +47,13 @@ impl Core {
 
 impl Outbound {
     /// What [`send`](Self::send) would say to a message; `None` if that had to wait for room.
-    fn look_for_room(&mut self, wakes: &mut Wakes) -> Option<Result<(), SendFailure>> {
+    pub(super) fn look_for_room(&mut self, wakes: &mut Wakes) -> Option<Result<(), SendFailure>> {
         if let Err(ended) = self.check_open() {
             return Some(Err(ended));
         }
         match &mut self.writers {
             Writers::Balance(writers) => writers.look_for_room(wakes).then_some(Ok(())),
+            // Whether there is room is a matter of whom it is for, and most never wait for it.
             Writers::Table(_) | Writers::Distributor(_) | Writers::Upstream(_) => Some(Ok(())),
         }
     }
