@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::message::Message;
 use crate::routing_id::RoutingId;
-use crate::transport::SocketOptions;
+use crate::transport::KernelOptions;
 
 /// The options of one socket, as its builder left them.
 ///
@@ -24,7 +24,7 @@ pub(crate) struct Options {
     pub(crate) max_message_size: Option<u64>,
     pub(crate) max_frames: usize,
     pub(crate) immediate: bool,
-    pub(crate) transport: SocketOptions,
+    pub(crate) transport: KernelOptions,
     /// Announced to peers by REQ, DEALER and ROUTER.
     pub(crate) routing_id: Option<RoutingId>,
     pub(crate) probe_router: bool,
@@ -155,7 +155,7 @@ impl Default for Options {
             max_message_size: Some(256 << 20),
             max_frames: 65_536,
             immediate: false,
-            transport: SocketOptions::default(),
+            transport: KernelOptions::default(),
             routing_id: None,
             probe_router: false,
             conflate: false,

@@ -24,13 +24,13 @@ mod other {
     use std::io;
 
     use crate::endpoint::IpcAddress;
-    use crate::transport::{Listener, SocketOptions, Stream};
+    use crate::transport::{Listener, KernelOptions, Stream};
 
-    pub(crate) fn bind(_: &IpcAddress, _: &SocketOptions) -> io::Result<Listener> {
+    pub(crate) fn bind(_: &IpcAddress, _: &KernelOptions) -> io::Result<Listener> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn connect(_: &IpcAddress, _: &SocketOptions) -> io::Result<Stream> {
+    pub(crate) fn connect(_: &IpcAddress, _: &KernelOptions) -> io::Result<Stream> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
@@ -51,7 +51,7 @@ mod unix {
     use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
     use crate::endpoint::{Endpoint, IpcAddress};
-    use crate::transport::{Listener, SocketOptions, Stream, retry, suppress_sigpipe};
+    use crate::transport::{Listener, KernelOptions, Stream, retry, suppress_sigpipe};
 
     #[derive(Debug)]
     pub(crate) struct IpcListener {
@@ -90,7 +90,7 @@ mod unix {
     }
 
     /// Binds to `address` and listens.
-    pub(crate) fn bind(address: &IpcAddress, options: &SocketOptions) -> io::Result<Listener> {
+    pub(crate) fn bind(address: &IpcAddress, options: &KernelOptions) -> io::Result<Listener> {
         match address {
             IpcAddress::Path(path) => bind_path(path, options, None),
             IpcAddress::Abstract(name) => {
@@ -113,7 +113,7 @@ mod unix {
     }
 
     /// Connects to `address`.
-    pub(crate) fn connect(address: &IpcAddress, options: &SocketOptions) -> io::Result<Stream> {
+    pub(crate) fn connect(address: &IpcAddress, options: &KernelOptions) -> io::Result<Stream> {
         let address = match address {
             IpcAddress::Path(path) => path_address(path)?,
             IpcAddress::Abstract(name) => abstract_address(name)?,
@@ -144,7 +144,7 @@ mod unix {
 
     fn bind_path(
         path: &Path,
-        options: &SocketOptions,
+        options: &KernelOptions,
         directory: Option<OwnDirectory>,
     ) -> io::Result<Listener> {
         let address = path_address(path)?;
@@ -178,7 +178,7 @@ mod unix {
         })
     }
 
-    fn new_socket(options: &SocketOptions) -> io::Result<Socket> {
+    fn new_socket(options: &KernelOptions) -> io::Result<Socket> {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         suppress_sigpipe(&SockRef::from(&socket))?;
