@@ -105,7 +105,8 @@ pub(crate) trait Port: Post {
 
     fn socket_type(&self) -> SocketType;
 
-    fn options(&self) -> &Options;
+    /// As they are now: who keeps them keeps these, whatever is changed.
+    fn options(&self) -> Arc<Options>;
 
     /// Whether one more peer would be taken. Asked before the handshake, so that one who is not
     /// sends nothing that would be lost.

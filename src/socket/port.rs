@@ -73,8 +73,8 @@ impl Port for Core {
         self.pattern.socket_type()
     }
 
-    fn options(&self) -> &Options {
-        &self.options
+    fn options(&self) -> Arc<Options> {
+        Core::options(self)
     }
 
     fn has_place(&self) -> Result<(), Refused> {
@@ -123,14 +123,14 @@ impl Port for Core {
     }
 
     fn keeps_pipes(&self) -> bool {
-        !self.options.immediate && !self.pattern.needs_connection()
+        !self.options().immediate && !self.pattern.needs_connection()
     }
 
     fn hello(&self, address: String) -> Hello {
         Hello {
             socket_type: self.pattern.socket_type(),
             routing_id: self
-                .options
+                .options()
                 .routing_id
                 .clone()
                 .filter(|_| self.pattern.announces_itself()),

@@ -24,7 +24,7 @@ mod other {
     use std::io;
 
     use crate::endpoint::IpcAddress;
-    use crate::transport::{Listener, KernelOptions, Stream};
+    use crate::transport::{KernelOptions, Listener, Stream};
 
     pub(crate) fn bind(_: &IpcAddress, _: &KernelOptions) -> io::Result<Listener> {
         Err(io::ErrorKind::Unsupported.into())
@@ -51,7 +51,7 @@ mod unix {
     use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
     use crate::endpoint::{Endpoint, IpcAddress};
-    use crate::transport::{Listener, KernelOptions, Stream, retry, suppress_sigpipe};
+    use crate::transport::{KernelOptions, Listener, Stream, retry, suppress_sigpipe};
 
     #[derive(Debug)]
     pub(crate) struct IpcListener {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::{Listener, KernelOptions, Stream, retry, suppress_sigpipe, tuning};
+use super::{KernelOptions, Listener, Stream, retry, suppress_sigpipe, tuning};
 use crate::endpoint::Endpoint;
 
 #[derive(Debug)]
