@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::message::Message;
+use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::transport::SocketOptions;
 
@@ -27,6 +28,8 @@ pub(crate) struct Options {
     pub(crate) transport: SocketOptions,
     /// Announced to peers by REQ, DEALER and ROUTER.
     pub(crate) routing_id: Option<RoutingId>,
+    /// Announced to peers by all.
+    pub(crate) metadata: Properties,
     pub(crate) probe_router: bool,
     pub(crate) conflate: bool,
     // ROUTER
@@ -157,6 +160,7 @@ impl Default for Options {
             immediate: false,
             transport: SocketOptions::default(),
             routing_id: None,
+            metadata: Properties::default(),
             probe_router: false,
             conflate: false,
             mandatory: false,

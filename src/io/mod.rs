@@ -32,6 +32,7 @@ use std::fmt;
 use std::time::Instant;
 
 pub(crate) use reactor::Order;
+pub(crate) use session::PARTED;
 #[cfg(unix)]
 pub(crate) use thread::serve_others;
 pub(crate) use thread::{IoThreads, Serving, on_io_thread, patience};
