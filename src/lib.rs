@@ -133,8 +133,8 @@
 //!                           (zmtp cut)       │              │   (zmtp: handshake, scanner, commands)
 //!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
-//!    vocabulary: message, frame, endpoint, socket_type, routing_id, peer_info, endpoint_status, monitor,
-//!    options, stats, error, sync, signal, waiting
+//!    vocabulary: message, frame, endpoint, socket_type, routing_id, properties, peer_info, endpoint_status,
+//!    monitor, options, stats, error, sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -192,6 +192,7 @@ mod options;
 mod peer_info;
 mod pipe;
 mod poller;
+mod properties;
 mod proxy;
 mod routing;
 mod routing_id;
@@ -212,15 +213,15 @@ pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use endpoint_status::{EndpointState, EndpointStatus};
 pub use error::{
-    BindError, BuildError, ConnectError, Error, FlushError, FlushFailure, OptionError, PollError,
-    RecvError, RequestError, ReserveError, SendError, SendFailure, SubscribeError, TryRecvError,
-    TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
+    BindError, BuildError, ConnectError, DisconnectPeerError, Error, FlushError, FlushFailure,
+    OptionError, PollError, RecvError, RequestError, ReserveError, SendError, SendFailure,
+    SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
 pub use monitor::{HandshakeFailure, MonitorEvent};
 pub use options::ReconnectStop;
-pub use peer_info::PeerInfo;
+pub use peer_info::{PeerId, PeerInfo, PeerName};
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};

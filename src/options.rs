@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::message::Message;
+use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::transport::KernelOptions;
@@ -31,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) transport: KernelOptions,
     /// Announced to peers by REQ, DEALER and ROUTER.
     pub(crate) routing_id: Option<RoutingId>,
+    /// Announced to peers by all.
+    pub(crate) metadata: Properties,
     pub(crate) probe_router: bool,
     pub(crate) conflate: bool,
     // ROUTER
@@ -179,6 +182,11 @@ impl Options {
 
     /// Works out what follows from the rest; an error if what was chosen does not go together.
     pub(crate) fn settle(&mut self) -> Result<(), String> {
+        let said = self.metadata.iter();
+        let bytes: usize = said.map(|(name, value)| name.len() + value.len()).sum();
+        if bytes > METADATA_MAX {
+            return Err(format!("metadata: more than {METADATA_MAX} bytes together"));
+        }
         let heartbeats = &mut self.heartbeats;
         heartbeats.timeout = self.chosen.timeout.unwrap_or(heartbeats.interval);
         heartbeats.ttl = (self.chosen.ttl).unwrap_or_else(|| heartbeats.derived_ttl());
@@ -200,6 +208,9 @@ impl Options {
         self.manual || self.manual_last_value
     }
 }
+
+/// How much metadata every peer takes: ours has 64 KiB for the whole handshake.
+const METADATA_MAX: usize = 16 << 10;
 
 impl Default for Heartbeats {
     fn default() -> Self {
@@ -236,6 +247,7 @@ impl Default for Options {
             immediate: false,
             transport: KernelOptions::default(),
             routing_id: None,
+            metadata: Properties::default(),
             probe_router: false,
             conflate: false,
             mandatory: false,

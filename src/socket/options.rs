@@ -653,6 +653,77 @@ options! {
     }
 }
 
+// One that is many, each said by itself.
+
+impl<T: SocketKind> Builder<T> {
+    /// A property that every peer is told of in the handshake, besides what the protocol says itself:
+    /// peers have it from [`PeerInfo::property`](crate::PeerInfo::property), those that use libzmq
+    /// from `zmq_msg_gets`. To be called once for each; what is said again under a name replaces what
+    /// was. Default none.
+    ///
+    /// A name begins with `X-`, has at most 255 bytes, and none but ASCII letters, digits and `-_.+`
+    /// (RFC 37). All of them together, with their names, may have 16 KiB. Nothing here is a secret, or
+    /// a proof: it goes over the wire as it is. libzmq's `ZMQ_METADATA`.
+    ///
+    /// ```
+    /// use zocket::{Pull, Push};
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let pull = Pull::new();
+    /// let push = Push::builder().metadata("X-Version", "1.7").build()?;
+    /// push.connect(pull.bind("tcp://127.0.0.1:*")?)?;
+    /// push.send("hello")?;
+    /// let (peer, _) = pull.recv_from_peer()?;
+    /// assert_eq!(peer.property("X-Version"), Some(&b"1.7"[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn metadata(self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
+        let named = property(name.as_ref(), value.as_ref());
+        self.set(
+            "metadata",
+            |_| true,
+            named,
+            |options, (name, value)| {
+                options.metadata.set(name, value);
+            },
+        )
+    }
+}
+
+impl<T: SocketKind> SocketOptions<'_, T> {
+    /// All of the [`metadata`](Builder::metadata) as it is now, names and values, in the order in
+    /// which they were said last.
+    pub fn metadata(&self) -> Vec<(String, Vec<u8>)> {
+        let options = self.core.options();
+        let said = options.metadata.iter();
+        said.map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.to_vec()))
+            .collect()
+    }
+
+    /// Adds to the [`metadata`](Builder::metadata), or changes one of this name.
+    /// It counts for endpoints bound and connections made from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`]: the value cannot be.
+    pub fn set_metadata(
+        &self,
+        name: impl AsRef<str>,
+        value: impl AsRef<[u8]>,
+    ) -> Result<(), OptionError> {
+        let named = property(name.as_ref(), value.as_ref());
+        self.change(
+            "metadata",
+            |_| true,
+            named,
+            |options, (name, value)| {
+                options.metadata.set(name, value);
+            },
+        )
+    }
+}
+
 fn read<R>(options: &Options, read: impl FnOnce(&Options) -> R) -> R {
     read(options)
 }
@@ -735,6 +806,16 @@ fn some_probes(probes: Option<u32>) -> Result<Option<u32>, String> {
         Some(0) => Err("0 probes cannot be".to_owned()),
         _ => Ok(probes),
     }
+}
+
+fn property<'a>(name: &'a str, value: &'a [u8]) -> Result<(&'a str, &'a [u8]), String> {
+    let is_said = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
+    if !name.starts_with("X-") || !name.bytes().all(is_said) || !(3..=255).contains(&name.len()) {
+        return Err(format!(
+            "{name:?} is no name: \"X-\" and 1 to 253 letters, digits or -_.+"
+        ));
+    }
+    Ok((name, value))
 }
 
 fn own_id<I>(id: I) -> Result<RoutingId, String>

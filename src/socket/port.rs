@@ -60,6 +60,8 @@ impl Post for Core {
             News::Flushed => self.control.update_for_all(|_, _| {}),
             News::Renew => self.renew(pipe),
             News::HangUp => self.part_with(pipe),
+            // For whoever keeps a connection.
+            News::Part(_) => {}
         }
     }
 }
@@ -134,6 +136,7 @@ impl Port for Core {
                 .routing_id
                 .clone()
                 .filter(|_| self.pattern.announces_itself()),
+            properties: self.options().metadata.clone(),
             address,
         }
     }
