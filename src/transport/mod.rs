@@ -1,4 +1,7 @@
 //! Non-blocking byte streams and listeners over tcp and ipc, which know nothing of ZMTP.
+//!
+//! [`Stream`] and [`Listener`] are what `io` relies on; `tcp` and `ipc` make them. `tuning` has the
+//! options of tcp sockets that not every system has.
 
 pub(crate) mod ipc;
 pub(crate) mod tcp;
