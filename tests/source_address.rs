@@ -10,7 +10,7 @@ mod support;
 use std::net::{SocketAddr, TcpListener};
 
 use support::{Home, PATIENCE, Transport, next_of, until, until_alone};
-use zocket::{BindError, Endpoint, EndpointErrorKind, Monitor, MonitorEvent, Pull, Push};
+use zocket::{BindError, Endpoint, EndpointErrorKind, Monitor, MonitorEvent, Pull};
 
 /// Where the only peer of a PULL is connected from.
 fn source_of_peer(pull: &Pull) -> SocketAddr {
