@@ -164,7 +164,10 @@ mod tests {
     use super::*;
 
     fn tcp(address: &str) -> Remote {
-        Remote::Tcp(SocketAddr::new(address.parse().expect("an address"), 7))
+        match address.parse() {
+            Ok(ip) => Remote::Tcp(SocketAddr::new(ip, 7)),
+            Err(error) => panic!("{address}: {error}"),
+        }
     }
 
     fn ipc(pid: u32, uid: u32, gid: u32) -> Remote {
