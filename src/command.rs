@@ -6,11 +6,12 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use crate::admission::{NotAdmitted, Remote, Seat};
 use crate::endpoint::Endpoint;
 use crate::error::Unsent;
 use crate::monitor::MonitorEvent;
 use crate::options::Options;
-use crate::peer_info::PeerInfo;
+use crate::peer_info::{PeerCredentials, PeerInfo};
 use crate::pipe::{Lane, Load, PipeId, Runs, Values};
 use crate::routing_id::RoutingId;
 use crate::signal::{Post, Target};
@@ -68,6 +69,8 @@ pub(crate) struct Hello {
     pub(crate) routing_id: Option<RoutingId>,
     /// Where it is.
     pub(crate) address: String,
+    /// Whose process it is, as far as the system says.
+    pub(crate) credentials: Option<PeerCredentials>,
 }
 
 /// The listener or the connecting endpoint that a connection belongs to.
@@ -95,6 +98,8 @@ pub(crate) enum Refused {
     HasItsPeer,
     #[error("another peer has the routing id {0:?}")]
     IdTaken(RoutingId),
+    #[error("{0}")]
+    NotAdmitted(#[from] NotAdmitted),
 }
 
 /// How a socket is reached by those below it.
@@ -107,9 +112,9 @@ pub(crate) trait Port: Post {
 
     fn options(&self) -> &Options;
 
-    /// Whether one more peer would be taken. Asked before the handshake, so that one who is not
-    /// sends nothing that would be lost.
-    fn has_place(&self) -> Result<(), Refused>;
+    /// Whether one more connection is taken, which has its seat then. Asked before the handshake, so
+    /// that one who is not wanted sends nothing that would be lost, and is told nothing.
+    fn admit(&self, remote: &Remote) -> Result<Seat, Refused>;
 
     /// Makes a pipe to a tcp or ipc peer; `session` is told when it has something to do.
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused>;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::admission::AdmissionRules;
 use crate::message::Message;
 use crate::routing_id::RoutingId;
 use crate::transport::SocketOptions;
@@ -25,6 +26,9 @@ pub(crate) struct Options {
     pub(crate) max_frames: usize,
     pub(crate) immediate: bool,
     pub(crate) transport: SocketOptions,
+    pub(crate) admission: AdmissionRules,
+    /// Of one listener.
+    pub(crate) max_pending_handshakes: usize,
     /// Announced to peers by REQ, DEALER and ROUTER.
     pub(crate) routing_id: Option<RoutingId>,
     pub(crate) probe_router: bool,
@@ -156,6 +160,8 @@ impl Default for Options {
             max_frames: 65_536,
             immediate: false,
             transport: SocketOptions::default(),
+            admission: AdmissionRules::default(),
+            max_pending_handshakes: 1024,
             routing_id: None,
             probe_router: false,
             conflate: false,

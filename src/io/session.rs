@@ -418,6 +418,7 @@ impl Session {
                 socket_type: hello.socket_type,
                 routing_id: hello.routing_id.clone(),
                 address: self.peer.clone(),
+                credentials: self.stream.credentials(),
             },
             place,
         );

@@ -16,6 +16,7 @@ use crate::message::Message;
 use crate::options::{Heartbeats, Options, ReconnectStop, Verbosity};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
+use crate::transport::ipc::HAS_CREDENTIALS;
 use crate::transport::tuning;
 
 /// Sets up a socket of type `T`; made by its `builder()`.
@@ -234,6 +235,103 @@ impl<T: SocketKind> Builder<T> {
         self
     }
 
+    /// Lets peers of this network connect over tcp where the socket is bound, and no others except
+    /// those of the networks that further calls add: `10.0.0.0/8`, `fd00::/8`, or one address.
+    /// Default: peers may come from anywhere. tcp only.
+    ///
+    /// Others are disconnected before a byte is read or written, which is an
+    /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event. A peer with an IPv4 address is one,
+    /// even if it came to an IPv6 socket. A filter is no authentication: who can use an address
+    /// passes for its owner. libzmq's `ZMQ_TCP_ACCEPT_FILTER`.
+    ///
+    /// ```
+    /// use zocket::Pull;
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let pull = Pull::builder()
+    ///     .tcp_accept_filter("127.0.0.0/8")
+    ///     .tcp_accept_filter("::1")
+    ///     .build()?;
+    /// // Bits behind the prefix are a mistake, and so are other forms of an address.
+    /// assert!(Pull::builder().tcp_accept_filter("10.1.2.3/8").build().is_err());
+    /// assert!(Pull::builder().tcp_accept_filter("10.").build().is_err());
+    /// # drop(pull);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tcp_accept_filter(mut self, network: impl AsRef<str>) -> Self {
+        let network = network.as_ref();
+        match network.parse() {
+            Ok(network) => self.options.admission.networks.push(network),
+            Err(error) => self
+                .wrong
+                .push(format!("tcp_accept_filter: {network:?}: {error}")),
+        }
+        self
+    }
+
+    /// Lets processes of this effective user connect over ipc where the socket is bound, and no others
+    /// except those whom further calls let in, or [`ipc_allow_gid`](Self::ipc_allow_gid) and
+    /// [`ipc_allow_pid`](Self::ipc_allow_pid): one that matches is enough. Default: whoever may open
+    /// the path. ipc only.
+    ///
+    /// Others are disconnected before a byte is read or written, which is an
+    /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event. Who it is, the kernel says
+    /// (`SO_PEERCRED`), as it was at the time of the connection. Linux and Android; elsewhere
+    /// [`build`](Self::build) refuses it. libzmq's `ZMQ_IPC_FILTER_UID`.
+    pub fn ipc_allow_uid(mut self, user: u32) -> Self {
+        self.needs("ipc_allow_uid", true, HAS_CREDENTIALS);
+        self.options.admission.users.push(user);
+        self
+    }
+
+    /// The same for processes of this effective group; other groups that their user is a member of do
+    /// not count. libzmq's `ZMQ_IPC_FILTER_GID`, for which they do.
+    pub fn ipc_allow_gid(mut self, group: u32) -> Self {
+        self.needs("ipc_allow_gid", true, HAS_CREDENTIALS);
+        self.options.admission.groups.push(group);
+        self
+    }
+
+    /// The same for one process. Numbers of processes are used again: one that has ended must not
+    /// stay in the list for long. libzmq's `ZMQ_IPC_FILTER_PID`.
+    pub fn ipc_allow_pid(mut self, process: u32) -> Self {
+        self.needs("ipc_allow_pid", true, HAS_CREDENTIALS);
+        self.options.admission.processes.push(process);
+        self
+    }
+
+    /// The most connections, through the handshake or not, that were accepted and are open at a time,
+    /// at all endpoints of the socket together; `None` is unlimited. Default `None`. tcp and ipc only.
+    ///
+    /// More are disconnected before a byte is read or written, which is an
+    /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event and counts as an attempt in
+    /// `endpoints()`. (They will try again.) libzmq has nothing like it.
+    pub fn max_connections(mut self, connections: impl Into<Option<usize>>) -> Self {
+        let connections = self.check_not_none_at_all("max_connections", connections.into());
+        self.options.admission.most = connections;
+        self
+    }
+
+    /// As [`max_connections`](Self::max_connections), but for each address that connections come from
+    /// over tcp, and each user over ipc (all together where the system does not say who it is).
+    /// Default `None`.
+    pub fn max_connections_per_address(mut self, connections: impl Into<Option<usize>>) -> Self {
+        let connections =
+            self.check_not_none_at_all("max_connections_per_address", connections.into());
+        self.options.admission.most_of_one = connections;
+        self
+    }
+
+    /// The most connections that may be in their handshake at a time at one bound endpoint; more are
+    /// refused as with [`max_connections`](Self::max_connections), so that silent connections cost a
+    /// bounded amount. Default 1024. libzmq has no limit.
+    pub fn max_pending_handshakes(mut self, connections: usize) -> Self {
+        self.check_not_none_at_all("max_pending_handshakes", Some(connections));
+        self.options.max_pending_handshakes = connections;
+        self
+    }
+
     /// Whether the kernel probes idle tcp connections; `None` leaves it to the operating system.
     /// Default `None`. libzmq's `ZMQ_TCP_KEEPALIVE`.
     pub fn tcp_keepalive(mut self, on: impl Into<Option<bool>>) -> Self {
@@ -449,6 +547,15 @@ impl<T: SocketKind> Builder<T> {
             ));
         }
         time
+    }
+
+    /// Who wants no connection at all does not bind.
+    fn check_not_none_at_all(&mut self, setter: &str, most: Option<usize>) -> Option<usize> {
+        if most == Some(0) {
+            self.wrong
+                .push(format!("{setter}: 0 would let nobody in, for ever"));
+        }
+        most
     }
 
     /// The kernel counts these in whole seconds, from 1 on.
@@ -774,6 +881,37 @@ mod tests {
             assert!(said.contains("busy_poll: it must"), "{wrong:?}: {said}");
         }
         assert_eq!(said(|it| it.busy_poll(None)), "");
+    }
+
+    #[test]
+    fn accept_filters_are_networks() {
+        let builder = Push::builder()
+            .tcp_accept_filter("10.0.0.0/8")
+            .tcp_accept_filter("::1");
+        let networks = &builder.options.admission.networks;
+        let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+        assert_eq!(networks, ["10.0.0.0/8", "::1/128"]);
+        for wrong in ["", "10.0.0.1/8", "10.0.0.0/33", "localhost", "eth0"] {
+            let said = said(|it| it.tcp_accept_filter(wrong).tcp_accept_filter("::1"));
+            assert!(said.starts_with("tcp_accept_filter: "), "{wrong:?}: {said}");
+            assert!(said.contains(&format!("{wrong:?}")), "{said}");
+        }
+    }
+
+    #[test]
+    fn ipc_filters_are_taken_where_the_system_says_who_it_is() {
+        taken_where(HAS_CREDENTIALS, "ipc_allow_uid", |it| it.ipc_allow_uid(0));
+        taken_where(HAS_CREDENTIALS, "ipc_allow_gid", |it| it.ipc_allow_gid(0));
+        taken_where(HAS_CREDENTIALS, "ipc_allow_pid", |it| it.ipc_allow_pid(1));
+    }
+
+    #[test]
+    fn nobody_at_all_is_no_limit() {
+        assert!(said(|it| it.max_connections(0)).starts_with("max_connections: 0"));
+        let said_of_one = said(|it| it.max_connections_per_address(0));
+        assert!(said_of_one.starts_with("max_connections_per_address: 0"));
+        assert!(said(|it| it.max_pending_handshakes(0)).starts_with("max_pending_handshakes: 0"));
+        assert_eq!(said(|it| it.max_connections(None).max_connections(1)), "");
     }
 
     #[test]

@@ -16,7 +16,12 @@ impl Core {
     pub(super) fn name(&self, id: PipeId, hello: &Hello) -> Result<Welcome, Refused> {
         let options = &self.options;
         let known_as = |routing_id: Option<RoutingId>| {
-            PeerInfo::new(hello.address.clone(), routing_id, hello.socket_type)
+            PeerInfo::new(
+                hello.address.clone(),
+                hello.credentials,
+                routing_id,
+                hello.socket_type,
+            )
         };
         let named = self.outbound.update(|out, wakes| match &mut out.writers {
             Writers::Table(table) if !self.pattern.needs_connection() => {

@@ -8,6 +8,7 @@ use super::core::{Core, Phase, Way};
 use super::halves::Intake;
 use super::monitoring::LEFT;
 use super::publishing;
+use crate::admission::{Remote, Seat};
 use crate::command::{
     Hello, InprocPeer, Place, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
 };
@@ -77,11 +78,12 @@ impl Port for Core {
         &self.options
     }
 
-    fn has_place(&self) -> Result<(), Refused> {
-        if !self.pattern.has_one_peer() {
-            return Ok(());
+    fn admit(&self, remote: &Remote) -> Result<Seat, Refused> {
+        let seat = self.admission.admit(remote, &self.options.admission)?;
+        if self.pattern.has_one_peer() {
+            self.outbound.peek(|half| half.has_place(true))?;
         }
-        self.outbound.peek(|half| half.has_place(true))
+        Ok(seat)
     }
 
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
@@ -135,6 +137,7 @@ impl Port for Core {
                 .clone()
                 .filter(|_| self.pattern.announces_itself()),
             address,
+            credentials: None,
         }
     }
 
