@@ -13,6 +13,7 @@ use crate::monitor::MonitorEvent;
 use crate::options::Options;
 use crate::peer_info::{PeerCredentials, PeerInfo};
 use crate::pipe::{Lane, Load, PipeId, Runs, Values};
+use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::signal::{Post, Target};
 use crate::socket_type::SocketType;
@@ -67,6 +68,8 @@ pub(crate) struct InprocPeer {
 pub(crate) struct Hello {
     pub(crate) socket_type: SocketType,
     pub(crate) routing_id: Option<RoutingId>,
+    /// What else it says of itself.
+    pub(crate) properties: Properties,
     /// Where it is.
     pub(crate) address: String,
     /// Whose process it is, as far as the system says.

@@ -166,6 +166,32 @@ pub enum UnbindError {
     Terminated,
 }
 
+/// Why a peer was not disconnected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum DisconnectPeerError {
+    /// The socket has no such peer (any more).
+    #[error("the socket has no such peer")]
+    Unknown,
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+}
+
+impl From<DisconnectPeerError> for Error {
+    /// That there is no such peer becomes that nothing can be routed to it.
+    fn from(error: DisconnectPeerError) -> Self {
+        match error {
+            DisconnectPeerError::Unknown => Self::Unroutable,
+            DisconnectPeerError::Closed => Self::Closed,
+            DisconnectPeerError::Terminated => Self::Terminated,
+        }
+    }
+}
+
 /// A message that was not sent, and why.
 #[derive(Debug, ThisError)]
 #[error("{reason}")]

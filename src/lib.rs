@@ -133,8 +133,8 @@
 //!                           (zmtp cut)       │              │   (zmtp: handshake, scanner, commands)
 //!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
-//!    vocabulary: message, frame, endpoint, socket_type, routing_id, peer_info, endpoint_status, monitor,
-//!    options, admission, network, stats, error, sync, signal, waiting
+//!    vocabulary: message, frame, endpoint, socket_type, routing_id, properties, peer_info, endpoint_status,
+//!    monitor, options, admission, network, stats, error, sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -194,6 +194,7 @@ mod options;
 mod peer_info;
 mod pipe;
 mod poller;
+mod properties;
 mod proxy;
 mod routing;
 mod routing_id;
@@ -214,15 +215,15 @@ pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use endpoint_status::{EndpointState, EndpointStatus};
 pub use error::{
-    BindError, BuildError, ConnectError, Error, FlushError, FlushFailure, PollError, RecvError,
-    RequestError, ReserveError, SendError, SendFailure, SubscribeError, TryRecvError, TrySendError,
-    UnbindError, Unsent, UnsentTo, WaitError,
+    BindError, BuildError, ConnectError, DisconnectPeerError, Error, FlushError, FlushFailure,
+    PollError, RecvError, RequestError, ReserveError, SendError, SendFailure, SubscribeError,
+    TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
 pub use monitor::{HandshakeFailure, MonitorEvent};
 pub use options::ReconnectStop;
-pub use peer_info::{PeerCredentials, PeerInfo};
+pub use peer_info::{PeerCredentials, PeerId, PeerInfo, PeerName};
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::admission::AdmissionRules;
 use crate::message::Message;
+use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::transport::SocketOptions;
 
@@ -31,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) max_pending_handshakes: usize,
     /// Announced to peers by REQ, DEALER and ROUTER.
     pub(crate) routing_id: Option<RoutingId>,
+    /// Announced to peers by all.
+    pub(crate) metadata: Properties,
     pub(crate) probe_router: bool,
     pub(crate) conflate: bool,
     // ROUTER
@@ -163,6 +166,7 @@ impl Default for Options {
             admission: AdmissionRules::default(),
             max_pending_handshakes: 1024,
             routing_id: None,
+            metadata: Properties::default(),
             probe_router: false,
             conflate: false,
             mandatory: false,

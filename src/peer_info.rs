@@ -1,8 +1,10 @@
 //! What a socket knows of one of its peers.
 
 use std::fmt;
+use std::str;
 use std::sync::Arc;
 
+use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
@@ -14,25 +16,63 @@ use crate::socket_type::SocketType;
 pub struct PeerInfo(Arc<Known>);
 
 struct Known {
+    id: PeerId,
     address: String,
     credentials: Option<PeerCredentials>,
     routing_id: Option<RoutingId>,
     socket_type: SocketType,
+    properties: Properties,
+}
+
+/// One incarnation of a connection with a peer: no other in this process ever has the same.
+///
+/// By [`PeerInfo::id`]; [`disconnect_peer`](crate::Push::disconnect_peer) takes it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerId {
+    number: u64,
+    /// Where its socket finds it.
+    pipe: u64,
+}
+
+impl PeerId {
+    pub(crate) fn number(self) -> u64 {
+        self.number
+    }
+
+    pub(crate) fn pipe(self) -> u64 {
+        self.pipe
+    }
 }
 
 impl PeerInfo {
+    /// Of the peer at the other end of a socket's pipe of this name.
     pub(crate) fn new(
+        pipe: u64,
         address: String,
         credentials: Option<PeerCredentials>,
         routing_id: Option<RoutingId>,
         socket_type: SocketType,
+        properties: Properties,
     ) -> Self {
+        // A plain counter, not part of any hand-over: std's own even in a model.
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(Arc::new(Known {
+            id: PeerId {
+                number: NEXT.fetch_add(1, Ordering::Relaxed),
+                pipe,
+            },
             address,
             credentials,
             routing_id,
             socket_type,
+            properties,
         }))
+    }
+
+    /// What this incarnation is told apart by.
+    pub fn id(&self) -> PeerId {
+        self.0.id
     }
 
     /// Where it is, in words: the other end of the connection over tcp (and through which proxy, if
@@ -56,6 +96,21 @@ impl PeerInfo {
     pub fn socket_type(&self) -> SocketType {
         self.0.socket_type
     }
+
+    /// What it said of itself under this name (whatever its case), by
+    /// [`metadata`](crate::Builder::metadata) or in another implementation's way.
+    ///
+    /// Its own words, which nobody has checked.
+    pub fn property(&self, name: &str) -> Option<&[u8]> {
+        self.0.properties.get(name)
+    }
+
+    /// All that it said of itself in this way, in its order; a name that is not text is left out. Not
+    /// more than the 64 KiB that a handshake may have.
+    pub fn properties(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let all = self.0.properties.iter();
+        all.filter_map(|(name, value)| Some((str::from_utf8(name).ok()?, value)))
+    }
 }
 
 impl fmt::Debug for PeerInfo {
@@ -65,6 +120,12 @@ impl fmt::Debug for PeerInfo {
             Some(id) => write!(f, " ({id:?})"),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PeerId({})", self.number)
     }
 }
 
@@ -86,5 +147,48 @@ pub struct PeerCredentials {
 impl fmt::Display for PeerCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {} of user {}", self.pid, self.uid)
+    }
+}
+
+/// What names a peer in [`disconnect_peer`](crate::Push::disconnect_peer): its [`PeerId`], what is
+/// known of it ([`PeerInfo`]), or the [`RoutingId`] that it has there.
+///
+/// Sealed: implemented for these only.
+pub trait PeerName: sealed::Names {}
+
+impl<T: sealed::Names> PeerName for T {}
+
+pub(crate) mod sealed {
+    use super::{PeerId, PeerInfo, RoutingId};
+
+    /// Which of the names it is.
+    #[derive(Clone, Copy, Debug)]
+    pub enum Name<'a> {
+        Incarnation(PeerId),
+        Routing(&'a RoutingId),
+    }
+
+    #[expect(unnameable_types, reason = "this is what seals the trait")]
+    pub trait Names {
+        #[doc(hidden)]
+        fn name(&self) -> Name<'_>;
+    }
+
+    impl Names for PeerId {
+        fn name(&self) -> Name<'_> {
+            Name::Incarnation(*self)
+        }
+    }
+
+    impl Names for PeerInfo {
+        fn name(&self) -> Name<'_> {
+            Name::Incarnation(self.id())
+        }
+    }
+
+    impl Names for RoutingId {
+        fn name(&self) -> Name<'_> {
+            Name::Routing(self)
+        }
     }
 }

@@ -476,6 +476,17 @@ impl Connecter {
         }
     }
 
+    /// Ends the connection if it is with this incarnation of a peer; the next one goes on with what
+    /// is queued.
+    pub(super) fn part(&mut self, peer: u64, kit: &mut Kit<'_>) -> Fate {
+        match &self.state {
+            State::Talking(session) if session.is_with(peer) => {
+                self.session_ended(End::Parted, kit)
+            }
+            _ => Fate::Rests,
+        }
+    }
+
     pub(super) fn on_timer(&mut self, timer: Timer, kit: &mut Kit<'_>) -> Fate {
         if self.linger == Some(timer) {
             return self.end(End::Stopped, kit);

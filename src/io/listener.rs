@@ -269,6 +269,14 @@ impl Accepted {
         Fate::Rests
     }
 
+    /// Ends the connection if it is with this incarnation of a peer.
+    pub(super) fn part(&mut self, peer: u64, kit: &mut Kit<'_>) -> Fate {
+        match &self.session {
+            Some(session) if session.is_with(peer) => self.end(End::Parted, kit),
+            _ => Fate::Rests,
+        }
+    }
+
     pub(super) fn end(&mut self, end: End, kit: &mut Kit<'_>) -> Fate {
         if let Some(session) = self.session.take() {
             kit.timers.cancel(self.linger.take());

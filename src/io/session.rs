@@ -58,6 +58,9 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// done: enough to make sleeping rare, few enough to look after new arrivals soon.
 const PATIENCE: usize = 16;
 
+/// Why a peer is there no more that the application has disconnected.
+pub(crate) const PARTED: &str = "it was disconnected by the application";
+
 /// Whether a session has more to do at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
@@ -86,6 +89,8 @@ pub(super) enum End {
     Stopped,
     /// The socket has no use for it as it stands.
     HungUp,
+    /// The application has disconnected this peer.
+    Parted,
     /// A step of it panicked: a bug in zocket, kept from spreading.
     Panicked,
 }
@@ -103,10 +108,12 @@ impl Session {
         kit: &mut Kit<'_>,
     ) -> Self {
         let options = port.options();
+        let hello = port.hello(String::new());
         let connection = Connection::new(Config {
             max_message_size: options.max_message_size,
             max_frames: options.max_frames,
-            routing_id: port.hello(String::new()).routing_id,
+            routing_id: hello.routing_id,
+            properties: hello.properties,
             ..Config::new(port.socket_type())
         });
         let limit = options
@@ -158,6 +165,11 @@ impl Session {
                 reason,
             },
         }
+    }
+
+    /// Whether it is with this incarnation of a peer.
+    pub(super) fn is_with(&self, peer: u64) -> bool {
+        (self.who.as_ref()).is_some_and(|who| who.id().number() == peer)
     }
 
     pub(super) fn is_established(&self) -> bool {
@@ -417,6 +429,7 @@ impl Session {
             Hello {
                 socket_type: hello.socket_type,
                 routing_id: hello.routing_id.clone(),
+                properties: hello.properties.clone(),
                 address: self.peer.clone(),
                 credentials: self.stream.credentials(),
             },
@@ -507,9 +520,11 @@ impl End {
     /// How loud the log record should be: an orderly end is no news, a peer that misbehaves is.
     pub(super) fn level(&self) -> log::Level {
         match self {
-            Self::Flushed | Self::PeerClosed(Eof::AtBorder) | Self::Stopped | Self::HungUp => {
-                log::Level::Debug
-            }
+            Self::Flushed
+            | Self::PeerClosed(Eof::AtBorder)
+            | Self::Stopped
+            | Self::HungUp
+            | Self::Parted => log::Level::Debug,
             Self::PeerClosed(_) | Self::Io(_) | Self::Silent(_) => log::Level::Info,
             Self::Protocol(_) | Self::Refused(_) | Self::Handshake(_) => log::Level::Warn,
             Self::Panicked => log::Level::Error,
@@ -527,7 +542,9 @@ impl End {
             }
             Self::Protocol(_) => HandshakeFailure::Protocol,
             Self::Refused(_) => HandshakeFailure::Refused,
-            Self::Flushed | Self::Stopped | Self::HungUp => HandshakeFailure::Stopped,
+            Self::Flushed | Self::Stopped | Self::HungUp | Self::Parted => {
+                HandshakeFailure::Stopped
+            }
         }
     }
 }
@@ -552,6 +569,7 @@ impl fmt::Display for End {
             Self::Silent(silence) => write!(f, "{silence}"),
             Self::Stopped => f.write_str("the socket let go of it"),
             Self::HungUp => f.write_str("the socket had no use for it any more"),
+            Self::Parted => f.write_str(PARTED),
             Self::Panicked => f.write_str("an internal error (this is a bug in zocket)"),
         }
     }

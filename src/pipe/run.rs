@@ -97,7 +97,16 @@ mod tests {
 
     #[test]
     fn peers_that_say_nothing_leave_nothing_behind() {
-        let peer = |n: usize| PeerInfo::new(n.to_string(), None, None, SocketType::Push);
+        let peer = |n: usize| {
+            PeerInfo::new(
+                0,
+                n.to_string(),
+                None,
+                None,
+                SocketType::Push,
+                Default::default(),
+            )
+        };
         let message = || Record::Item(Item::Message(Message::from("hello")));
         let mut runs = Runs::default();
         for n in 0..1000 {

@@ -194,6 +194,14 @@ impl Writer {
         }
     }
 
+    /// Asks whoever keeps the connection for something; nobody does over inproc.
+    pub(crate) fn ask(&self, news: News, wakes: &mut Wakes) {
+        match &self.outlet {
+            Outlet::Wire(lane) => lane.ask_taker(news, wakes),
+            Outlet::Values(_) => {}
+        }
+    }
+
     pub(crate) fn end(&self, wakes: &mut Wakes) {
         on_lane!(&self.outlet, lane => lane.end_writing(wakes));
     }

@@ -311,6 +311,11 @@ impl Distributor {
         self.subscribers
     }
 
+    /// How many topics somebody has subscribed to.
+    pub(crate) fn topics(&self) -> usize {
+        self.subscriptions.topics()
+    }
+
     /// Whether anybody has subscribed to exactly this.
     pub(crate) fn has_topic(&self, topic: &[u8]) -> bool {
         self.subscriptions.has(topic)

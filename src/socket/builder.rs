@@ -180,6 +180,49 @@ impl<T: SocketKind> Builder<T> {
         self
     }
 
+    /// A property that every peer is told of in the handshake, besides what the protocol says itself:
+    /// peers have it from [`PeerInfo::property`](crate::PeerInfo::property), those that use libzmq
+    /// from `zmq_msg_gets`. To be called once for each; what is said again under a name replaces what
+    /// was. Default none.
+    ///
+    /// A name begins with `X-`, has at most 255 bytes, and none but ASCII letters, digits and `-_.+`
+    /// (RFC 37). All of them together, with their names, may have 16 KiB. Nothing here is a secret, or
+    /// a proof: it goes over the wire as it is. libzmq's `ZMQ_METADATA`.
+    ///
+    /// ```
+    /// use zocket::{Pull, Push};
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let pull = Pull::new();
+    /// let push = Push::builder().metadata("X-Version", "1.7").build()?;
+    /// push.connect(pull.bind("tcp://127.0.0.1:*")?)?;
+    /// push.send("hello")?;
+    /// let (peer, _) = pull.recv_from_peer()?;
+    /// assert_eq!(peer.property("X-Version"), Some(&b"1.7"[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn metadata(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
+        /// Every peer takes that much: ours has 64 KiB for the whole handshake.
+        const BYTES_MAX: usize = 16 << 10;
+        let (name, value) = (name.as_ref(), value.as_ref());
+        let is_said = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
+        if !name.starts_with("X-") || !name.bytes().all(is_said) || !(3..=255).contains(&name.len())
+        {
+            self.wrong.push(format!(
+                "metadata: {name:?} is no name: \"X-\" and 1 to 253 letters, digits or -_.+"
+            ));
+            return self;
+        }
+        if self.options.metadata.as_bytes().len() + name.len() + value.len() > BYTES_MAX {
+            self.wrong
+                .push(format!("metadata: more than {BYTES_MAX} bytes together"));
+            return self;
+        }
+        self.options.metadata.set(name, value);
+        self
+    }
+
     /// How long one address may take to answer a connection attempt; `None` leaves it to the
     /// operating system. Default `None`. tcp only. libzmq's `ZMQ_CONNECT_TIMEOUT`.
     pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {

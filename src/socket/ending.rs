@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::core::{Control, Core, Entry, Phase, Way};
 use super::halves::Ended;
+use super::monitoring::GIVEN_UP;
 use crate::command::Port;
 use crate::context::Member;
 use crate::error::Unsent;
@@ -102,7 +103,7 @@ impl Core {
             .control
             .peek(|control| control.inproc.keys().copied().collect());
         for pipe in paired {
-            self.part_inproc(pipe, false);
+            self.part_inproc(pipe, GIVEN_UP, false);
         }
         self.withdraw_pipes(|entry| !entry.has_unsent());
         for io in threads {

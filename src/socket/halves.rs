@@ -6,8 +6,8 @@ use super::exchange::{self, Answer, Exchange};
 use super::publishing::{Event, Upstreams};
 use crate::command::Refused;
 use crate::error::{
-    BindError, ConnectError, FlushFailure, RecvError, ReserveError, SendFailure, SubscribeError,
-    UnbindError, WaitError,
+    BindError, ConnectError, DisconnectPeerError, FlushFailure, RecvError, ReserveError,
+    SendFailure, SubscribeError, UnbindError, WaitError,
 };
 use crate::frame::Frame;
 use crate::message::Message;
@@ -42,7 +42,7 @@ macro_rules! ended_becomes {
     )*};
 }
 
-ended_becomes!(SendFailure ReserveError FlushFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
+ended_becomes!(SendFailure ReserveError FlushFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError DisconnectPeerError);
 
 /// What a socket sends through.
 #[derive(Debug)]

@@ -46,6 +46,8 @@ mod flush;
 mod permit;
 #[macro_use]
 mod control;
+#[macro_use]
+mod topics;
 mod core;
 mod dealer;
 #[cfg(all(unix, not(loom)))]
@@ -78,7 +80,6 @@ mod router;
 mod sub;
 #[cfg(all(test, not(loom)))]
 mod tests;
-mod topics;
 mod turn;
 mod watching;
 mod xpub;

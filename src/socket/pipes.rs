@@ -240,7 +240,7 @@ impl Core {
         };
         let connected = self.control.peek(|control| control.wants(id));
         // A peer that had connected to us does the same at its side.
-        self.part_inproc(id, !connected);
+        self.part_inproc(id, GIVEN_UP, !connected);
         if connected {
             me.reconnect_inproc(id);
         }
@@ -261,10 +261,10 @@ impl Core {
 
     /// Tells the inproc peer of a pipe that this side leaves, and forgets it. If only to begin
     /// `anew`, a peer that had connected connects again.
-    pub(super) fn part_inproc(&self, id: PipeId, anew: bool) {
+    pub(super) fn part_inproc(&self, id: PipeId, reason: &str, anew: bool) {
         let peer = self
             .control
-            .update_for_all(|control, wakes| control.part(id, GIVEN_UP, wakes));
+            .update_for_all(|control, wakes| control.part(id, reason, wakes));
         if let Some(peer) = peer {
             self.on_left(id);
             // The peer writes no more; what it wrote stays readable. (Posting to ourselves must wait

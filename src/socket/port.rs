@@ -61,6 +61,8 @@ impl Post for Core {
             News::Flushed => self.control.update_for_all(|_, _| {}),
             News::Renew => self.renew(pipe),
             News::HangUp => self.part_with(pipe),
+            // For whoever keeps a connection.
+            News::Part(_) => {}
         }
     }
 }
@@ -136,6 +138,7 @@ impl Port for Core {
                 .routing_id
                 .clone()
                 .filter(|_| self.pattern.announces_itself()),
+            properties: self.options.metadata.clone(),
             address,
             credentials: None,
         }

@@ -105,6 +105,19 @@ impl Core {
         })
     }
 
+    /// How many different topics are subscribed to, by this socket or at it.
+    pub(super) fn topics_count(&self) -> usize {
+        let wanted = self.outbound.peek(|out| match &out.writers {
+            Writers::Distributor(distributor) => distributor.topics(),
+            _ => 0,
+        });
+        let wants = self.inbound.peek(|inb| match &inb.intake {
+            Intake::Filter(wanted) | Intake::Told(wanted) => wanted.len(),
+            _ => 0,
+        });
+        wanted + wants
+    }
+
     /// Tells whoever waits for subscribers how many there are.
     pub(super) fn count_subscribers(&self) {
         if !self.pattern.publishes() {
@@ -117,6 +130,18 @@ impl Core {
             });
         });
     }
+}
+
+macro_rules! counting_topics {
+    ($name:ident $whose:literal) => {
+        impl $name {
+            #[doc = $whose]
+            /// libzmq's `ZMQ_TOPICS_COUNT`.
+            pub fn topics_count(&self) -> usize {
+                self.core.topics_count()
+            }
+        }
+    };
 }
 
 /// Everything that a subscriber wants, for a publisher that knows nothing of it yet.
