@@ -134,7 +134,7 @@
 //!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
 //!    vocabulary: message, frame, endpoint, socket_type, routing_id, properties, peer_info, endpoint_status,
-//!    monitor, options, stats, error, sync, signal, waiting
+//!    monitor, options, admission, network, stats, error, sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -177,6 +177,7 @@
 #[macro_use]
 mod socket;
 
+mod admission;
 mod command;
 mod context;
 mod endpoint;
@@ -188,6 +189,7 @@ mod io;
 mod mailbox;
 mod message;
 mod monitor;
+mod network;
 mod options;
 mod peer_info;
 mod pipe;
@@ -221,7 +223,7 @@ pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
 pub use monitor::{HandshakeFailure, MonitorEvent};
 pub use options::ReconnectStop;
-pub use peer_info::{PeerId, PeerInfo, PeerName};
+pub use peer_info::{PeerCredentials, PeerId, PeerInfo, PeerName};
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::admission::AdmissionRules;
 use crate::message::Message;
 use crate::properties::Properties;
 use crate::routing_id::RoutingId;
@@ -30,6 +31,9 @@ pub(crate) struct Options {
     pub(crate) max_frames: usize,
     pub(crate) immediate: bool,
     pub(crate) transport: KernelOptions,
+    pub(crate) admission: AdmissionRules,
+    /// Of one listener.
+    pub(crate) max_pending_handshakes: usize,
     /// Announced to peers by REQ, DEALER and ROUTER.
     pub(crate) routing_id: Option<RoutingId>,
     /// Announced to peers by all.
@@ -176,6 +180,7 @@ impl Options {
             max_frames: usize::MAX,
             max_subscriptions: usize::MAX,
             max_subscription_bytes: usize::MAX,
+            max_pending_handshakes: usize::MAX,
             ..Self::default()
         }
     }
@@ -246,6 +251,8 @@ impl Default for Options {
             max_frames: 65_536,
             immediate: false,
             transport: KernelOptions::default(),
+            admission: AdmissionRules::default(),
+            max_pending_handshakes: 1024,
             routing_id: None,
             metadata: Properties::default(),
             probe_router: false,

@@ -9,10 +9,10 @@ use super::reactor::Kit;
 use super::receive::{Broken, Got, Receive};
 use super::timers::Timer;
 use super::transmit::{Sent, Transmit};
-use crate::command::{Hello, Place, Port, Refused, Welcome, WireEnds};
+use crate::command::{Place, Port, Refused, Welcome, WireEnds};
 use crate::endpoint::Endpoint;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
-use crate::peer_info::PeerInfo;
+use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::Load;
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
@@ -438,6 +438,7 @@ impl Session {
                 routing_id: hello.routing_id.clone(),
                 properties: hello.properties.clone(),
                 address: self.peer.clone(),
+                credentials: self.stream.credentials(),
             },
             place,
         );

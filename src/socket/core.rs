@@ -15,6 +15,7 @@ use super::pattern::Pattern;
 use super::publishing::Event;
 use super::raw::Memory;
 use super::turn::Turn;
+use crate::admission::Admission;
 use crate::command::{InprocPeer, SocketId, Token};
 use crate::context::{Context, Member};
 use crate::endpoint::Endpoint;
@@ -56,6 +57,8 @@ pub(crate) struct Core {
     pub(super) inbound: Half<Inbound>,
     pub(super) control: Half<Control>,
     pub(super) ledger: Mutex<Ledger>,
+    /// Who is in of those who connect.
+    pub(super) admission: Arc<Admission>,
     pub(super) raw: Mutex<Memory>,
     /// Whose request it is, on a REQ.
     pub(super) turn: Turn,
@@ -159,6 +162,7 @@ impl Core {
                 feeds: Feeds::default(),
             }),
             ledger: Mutex::new(Ledger::default()),
+            admission: Arc::default(),
             raw: Mutex::new(Memory::default()),
             turn: Turn::new(),
             next_pipe: AtomicU64::new(0),

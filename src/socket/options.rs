@@ -12,10 +12,12 @@ use super::{
 };
 use crate::error::OptionError;
 use crate::message::Message;
+use crate::network::Network;
 use crate::options::{Options, ReconnectStop, Verbosity};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::sync::{AtomicU64, Ordering};
+use crate::transport::ipc::HAS_CREDENTIALS;
 use crate::transport::tuning;
 
 /// The options of a living socket, of type `T`: to be read, each by the name of the [`Builder`]'s
@@ -361,6 +363,33 @@ options! {
             live set_backlog "It counts for endpoints bound from then on.";
         }
 
+        /// The most connections, through the handshake or not, that were accepted and are open at a time,
+        /// at all endpoints of the socket together; `None` is unlimited. Default `None`. tcp and ipc only.
+        ///
+        /// More are disconnected before a byte is read or written, which is an
+        /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event and counts as an attempt in
+        /// `endpoints()`. (They will try again.) libzmq has nothing like it.
+        max_connections(connections: impl Into<Option<usize>>) -> Option<usize> {
+            put (admission.most) = somebody(connections.into())?;
+            live set_max_connections "Who is connected stays.";
+        }
+
+        /// As [`max_connections`](Self::max_connections), but for each address that connections come from
+        /// over tcp, and each user over ipc (all together where the system does not say who it is).
+        /// Default `None`.
+        max_connections_per_address(connections: impl Into<Option<usize>>) -> Option<usize> {
+            put (admission.most_of_one) = somebody(connections.into())?;
+            live set_max_connections_per_address "Who is connected stays.";
+        }
+
+        /// The most connections that may be in their handshake at a time at one bound endpoint; more are
+        /// refused as with [`max_connections`](Self::max_connections), so that silent connections cost a
+        /// bounded amount. Default 1024. libzmq has no limit.
+        max_pending_handshakes(connections: usize) -> usize {
+            put max_pending_handshakes = some_handshakes(connections)?;
+            live set_max_pending_handshakes "Those under way go on.";
+        }
+
         /// Whether the kernel probes idle tcp connections; `None` leaves it to the operating system.
         /// Default `None`. libzmq's `ZMQ_TCP_KEEPALIVE`.
         tcp_keepalive(on: impl Into<Option<bool>>) -> Option<bool> {
@@ -653,6 +682,111 @@ options! {
     }
 }
 
+/// The same for an option that is a list of what applies to all types.
+macro_rules! lists {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident($value:ident: $type:ty) -> $read_as:ty {
+            add ($($field:ident).+) <- $item:expr;
+            read $read:expr;
+            replace $set:ident($values:ident: $list:ty) = $all:expr;
+        }
+    )*) => {$(
+        impl<T: SocketKind> Builder<T> {
+            $(#[$doc])*
+            pub fn $name(self, $value: $type) -> Self {
+                let item = value_of(|| Ok($item));
+                self.set(stringify!($name), |_| true, item, |options, item| {
+                    options.$($field).+.push(item);
+                })
+            }
+        }
+
+        impl<T: SocketKind> SocketOptions<'_, T> {
+            #[doc = concat!("All that [`", stringify!($name), "`](Builder::", stringify!($name), ") was called with, or what was put in its place.")]
+            pub fn $name(&self) -> $read_as {
+                self.core.options().$($field).+.iter().map($read).collect()
+            }
+
+            #[doc = concat!("Puts these in the place of all [`", stringify!($name), "`](Builder::", stringify!($name), ")s, at once. Who is connected stays.")]
+            ///
+            /// # Errors
+            ///
+            /// [`OptionError`]: one of them cannot be.
+            pub fn $set(&self, $values: $list) -> Result<(), OptionError> {
+                let all = value_of(|| Ok($all));
+                self.change(stringify!($name), |_| true, all, |options, all| {
+                    options.$($field).+ = all;
+                })
+            }
+        }
+    )*};
+}
+
+// Those that are a list: built up one by one, read and replaced as a whole.
+lists! {
+    /// Lets peers of this network connect over tcp where the socket is bound, and no others except
+    /// those of the networks that further calls add: `10.0.0.0/8`, `fd00::/8`, or one address.
+    /// Default: peers may come from anywhere. tcp only.
+    ///
+    /// Others are disconnected before a byte is read or written, which is an
+    /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event. A peer with an IPv4 address is one,
+    /// even if it came to an IPv6 socket. A filter is no authentication: who can use an address
+    /// passes for its owner. libzmq's `ZMQ_TCP_ACCEPT_FILTER`.
+    ///
+    /// ```
+    /// use zocket::Pull;
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let pull = Pull::builder()
+    ///     .tcp_accept_filter("127.0.0.0/8")
+    ///     .tcp_accept_filter("::1")
+    ///     .build()?;
+    /// // Bits behind the prefix are a mistake, and so are other forms of an address.
+    /// assert!(Pull::builder().tcp_accept_filter("10.1.2.3/8").build().is_err());
+    /// assert!(Pull::builder().tcp_accept_filter("10.").build().is_err());
+    /// # drop(pull);
+    /// # Ok(())
+    /// # }
+    /// ```
+    tcp_accept_filter(network: impl AsRef<str>) -> Vec<String> {
+        add (admission.networks) <- network_of(network)?;
+        read ToString::to_string;
+        replace set_tcp_accept_filter(networks: impl IntoIterator<Item: AsRef<str>>) = each(networks, network_of)?;
+    }
+
+    /// Lets processes of this effective user connect over ipc where the socket is bound, and no others
+    /// except those whom further calls let in, or [`ipc_allow_gid`](Self::ipc_allow_gid) and
+    /// [`ipc_allow_pid`](Self::ipc_allow_pid): one that matches is enough. Default: whoever may open
+    /// the path. ipc only.
+    ///
+    /// Others are disconnected before a byte is read or written, which is an
+    /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event. Who it is, the kernel says
+    /// (`SO_PEERCRED`), as it was at the time of the connection. Linux and Android; elsewhere
+    /// [`build`](Self::build) refuses it. libzmq's `ZMQ_IPC_FILTER_UID`.
+    ipc_allow_uid(user: u32) -> Vec<u32> {
+        add (admission.users) <- needs(HAS_CREDENTIALS, user, true)?;
+        read Clone::clone;
+        replace set_ipc_allow_uid(users: impl IntoIterator<Item = u32>) = each(users, |user| needs(HAS_CREDENTIALS, user, true))?;
+    }
+
+    /// The same for processes of this effective group; other groups that their user is a member of do
+    /// not count. libzmq's `ZMQ_IPC_FILTER_GID`, for which they do.
+    ipc_allow_gid(group: u32) -> Vec<u32> {
+        add (admission.groups) <- needs(HAS_CREDENTIALS, group, true)?;
+        read Clone::clone;
+        replace set_ipc_allow_gid(groups: impl IntoIterator<Item = u32>) = each(groups, |group| needs(HAS_CREDENTIALS, group, true))?;
+    }
+
+    /// The same for one process. Numbers of processes are used again: one that has ended must not
+    /// stay in the list for long. libzmq's `ZMQ_IPC_FILTER_PID`.
+    ipc_allow_pid(process: u32) -> Vec<u32> {
+        add (admission.processes) <- needs(HAS_CREDENTIALS, process, true)?;
+        read Clone::clone;
+        replace set_ipc_allow_pid(processes: impl IntoIterator<Item = u32>) = each(processes, |process| needs(HAS_CREDENTIALS, process, true))?;
+    }
+}
+
 // One that is many, each said by itself.
 
 impl<T: SocketKind> Builder<T> {
@@ -816,6 +950,30 @@ fn property<'a>(name: &'a str, value: &'a [u8]) -> Result<(&'a str, &'a [u8]), S
         ));
     }
     Ok((name, value))
+}
+
+/// Who wants no connection at all does not bind.
+fn somebody(most: Option<usize>) -> Result<Option<usize>, String> {
+    match most {
+        Some(0) => Err("0 would let nobody in, for ever".to_owned()),
+        _ => Ok(most),
+    }
+}
+
+fn some_handshakes(most: usize) -> Result<usize, String> {
+    somebody(Some(most)).map(|_| most)
+}
+
+fn network_of(text: impl AsRef<str>) -> Result<Network, String> {
+    let text = text.as_ref();
+    text.parse().map_err(|error| format!("{text:?}: {error}"))
+}
+
+fn each<I, V>(
+    items: impl IntoIterator<Item = I>,
+    value: impl Fn(I) -> Result<V, String>,
+) -> Result<Vec<V>, String> {
+    items.into_iter().map(value).collect()
 }
 
 fn own_id<I>(id: I) -> Result<RoutingId, String>
@@ -982,6 +1140,37 @@ mod tests {
     }
 
     #[test]
+    fn accept_filters_are_networks() {
+        let builder = Push::builder()
+            .tcp_accept_filter("10.0.0.0/8")
+            .tcp_accept_filter("::1");
+        let networks = &builder.options.admission.networks;
+        let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+        assert_eq!(networks, ["10.0.0.0/8", "::1/128"]);
+        for wrong in ["", "10.0.0.1/8", "10.0.0.0/33", "localhost", "eth0"] {
+            let said = said(|it| it.tcp_accept_filter(wrong).tcp_accept_filter("::1"));
+            assert!(said.starts_with("tcp_accept_filter: "), "{wrong:?}: {said}");
+            assert!(said.contains(&format!("{wrong:?}")), "{said}");
+        }
+    }
+
+    #[test]
+    fn ipc_filters_are_taken_where_the_system_says_who_it_is() {
+        taken_where(HAS_CREDENTIALS, "ipc_allow_uid", |it| it.ipc_allow_uid(0));
+        taken_where(HAS_CREDENTIALS, "ipc_allow_gid", |it| it.ipc_allow_gid(0));
+        taken_where(HAS_CREDENTIALS, "ipc_allow_pid", |it| it.ipc_allow_pid(1));
+    }
+
+    #[test]
+    fn nobody_at_all_is_no_limit() {
+        assert!(said(|it| it.max_connections(0)).starts_with("max_connections: 0"));
+        let said_of_one = said(|it| it.max_connections_per_address(0));
+        assert!(said_of_one.starts_with("max_connections_per_address: 0"));
+        assert!(said(|it| it.max_pending_handshakes(0)).starts_with("max_pending_handshakes: 0"));
+        assert_eq!(said(|it| it.max_connections(None).max_connections(1)), "");
+    }
+
+    #[test]
     fn bind_to_device_takes_what_can_be_a_name() {
         let builder = Push::builder().bind_to_device("eth0");
         assert_eq!(builder.options.transport.device.as_deref(), Some("eth0"));
@@ -1044,6 +1233,16 @@ mod tests {
             assert_eq!(it.max_frames(), usize::MAX);
             assert_eq!(it.max_subscriptions(), usize::MAX);
             assert_eq!(it.max_subscription_bytes(), usize::MAX);
+            assert_eq!(it.max_pending_handshakes(), usize::MAX);
+            assert_eq!(
+                (it.max_connections(), it.max_connections_per_address()),
+                (None, None)
+            );
+            assert!(it.tcp_accept_filter().is_empty(), "ZMQ_TCP_ACCEPT_FILTER");
+            assert!(it.ipc_allow_uid().is_empty(), "ZMQ_IPC_FILTER_UID");
+            assert!(it.ipc_allow_gid().is_empty(), "ZMQ_IPC_FILTER_GID");
+            assert!(it.ipc_allow_pid().is_empty(), "ZMQ_IPC_FILTER_PID");
+            assert!(it.metadata().is_empty(), "ZMQ_METADATA");
             assert!(!it.immediate(), "ZMQ_IMMEDIATE");
             assert_eq!(it.send_buffer(), None, "ZMQ_SNDBUF -1");
             assert_eq!(it.recv_buffer(), None, "ZMQ_RCVBUF -1");

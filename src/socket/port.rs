@@ -8,12 +8,14 @@ use super::core::{Core, Phase, Way};
 use super::halves::Intake;
 use super::monitoring::LEFT;
 use super::publishing;
+use crate::admission::{Remote, Seat};
 use crate::command::{
-    Hello, InprocPeer, Place, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
+    InprocPeer, Place, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
 };
 use crate::error::Unsent;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
 use crate::options::Options;
+use crate::peer_info::Hello;
 use crate::pipe::{Inlet, Load, Outlet, PipeId};
 use crate::signal::{News, Post, Target, Wakes};
 use crate::socket_type::SocketType;
@@ -79,11 +81,12 @@ impl Port for Core {
         Core::options(self)
     }
 
-    fn has_place(&self) -> Result<(), Refused> {
-        if !self.pattern.has_one_peer() {
-            return Ok(());
+    fn admit(&self, remote: &Remote) -> Result<Seat, Refused> {
+        let seat = self.admission.admit(remote, &self.options().admission)?;
+        if self.pattern.has_one_peer() {
+            self.outbound.peek(|half| half.has_place(true))?;
         }
-        self.outbound.peek(|half| half.has_place(true))
+        Ok(seat)
     }
 
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
@@ -138,6 +141,7 @@ impl Port for Core {
                 .filter(|_| self.pattern.announces_itself()),
             properties: self.options().metadata.clone(),
             address,
+            credentials: None,
         }
     }
 

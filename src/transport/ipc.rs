@@ -17,7 +17,12 @@
 #[cfg(not(unix))]
 pub(crate) use other::{bind, connect};
 #[cfg(unix)]
+pub(super) use unix::credentials;
+#[cfg(unix)]
 pub(crate) use unix::{IpcListener, bind, connect};
+
+/// Whether this system says whose process is at the other end of a connection.
+pub(crate) const HAS_CREDENTIALS: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 #[cfg(not(unix))]
 mod other {
@@ -50,7 +55,9 @@ mod unix {
     use rustix::io::Errno;
     use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
+    use crate::admission::Remote;
     use crate::endpoint::{Endpoint, IpcAddress};
+    use crate::peer_info::PeerCredentials;
     use crate::transport::{KernelOptions, Listener, Stream, retry, suppress_sigpipe};
 
     #[derive(Debug)]
@@ -63,30 +70,32 @@ mod unix {
     }
 
     impl IpcListener {
-        pub(in crate::transport) fn accept(&self) -> io::Result<(Stream, String)> {
+        pub(in crate::transport) fn accept(&self) -> io::Result<(Stream, Remote)> {
             let (stream, _) = retry(|| self.inner.accept())?;
             suppress_sigpipe(&SockRef::from(&stream))
                 .map_err(|error| io::Error::new(ErrorKind::ConnectionAborted, error))?;
-            let peer = peer(&stream);
+            let peer = Remote::Ipc(credentials(&stream));
             Ok((Stream::Ipc(stream), peer))
         }
     }
 
+    /// Whose process is, or at the time of the connection was, at the other end.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn peer(stream: &mio::net::UnixStream) -> String {
-        match rustix::net::sockopt::socket_peercred(stream) {
-            Ok(peer) => format!(
-                "process {} of user {}",
-                peer.pid.as_raw_nonzero(),
-                peer.uid.as_raw()
-            ),
-            Err(_) => "local process".into(),
-        }
+    pub(in crate::transport) fn credentials(
+        stream: &mio::net::UnixStream,
+    ) -> Option<PeerCredentials> {
+        let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;
+        Some(PeerCredentials {
+            pid: u32::try_from(peer.pid.as_raw_nonzero().get()).ok()?,
+            uid: peer.uid.as_raw(),
+            gid: peer.gid.as_raw(),
+        })
     }
 
+    /// Whose process is at the other end: here the system does not say.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn peer(_stream: &mio::net::UnixStream) -> String {
-        "local process".into()
+    pub(in crate::transport) fn credentials(_: &mio::net::UnixStream) -> Option<PeerCredentials> {
+        None
     }
 
     /// Binds to `address` and listens.

@@ -1,4 +1,7 @@
 //! Non-blocking byte streams and listeners over tcp and ipc, which know nothing of ZMTP.
+//!
+//! [`Stream`] and [`Listener`] are what `io` relies on; `tcp` and `ipc` make them. `tuning` has the
+//! options of tcp sockets that not every system has.
 
 pub(crate) mod ipc;
 pub(crate) mod tcp;
@@ -14,7 +17,9 @@ use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use socket2::{SockRef, Socket};
 
+use crate::admission::Remote;
 use crate::endpoint::Endpoint;
+use crate::peer_info::PeerCredentials;
 
 /// The options of the system's sockets.
 #[derive(Clone, Debug)]
@@ -92,6 +97,15 @@ impl Stream {
             Stream::Tcp(stream) => SockRef::from(stream),
             #[cfg(unix)]
             Stream::Ipc(stream) => SockRef::from(stream),
+        }
+    }
+
+    /// Whose process is at the other end, over ipc, if the system says so.
+    pub(crate) fn credentials(&self) -> Option<PeerCredentials> {
+        match self {
+            Stream::Tcp(_) => None,
+            #[cfg(unix)]
+            Stream::Ipc(stream) => ipc::credentials(stream),
         }
     }
 
@@ -258,8 +272,8 @@ pub(crate) enum Listener {
 }
 
 impl Listener {
-    /// Accepts one connection; the text names the peer in logs.
-    pub(crate) fn accept(&self) -> io::Result<(Stream, String)> {
+    /// Accepts one connection, and says who it is from.
+    pub(crate) fn accept(&self) -> io::Result<(Stream, Remote)> {
         match self {
             Listener::Tcp(listener) => listener.accept(),
             #[cfg(unix)]

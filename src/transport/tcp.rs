@@ -7,6 +7,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::{KernelOptions, Listener, Stream, retry, suppress_sigpipe, tuning};
+use crate::admission::Remote;
 use crate::endpoint::Endpoint;
 
 #[derive(Debug)]
@@ -17,12 +18,12 @@ pub(crate) struct TcpListener {
 }
 
 impl TcpListener {
-    pub(super) fn accept(&self) -> io::Result<(Stream, String)> {
+    pub(super) fn accept(&self) -> io::Result<(Stream, Remote)> {
         let (stream, peer) = retry(|| self.inner.accept())?;
         // A peer that has already reset makes this fail on some systems: its loss, not ours.
         tune(&SockRef::from(&stream), peer.is_ipv6(), &self.options)
             .map_err(|error| io::Error::new(io::ErrorKind::ConnectionAborted, error))?;
-        Ok((Stream::Tcp(stream), peer.to_string()))
+        Ok((Stream::Tcp(stream), Remote::Tcp(peer)))
     }
 }
 

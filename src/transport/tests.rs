@@ -410,7 +410,7 @@ fn tcp_connects_from_a_source() {
     let Stream::Tcp(client) = &client else {
         panic!("not tcp");
     };
-    assert_eq!(peer, client.local_addr().unwrap().to_string());
+    assert_eq!(peer, Remote::Tcp(client.local_addr().unwrap()));
 }
 
 #[test]
