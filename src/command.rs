@@ -99,7 +99,8 @@ pub(crate) trait Port: Post {
 
     fn socket_type(&self) -> SocketType;
 
-    fn options(&self) -> &Options;
+    /// As they are now: who keeps them keeps these, whatever is changed.
+    fn options(&self) -> Arc<Options>;
 
     /// Whether one more connection is taken, which has its seat then. Asked before the handshake, so
     /// that one who is not wanted sends nothing that would be lost, and is told nothing.

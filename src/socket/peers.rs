@@ -20,7 +20,7 @@ impl Core {
     /// Gets to know who is at the other end of a pipe: by which id it is sent to, what it is told
     /// of our subscriptions, what it gets first.
     pub(super) fn name(&self, id: PipeId, hello: &Hello) -> Result<Welcome, Refused> {
-        let options = &self.options;
+        let options = self.options();
         let known_as = |routing_id: Option<RoutingId>| {
             let hello = Hello {
                 routing_id,
