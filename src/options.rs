@@ -187,11 +187,6 @@ impl Options {
 
     /// Works out what follows from the rest; an error if what was chosen does not go together.
     pub(crate) fn settle(&mut self) -> Result<(), String> {
-        let said = self.metadata.iter();
-        let bytes: usize = said.map(|(name, value)| name.len() + value.len()).sum();
-        if bytes > METADATA_MAX {
-            return Err(format!("metadata: more than {METADATA_MAX} bytes together"));
-        }
         let heartbeats = &mut self.heartbeats;
         heartbeats.timeout = self.chosen.timeout.unwrap_or(heartbeats.interval);
         heartbeats.ttl = (self.chosen.ttl).unwrap_or_else(|| heartbeats.derived_ttl());
@@ -213,9 +208,6 @@ impl Options {
         self.manual || self.manual_last_value
     }
 }
-
-/// How much metadata every peer takes: ours has 64 KiB for the whole handshake.
-const METADATA_MAX: usize = 16 << 10;
 
 impl Default for Heartbeats {
     fn default() -> Self {

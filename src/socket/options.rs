@@ -371,7 +371,7 @@ options! {
         /// `endpoints()`. (They will try again.) libzmq has nothing like it.
         max_connections(connections: impl Into<Option<usize>>) -> Option<usize> {
             put (admission.most) = somebody(connections.into())?;
-            live set_max_connections "Who is connected stays.";
+            live set_max_connections "It counts for connections that come from then on; nobody is disconnected.";
         }
 
         /// As [`max_connections`](Self::max_connections), but for each address that connections come from
@@ -379,7 +379,7 @@ options! {
         /// Default `None`.
         max_connections_per_address(connections: impl Into<Option<usize>>) -> Option<usize> {
             put (admission.most_of_one) = somebody(connections.into())?;
-            live set_max_connections_per_address "Who is connected stays.";
+            live set_max_connections_per_address "It counts for connections that come from then on; nobody is disconnected.";
         }
 
         /// The most connections that may be in their handshake at a time at one bound endpoint; more are
@@ -387,7 +387,7 @@ options! {
         /// bounded amount. Default 1024. libzmq has no limit.
         max_pending_handshakes(connections: usize) -> usize {
             put max_pending_handshakes = some_handshakes(connections)?;
-            live set_max_pending_handshakes "Those under way go on.";
+            live set_max_pending_handshakes "It counts for connections that come from then on.";
         }
 
         /// Whether the kernel probes idle tcp connections; `None` leaves it to the operating system.

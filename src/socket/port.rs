@@ -132,14 +132,14 @@ impl Port for Core {
     }
 
     fn hello(&self, address: String) -> Hello {
+        let options = self.options();
         Hello {
             socket_type: self.pattern.socket_type(),
-            routing_id: self
-                .options()
+            routing_id: options
                 .routing_id
                 .clone()
                 .filter(|_| self.pattern.announces_itself()),
-            properties: self.options().metadata.clone(),
+            properties: options.metadata.clone(),
             address,
             credentials: None,
         }
