@@ -69,7 +69,9 @@ impl<T: SocketKind> Builder<T> {
     }
 
     /// How long dropping or closing the socket may wait until what was sent is with the kernel (or
-    /// the peer, over inproc). `None` is for ever, zero drops what is left. Default 5 s.
+    /// the peer, over inproc), and then for the peers to read it. `None` is for ever (for the peers
+    /// half a minute), zero drops what is left, and perhaps what a kernel has not sent yet. Default
+    /// 5 s.
     ///
     /// libzmq's `ZMQ_LINGER`, whose default is for ever: the best-known way to hang at exit.
     pub fn linger(mut self, linger: impl Into<Option<Duration>>) -> Self {
