@@ -100,6 +100,26 @@
 //! of this library blocks, as it would wait for itself; nor in a waker that is run by the end of a
 //! socket or a context.
 //!
+//! # Logging
+//!
+//! Through the [`log`](https://docs.rs/log) facade, on the thread where it happens and with no lock
+//! held, so that a logger may use sockets itself. Targets are the paths of modules, all of which begin
+//! with `zocket`: `zocket=info` is a filter for all of it.
+//!
+//! | level | what for | examples |
+//! |---|---|---|
+//! | `error` | zocket cannot go on as it should, for a fault of its own, of the system, or of foreign code that it runs | polling for I/O fails; a waker panics |
+//! | `warn` | something is lost, refused or given up, and somebody should know | messages left when a linger ended, or dropped with their peer; a peer that breaks the protocol or does not fit; no descriptor to accept with |
+//! | `info` | a connection ended that nobody has ended on purpose | it broke, or its peer was silent for too long |
+//! | `debug` | the course of things | bound, accepted, ready; an attempt to connect that failed, and when the next one follows |
+//! | `trace` | nothing | |
+//!
+//! No record has anything of a message or a topic in it, nor a secret. It says how many messages and
+//! bytes, at which endpoint, and with whom: addresses, routing ids, and the reason that a peer gives
+//! when it refuses us. The same goes for what a [`Monitor`] tells. The log is for people: a program that
+//! wants to act on what happens reads the monitor, [`stats`](Push::stats) and
+//! [`endpoints`](Push::endpoints).
+//!
 //! # Features
 //!
 //! | | |
@@ -133,8 +153,8 @@
 //!                           (zmtp cut)       │              │   (zmtp: handshake, scanner, commands)
 //!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
-//!    vocabulary: message, frame, endpoint, socket_type, routing_id, peer_info, endpoint_status, monitor,
-//!    options, stats, error, sync, signal, waiting
+//!    vocabulary: message, frame, endpoint, socket_type, routing_id, properties, peer_info, endpoint_status,
+//!    monitor, options, admission, network, stats, error, sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -168,7 +188,7 @@
 //! a swap: no system call and no foreign code under them. (What a monitor has yet to be told has a
 //! lock, too, taken under that of control and with no other under it.) Whoever has news for a half
 //! takes its lock (there is no queue of commands before it that could grow): the lock is free again
-//! before any wake-up is fired. The order is control, outbound, inbound, ledger, lane; no half is
+//! before any wake-up is fired. The order is control, outbound, inbound, ledger, lane, options; no half is
 //! locked while another socket's is held. A poller's list comes before all of them: it looks at halves,
 //! and they tell it of news with no lock held.
 #![forbid(unsafe_code)]
@@ -177,6 +197,7 @@
 #[macro_use]
 mod socket;
 
+mod admission;
 mod command;
 mod context;
 mod endpoint;
@@ -188,10 +209,12 @@ mod io;
 mod mailbox;
 mod message;
 mod monitor;
+mod network;
 mod options;
 mod peer_info;
 mod pipe;
 mod poller;
+mod properties;
 mod proxy;
 mod routing;
 mod routing_id;
@@ -212,23 +235,23 @@ pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use endpoint_status::{EndpointState, EndpointStatus};
 pub use error::{
-    BindError, BuildError, ConnectError, Error, FlushError, FlushFailure, PollError, RecvError,
-    RequestError, ReserveError, SendError, SendFailure, SubscribeError, TryRecvError, TrySendError,
-    UnbindError, Unsent, UnsentTo, WaitError,
+    BindError, BuildError, ConnectError, DisconnectPeerError, Error, FlushError, FlushFailure,
+    OptionError, PollError, RecvError, RequestError, ReserveError, SendError, SendFailure,
+    SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
 pub use monitor::{HandshakeFailure, MonitorEvent};
 pub use options::ReconnectStop;
-pub use peer_info::PeerInfo;
+pub use peer_info::{PeerCredentials, PeerId, PeerInfo, PeerName};
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use socket::{
     Asks, Builder, Conflates, Dealer, Events, Forwards, Identifies, Iter, Matches, Monitor, Pair,
     Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes,
-    Sends, Socket, SocketKind, Sub, Subscription, TellsUpstream, ToldUpstream, Upstream, XPub,
-    XSub,
+    Sends, Socket, SocketKind, SocketOptions, Sub, Subscription, TellsUpstream, ToldUpstream,
+    Upstream, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Count, Discarded, Dropped, Stats};
