@@ -208,9 +208,9 @@ macro_rules! options {
 options! {
     SocketKind, |_| true => {
         /// How long dropping or closing the socket may wait until what was sent is with the kernel (or
-        /// the peer, over inproc), and then for the peers to read it. `None` is for ever (for the peers
-        /// half a minute), zero drops what is left, and perhaps what a kernel has not sent yet. Default
-        /// 5 s.
+        /// the peer, over inproc), and then for the peers to read it. `None` is for ever (for the
+        /// peers half a minute); zero drops what is left, and may cost what the kernel has not sent
+        /// yet. Default 5 s.
         ///
         /// libzmq's `ZMQ_LINGER`, whose default is for ever: the best-known way to hang at exit.
         linger(linger: impl Into<Option<Duration>>) -> Option<Duration> {
