@@ -11,12 +11,14 @@ use super::{
     Sends, SocketKind, TellsUpstream, ToldUpstream,
 };
 use crate::context::Context;
+use crate::endpoint::{Address, Endpoint, EndpointError, TcpAddress};
 use crate::error::BuildError;
 use crate::message::Message;
 use crate::options::{Heartbeats, Options, ReconnectStop, Verbosity};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::transport::ipc::HAS_CREDENTIALS;
+use crate::transport::socks::SocksCredentials;
 use crate::transport::tuning;
 
 /// Sets up a socket of type `T`; made by its `builder()`.
@@ -275,6 +277,39 @@ impl<T: SocketKind> Builder<T> {
     /// How many connections may wait to be accepted. Default 100. libzmq's `ZMQ_BACKLOG`.
     pub fn backlog(mut self, connections: u32) -> Self {
         self.options.transport.backlog = connections;
+        self
+    }
+
+    /// Connects over tcp through the SOCKS 5 proxy at this host and port, `proxy.example:1080`; to the
+    /// proxy from the source address of the endpoint, if that has one. Default: without any. tcp only,
+    /// and where the socket connects.
+    ///
+    /// The host of an endpoint is the proxy's to resolve, and never looked up here. What the proxy
+    /// says, and its silence, counts as what an address says that is connected to: it is an event, is
+    /// in `endpoints()`, and another attempt follows, through the proxy again. The time that it has
+    /// is what [`connect_timeout`](Self::connect_timeout) leaves of itself, or, if that is not set,
+    /// [`handshake_timeout`](Self::handshake_timeout). libzmq's `ZMQ_SOCKS_PROXY`.
+    pub fn socks_proxy(mut self, proxy: impl AsRef<str>) -> Self {
+        let proxy = proxy.as_ref();
+        match host_and_port(proxy) {
+            Ok(address) => self.options.socks_proxy = Some(address),
+            Err(why) => self.wrong.push(format!("socks_proxy: {proxy:?}: {why}")),
+        }
+        self
+    }
+
+    /// The user and the password that a SOCKS proxy is told if it asks for them (RFC 1929, which sends
+    /// them unencrypted): a user of 1 to 255 bytes, a password of up to 255. Default none. The password
+    /// is in no log record, no event and no `Debug` output.
+    ///
+    /// libzmq's `ZMQ_SOCKS_USERNAME` and `ZMQ_SOCKS_PASSWORD`.
+    pub fn socks_credentials(mut self, user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
+        match SocksCredentials::new(user.as_ref(), password.as_ref()) {
+            Some(credentials) => self.options.socks_credentials = Some(credentials),
+            None => self.wrong.push(
+                "socks_credentials: a user has 1 to 255 bytes, a password up to 255".to_owned(),
+            ),
+        }
         self
     }
 
@@ -611,6 +646,20 @@ impl<T: SocketKind> Builder<T> {
     }
 }
 
+/// Reads `host:port`, which are as definite as those of an endpoint to connect to.
+fn host_and_port(text: &str) -> Result<TcpAddress, String> {
+    let endpoint: Endpoint = format!("tcp://{text}").parse().map_err(said_of)?;
+    endpoint.check_connect().map_err(said_of)?;
+    match endpoint.address() {
+        Address::Tcp(tcp) if tcp.source.is_none() => Ok(tcp.clone()),
+        _ => Err("it is a host and a port".to_owned()),
+    }
+}
+
+fn said_of(error: EndpointError) -> String {
+    error.kind().to_string()
+}
+
 /// The largest number that the kernel takes for an option.
 const KERNEL_MAX: u128 = i32::MAX as u128;
 
@@ -924,6 +973,32 @@ mod tests {
             assert!(said.contains("busy_poll: it must"), "{wrong:?}: {said}");
         }
         assert_eq!(said(|it| it.busy_poll(None)), "");
+    }
+
+    #[test]
+    fn a_proxy_is_a_host_and_a_port() {
+        for good in ["proxy:1080", "127.0.0.1:1", "[::1]:1080", "a.b-c:65535"] {
+            assert_eq!(said(|it| it.socks_proxy(good)), "");
+        }
+        for wrong in [
+            "",
+            "proxy",
+            "proxy:0",
+            "proxy:*",
+            "*:1080",
+            "::1:1080",
+            "a:1;b:2",
+            "proxy:99999",
+            "tcp://proxy:1080",
+            "proxy:1080/",
+            "user@proxy:1080",
+        ] {
+            let said = said(|it| it.socks_proxy(wrong));
+            assert!(said.starts_with("socks_proxy: "), "{wrong:?}: {said}");
+        }
+        assert!(said(|it| it.socks_credentials("", "x")).starts_with("socks_credentials: "));
+        let builder = Push::builder().socks_credentials("me", "hunter2");
+        assert!(!format!("{builder:?}").contains("hunter2"));
     }
 
     #[test]
