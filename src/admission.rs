@@ -14,7 +14,6 @@ use crate::sync::Mutex;
 pub(crate) enum Remote {
     Tcp(SocketAddr),
     /// With what the system says of the process, if it says anything.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no ipc"))]
     Ipc(Option<PeerCredentials>),
 }
 
@@ -166,7 +165,7 @@ mod tests {
 
     fn tcp(address: &str) -> Remote {
         match address.parse() {
-            Ok(address) => Remote::Tcp(SocketAddr::new(address, 7)),
+            Ok(ip) => Remote::Tcp(SocketAddr::new(ip, 7)),
             Err(error) => panic!("{address}: {error}"),
         }
     }

@@ -11,9 +11,8 @@ use crate::endpoint::Endpoint;
 use crate::error::Unsent;
 use crate::monitor::MonitorEvent;
 use crate::options::Options;
-use crate::peer_info::{PeerCredentials, PeerInfo};
+use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{Lane, Load, PipeId, Runs, Values};
-use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::signal::{Post, Target};
 use crate::socket_type::SocketType;
@@ -63,19 +62,6 @@ pub(crate) struct InprocPeer {
     pub(crate) pipe: PipeId,
 }
 
-/// Who a peer says it is.
-#[derive(Clone, Debug)]
-pub(crate) struct Hello {
-    pub(crate) socket_type: SocketType,
-    pub(crate) routing_id: Option<RoutingId>,
-    /// What else it says of itself.
-    pub(crate) properties: Properties,
-    /// Where it is.
-    pub(crate) address: String,
-    /// Whose process it is, as far as the system says.
-    pub(crate) credentials: Option<PeerCredentials>,
-}
-
 /// The listener or the connecting endpoint that a connection belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
@@ -113,7 +99,8 @@ pub(crate) trait Port: Post {
 
     fn socket_type(&self) -> SocketType;
 
-    fn options(&self) -> &Options;
+    /// As they are now: who keeps them keeps these, whatever is changed.
+    fn options(&self) -> Arc<Options>;
 
     /// Whether one more connection is taken, which has its seat then. Asked before the handshake, so
     /// that one who is not wanted sends nothing that would be lost, and is told nothing.

@@ -168,7 +168,7 @@
 //! a swap: no system call and no foreign code under them. (What a monitor has yet to be told has a
 //! lock, too, taken under that of control and with no other under it.) Whoever has news for a half
 //! takes its lock (there is no queue of commands before it that could grow): the lock is free again
-//! before any wake-up is fired. The order is control, outbound, inbound, ledger, lane; no half is
+//! before any wake-up is fired. The order is control, outbound, inbound, ledger, lane, options; no half is
 //! locked while another socket's is held. A poller's list comes before all of them: it looks at halves,
 //! and they tell it of news with no lock held.
 #![forbid(unsafe_code)]
@@ -216,8 +216,8 @@ pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use endpoint_status::{EndpointState, EndpointStatus};
 pub use error::{
     BindError, BuildError, ConnectError, DisconnectPeerError, Error, FlushError, FlushFailure,
-    PollError, RecvError, RequestError, ReserveError, SendError, SendFailure, SubscribeError,
-    TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
+    OptionError, PollError, RecvError, RequestError, ReserveError, SendError, SendFailure,
+    SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
@@ -230,8 +230,8 @@ pub use routing_id::{RoutingId, RoutingIdError};
 pub use socket::{
     Asks, Builder, Conflates, Dealer, Events, Forwards, Identifies, Iter, Matches, Monitor, Pair,
     Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes,
-    Sends, Socket, SocketKind, Sub, Subscription, TellsUpstream, ToldUpstream, Upstream, XPub,
-    XSub,
+    Sends, Socket, SocketKind, SocketOptions, Sub, Subscription, TellsUpstream, ToldUpstream,
+    Upstream, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Count, Discarded, Dropped, Stats};

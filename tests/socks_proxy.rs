@@ -70,7 +70,7 @@ impl Proxy {
     }
 
     fn push(&self, home: &Home) -> Builder<Push> {
-        home.push().socks_proxy(self.address.to_string())
+        home.push().socks_proxy(&*self.address.to_string())
     }
 
     fn heard(&self) -> Vec<Heard> {
@@ -295,7 +295,7 @@ fn however_the_bytes_come() {
         client.say(&last)?;
         client.relay_stream(there)
     });
-    let push = proxy.push(&home).socks_credentials("me", "secret");
+    let push = proxy.push(&home).socks_credentials(("me", "secret"));
     let push = push.build().unwrap();
     push.connect(THERE).unwrap();
     push.send("through").unwrap();
@@ -376,7 +376,7 @@ fn a_wrong_password_is_told_and_shown_nowhere() {
         client.login()?;
         client.say(&[1, 1])
     });
-    let push = proxy.push(&home).socks_credentials("me", "hunter2");
+    let push = proxy.push(&home).socks_credentials(("me", "hunter2"));
     assert!(!format!("{push:?}").contains("hunter2"));
     let push = push.build().unwrap();
     let monitor = push.monitor();

@@ -16,7 +16,7 @@ use super::transmit::Transmit;
 use crate::command::{Place, Port, SocketId, WireEnds};
 use crate::endpoint::{Address, Endpoint, TcpAddress};
 use crate::monitor::MonitorEvent;
-use crate::options::ReconnectStop;
+use crate::options::{Options, ReconnectStop};
 use crate::pipe::Load;
 use crate::signal::{Target, Wakes};
 use crate::transport::socks::{Socks, SocksError};
@@ -45,6 +45,8 @@ pub(super) struct Connecter {
     /// The batch in hand when the last connection broke.
     transmit: Transmit,
     state: State,
+    /// As they were when this attempt began: what is changed meanwhile counts for the next.
+    options: Arc<Options>,
     backoff: Backoff,
     /// Made in vain since a peer was there.
     attempts: u32,
@@ -81,7 +83,8 @@ impl Connecter {
         kept: Option<WireEnds>,
         me: Target,
     ) -> Self {
-        let backoff = Backoff::new(port.options().reconnect);
+        let options = port.options();
+        let backoff = Backoff::new(options.reconnect);
         Self {
             endpoint,
             port,
@@ -89,6 +92,7 @@ impl Connecter {
             kept,
             transmit: Transmit::default(),
             state: State::Waiting(None),
+            options,
             backoff,
             attempts: 0,
             linger: None,
@@ -111,30 +115,28 @@ impl Connecter {
 
     /// Starts an attempt.
     pub(super) fn dial(&mut self, kit: &mut Kit<'_>) -> Fate {
+        self.options = self.port.options();
         match self.endpoint.address() {
             Address::Tcp(tcp) => {
                 self.state = State::Resolving;
                 let (handle, token) = (kit.handle.clone(), self.me.token);
-                let there = match &self.port.options().socks_proxy {
+                let there = match &self.options.socks_proxy {
                     Some(proxy) => &TcpAddress {
                         source: tcp.source.clone(),
                         ..proxy.clone()
                     },
                     None => tcp,
                 };
-                kit.resolver.resolve_pair(
-                    there,
-                    self.port.options().transport.ipv6,
-                    move |resolved| {
+                kit.resolver
+                    .resolve_pair(there, self.options.transport.ipv6, move |resolved| {
                         handle.order(Order::Resolved { token, resolved });
-                    },
-                );
+                    });
                 Fate::Rests
             }
             Address::Ipc(ipc) => {
                 let address = self.endpoint.to_string();
                 self.report_dialing(&address);
-                match transport::ipc::connect(ipc, &self.port.options().transport) {
+                match transport::ipc::connect(ipc, &self.options.transport) {
                     Ok(stream) => self.dialed(stream, address, VecDeque::new(), None, kit),
                     Err(error) => {
                         self.report_failure(&address, &error);
@@ -154,7 +156,7 @@ impl Connecter {
         match resolved {
             Ok((source, addresses)) => self.dial_next(source, addresses.into(), None, kit),
             Err(error) => {
-                let reason = match self.port.options().socks_proxy {
+                let reason = match self.options.socks_proxy {
                     Some(_) => format!("the SOCKS proxy: {error}"),
                     None => error.to_string(),
                 };
@@ -180,7 +182,7 @@ impl Connecter {
         while let Some(address) = rest.pop_front() {
             let there = self.name_of(address);
             self.report_dialing(&there);
-            match transport::tcp::connect(source, address, &self.port.options().transport) {
+            match transport::tcp::connect(source, address, &self.options.transport) {
                 Ok(stream) => return self.dialed(stream, there, rest, source, kit),
                 Err(error) => {
                     self.report_failure(&there, &error);
@@ -200,9 +202,7 @@ impl Connecter {
     /// The name of what is at an address: of who is there, or of who is reached through the proxy there.
     fn name_of(&self, address: SocketAddr) -> String {
         match self.endpoint.address() {
-            Address::Tcp(TcpAddress { host, port, .. })
-                if self.port.options().socks_proxy.is_some() =>
-            {
+            Address::Tcp(TcpAddress { host, port, .. }) if self.options.socks_proxy.is_some() => {
                 format!("{host}:{port} via {address}")
             }
             _ => address.to_string(),
@@ -211,7 +211,7 @@ impl Connecter {
 
     /// What is to be settled with the proxy, if there is one on the way.
     fn socks(&self) -> Result<Option<Box<Socks>>, SocksError> {
-        let options = self.port.options();
+        let options = &self.options;
         match self.endpoint.address() {
             Address::Tcp(tcp) if options.socks_proxy.is_some() => {
                 let socks = Socks::new(tcp, options.socks_credentials.clone())?;
@@ -238,8 +238,7 @@ impl Connecter {
             }
         };
         let limit = self
-            .port
-            .options()
+            .options
             .connect_timeout
             .and_then(|limit| kit.now.checked_add(limit));
         let limit = limit.map(|at| kit.timers.set(at, self.me.token));
@@ -268,7 +267,7 @@ impl Connecter {
         let stands = match (stream.finish_connect(), socks) {
             (Ok(true), Some(socks)) => {
                 if limit.is_none()
-                    && let Some(time) = self.port.options().handshake_timeout
+                    && let Some(time) = self.options.handshake_timeout
                     && let Some(at) = kit.now.checked_add(time)
                 {
                     *limit = Some(kit.timers.set(at, self.me.token));
@@ -377,7 +376,7 @@ impl Connecter {
         let wait = if self.is_given_up() || cause.is_some_and(|cause| self.stops_at(cause)) {
             None
         } else {
-            self.backoff.next_wait()
+            self.backoff.next_wait(self.port.options().reconnect)
         };
         match wait {
             Some(wait) => {
@@ -572,7 +571,7 @@ impl Connecter {
             }
             State::Talking(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
             State::Talking(session) if session.is_overdue(timer) => {
-                let limit = self.port.options().handshake_timeout.unwrap_or_default();
+                let limit = session.handshake_time();
                 self.session_ended(End::Handshake(limit), kit)
             }
             _ => Fate::Rests,

@@ -247,7 +247,7 @@ impl Accepted {
             }
             Some(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
             Some(session) if session.is_overdue(timer) => {
-                let limit = self.port.options().handshake_timeout.unwrap_or_default();
+                let limit = session.handshake_time();
                 self.end(End::Handshake(limit), kit)
             }
             _ => Fate::Rests,

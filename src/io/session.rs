@@ -9,10 +9,10 @@ use super::reactor::Kit;
 use super::receive::{Broken, Got, Receive};
 use super::timers::Timer;
 use super::transmit::{Sent, Transmit};
-use crate::command::{Hello, Place, Port, Refused, Welcome, WireEnds};
+use crate::command::{Place, Port, Refused, Welcome, WireEnds};
 use crate::endpoint::Endpoint;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
-use crate::peer_info::PeerInfo;
+use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::Load;
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
@@ -36,6 +36,8 @@ pub(super) struct Session {
     /// When the handshake was completed.
     established: Option<Instant>,
     handshake_limit: Option<Timer>,
+    /// How long it may take.
+    handshake_time: Duration,
     /// From the handshake on.
     heartbeat: Option<Heartbeat>,
     beat: Option<Timer>,
@@ -116,9 +118,8 @@ impl Session {
             properties: hello.properties,
             ..Config::new(port.socket_type())
         });
-        let limit = options
-            .handshake_timeout
-            .and_then(|limit| kit.now.checked_add(limit));
+        let time = options.handshake_timeout;
+        let limit = time.and_then(|limit| kit.now.checked_add(limit));
         Self {
             stream,
             connection,
@@ -129,6 +130,7 @@ impl Session {
             ends,
             established: None,
             handshake_limit: limit.map(|at| kit.timers.set(at, me.token)),
+            handshake_time: time.unwrap_or_default(),
             heartbeat: None,
             beat: None,
             yields: false,
@@ -195,6 +197,11 @@ impl Session {
     /// Whether this was the limit of the handshake, and it is not complete.
     pub(super) fn is_overdue(&self, timer: Timer) -> bool {
         self.handshake_limit == Some(timer) && !self.is_established()
+    }
+
+    /// How long the handshake was given.
+    pub(super) fn handshake_time(&self) -> Duration {
+        self.handshake_time
     }
 
     /// Whether the peer has had its time to read on.

@@ -220,6 +220,11 @@ macro_rules! socket {
                 self.core.wait_for_peers(count, timeout)
             }
 
+            /// The options as they are now; most can be changed, too.
+            pub fn options(&self) -> $crate::SocketOptions<'_, Self> {
+                $crate::SocketOptions::new(&self.core)
+            }
+
             /// How every endpoint is doing that is bound or connected to: what it is about, and what
             /// went wrong last.
             pub fn endpoints(&self) -> Vec<$crate::EndpointStatus> {

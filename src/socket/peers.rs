@@ -6,11 +6,11 @@ use super::core::{Control, Core};
 use super::halves::{Intake, Writers};
 use super::monitoring::GIVEN_UP;
 use super::topics::all_of;
-use crate::command::{Hello, Refused, Welcome};
+use crate::command::{Refused, Welcome};
 use crate::error::DisconnectPeerError;
 use crate::io::PARTED;
-use crate::peer_info::PeerInfo;
 use crate::peer_info::sealed::Name;
+use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{PipeId, Writer};
 use crate::routing::Registered;
 use crate::routing_id::RoutingId;
@@ -20,16 +20,13 @@ impl Core {
     /// Gets to know who is at the other end of a pipe: by which id it is sent to, what it is told
     /// of our subscriptions, what it gets first.
     pub(super) fn name(&self, id: PipeId, hello: &Hello) -> Result<Welcome, Refused> {
-        let options = &self.options;
+        let options = self.options();
         let known_as = |routing_id: Option<RoutingId>| {
-            PeerInfo::new(
-                id,
-                hello.address.clone(),
-                hello.credentials,
+            let hello = Hello {
                 routing_id,
-                hello.socket_type,
-                hello.properties.clone(),
-            )
+                ..hello.clone()
+            };
+            PeerInfo::new(id, hello)
         };
         let named = self.outbound.update(|out, wakes| match &mut out.writers {
             Writers::Table(table) if !self.pattern.needs_connection() => {

@@ -29,13 +29,13 @@ mod other {
     use std::io;
 
     use crate::endpoint::IpcAddress;
-    use crate::transport::{Listener, SocketOptions, Stream};
+    use crate::transport::{KernelOptions, Listener, Stream};
 
-    pub(crate) fn bind(_: &IpcAddress, _: &SocketOptions) -> io::Result<Listener> {
+    pub(crate) fn bind(_: &IpcAddress, _: &KernelOptions) -> io::Result<Listener> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn connect(_: &IpcAddress, _: &SocketOptions) -> io::Result<Stream> {
+    pub(crate) fn connect(_: &IpcAddress, _: &KernelOptions) -> io::Result<Stream> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
@@ -58,7 +58,7 @@ mod unix {
     use crate::admission::Remote;
     use crate::endpoint::{Endpoint, IpcAddress};
     use crate::peer_info::PeerCredentials;
-    use crate::transport::{Listener, SocketOptions, Stream, retry, suppress_sigpipe};
+    use crate::transport::{KernelOptions, Listener, Stream, retry, suppress_sigpipe};
 
     #[derive(Debug)]
     pub(crate) struct IpcListener {
@@ -99,7 +99,7 @@ mod unix {
     }
 
     /// Binds to `address` and listens.
-    pub(crate) fn bind(address: &IpcAddress, options: &SocketOptions) -> io::Result<Listener> {
+    pub(crate) fn bind(address: &IpcAddress, options: &KernelOptions) -> io::Result<Listener> {
         match address {
             IpcAddress::Path(path) => bind_path(path, options, None),
             IpcAddress::Abstract(name) => {
@@ -122,7 +122,7 @@ mod unix {
     }
 
     /// Connects to `address`.
-    pub(crate) fn connect(address: &IpcAddress, options: &SocketOptions) -> io::Result<Stream> {
+    pub(crate) fn connect(address: &IpcAddress, options: &KernelOptions) -> io::Result<Stream> {
         let address = match address {
             IpcAddress::Path(path) => path_address(path)?,
             IpcAddress::Abstract(name) => abstract_address(name)?,
@@ -153,7 +153,7 @@ mod unix {
 
     fn bind_path(
         path: &Path,
-        options: &SocketOptions,
+        options: &KernelOptions,
         directory: Option<OwnDirectory>,
     ) -> io::Result<Listener> {
         let address = path_address(path)?;
@@ -187,7 +187,7 @@ mod unix {
         })
     }
 
-    fn new_socket(options: &SocketOptions) -> io::Result<Socket> {
+    fn new_socket(options: &KernelOptions) -> io::Result<Socket> {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         suppress_sigpipe(&SockRef::from(&socket))?;

@@ -24,7 +24,7 @@ use crate::peer_info::PeerCredentials;
 
 /// The options of the system's sockets.
 #[derive(Clone, Debug)]
-pub(crate) struct SocketOptions {
+pub(crate) struct KernelOptions {
     pub(crate) send_buffer: Option<usize>,
     pub(crate) recv_buffer: Option<usize>,
     pub(crate) backlog: u32,
@@ -46,7 +46,7 @@ pub(crate) struct SocketOptions {
     pub(crate) device: Option<String>,
 }
 
-impl Default for SocketOptions {
+impl Default for KernelOptions {
     fn default() -> Self {
         Self {
             send_buffer: None,
@@ -66,7 +66,7 @@ impl Default for SocketOptions {
     }
 }
 
-impl SocketOptions {
+impl KernelOptions {
     fn backlog(&self) -> i32 {
         i32::try_from(self.backlog).unwrap_or(i32::MAX)
     }

@@ -28,6 +28,10 @@ impl SocksCredentials {
             password: password.into(),
         })
     }
+
+    pub(crate) fn user(&self) -> &str {
+        &self.user
+    }
 }
 
 impl fmt::Debug for SocksCredentials {
