@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crate::admission::AdmissionRules;
+use crate::endpoint::TcpAddress;
 use crate::message::Message;
 use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::transport::KernelOptions;
+use crate::transport::socks::SocksCredentials;
 
 /// The options of one socket, as they are at some moment.
 ///
@@ -32,6 +34,9 @@ pub(crate) struct Options {
     pub(crate) immediate: bool,
     pub(crate) transport: KernelOptions,
     pub(crate) admission: AdmissionRules,
+    /// Through whom tcp connects, as a host and a port.
+    pub(crate) socks_proxy: Option<TcpAddress>,
+    pub(crate) socks_credentials: Option<SocksCredentials>,
     /// Of one listener.
     pub(crate) max_pending_handshakes: usize,
     /// Announced to peers by REQ, DEALER and ROUTER.
@@ -244,6 +249,8 @@ impl Default for Options {
             immediate: false,
             transport: KernelOptions::default(),
             admission: AdmissionRules::default(),
+            socks_proxy: None,
+            socks_credentials: None,
             max_pending_handshakes: 1024,
             routing_id: None,
             metadata: Properties::default(),

@@ -10,6 +10,7 @@ use super::{
     Asks, Conflates, Forwards, Identifies, Matches, Publishes, Receives, Routes, Sends, SocketKind,
     TellsUpstream, ToldUpstream,
 };
+use crate::endpoint::{Address, Endpoint, EndpointError, TcpAddress};
 use crate::error::OptionError;
 use crate::message::Message;
 use crate::network::Network;
@@ -18,6 +19,7 @@ use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::sync::{AtomicU64, Ordering};
 use crate::transport::ipc::HAS_CREDENTIALS;
+use crate::transport::socks::SocksCredentials;
 use crate::transport::tuning;
 
 /// The options of a living socket, of type `T`: to be read, each by the name of the [`Builder`]'s
@@ -860,6 +862,122 @@ impl<T: SocketKind> SocketOptions<'_, T> {
     }
 }
 
+// What is optional text, which an entry of the table cannot borrow.
+
+impl<T: SocketKind> Builder<T> {
+    /// Connects over tcp through the SOCKS 5 proxy at this host and port, `proxy.example:1080`; to
+    /// the proxy from the source address of the endpoint, if that has one. Default `None`: without
+    /// any. tcp only, and where the socket connects.
+    ///
+    /// The host of an endpoint is the proxy's to resolve, and never looked up here. What the proxy
+    /// says, and its silence, counts as what an address says that is connected to: it is an event,
+    /// is in `endpoints()`, and another attempt follows, through the proxy again. The time that it
+    /// has is what [`connect_timeout`](Self::connect_timeout) leaves of itself, or, if that is not
+    /// set, [`handshake_timeout`](Self::handshake_timeout). libzmq's `ZMQ_SOCKS_PROXY`.
+    ///
+    /// ```
+    /// use zocket::Push;
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let push = Push::builder()
+    ///     .socks_proxy("127.0.0.1:1080")
+    ///     .socks_credentials(("me", "secret"))
+    ///     .build()?;
+    /// assert_eq!(push.options().socks_proxy().as_deref(), Some("127.0.0.1:1080"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn socks_proxy<'a>(self, proxy: impl Into<Option<&'a str>>) -> Self {
+        let proxy = proxy.into().map(host_and_port).transpose();
+        self.set(
+            "socks_proxy",
+            |_| true,
+            proxy,
+            |options, proxy| {
+                options.socks_proxy = proxy;
+            },
+        )
+    }
+
+    /// The user and the password that a SOCKS proxy is told if it asks for them (RFC 1929, which
+    /// sends them unencrypted): a user of 1 to 255 bytes, a password of up to 255. Default `None`.
+    /// The password is in no log record, no event and no `Debug` output, and only the user can be
+    /// read.
+    ///
+    /// libzmq's `ZMQ_SOCKS_USERNAME` and `ZMQ_SOCKS_PASSWORD`.
+    pub fn socks_credentials<'a>(
+        self,
+        user_and_password: impl Into<Option<(&'a str, &'a str)>>,
+    ) -> Self {
+        let who = user_and_password.into().map(socks_credentials).transpose();
+        self.set(
+            "socks_credentials",
+            |_| true,
+            who,
+            |options, who| {
+                options.socks_credentials = who;
+            },
+        )
+    }
+}
+
+impl<T: SocketKind> SocketOptions<'_, T> {
+    /// The [`socks_proxy`](Builder::socks_proxy) as it is now.
+    pub fn socks_proxy(&self) -> Option<String> {
+        let options = self.core.options();
+        let proxy = options.socks_proxy.as_ref()?;
+        Some(format!("{}:{}", proxy.host, proxy.port))
+    }
+
+    /// Changes the [`socks_proxy`](Builder::socks_proxy). It counts for connections made from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`]: the value cannot be.
+    pub fn set_socks_proxy<'p>(
+        &self,
+        proxy: impl Into<Option<&'p str>>,
+    ) -> Result<(), OptionError> {
+        let proxy = proxy.into().map(host_and_port).transpose();
+        self.change(
+            "socks_proxy",
+            |_| true,
+            proxy,
+            |options, proxy| {
+                options.socks_proxy = proxy;
+            },
+        )
+    }
+
+    /// The user of the [`socks_credentials`](Builder::socks_credentials) as they are now.
+    pub fn socks_credentials(&self) -> Option<String> {
+        let options = self.core.options();
+        let who = options.socks_credentials.as_ref()?;
+        Some(who.user().to_owned())
+    }
+
+    /// Changes the [`socks_credentials`](Builder::socks_credentials). It counts for connections made
+    /// from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`]: the value cannot be.
+    pub fn set_socks_credentials<'p>(
+        &self,
+        user_and_password: impl Into<Option<(&'p str, &'p str)>>,
+    ) -> Result<(), OptionError> {
+        let who = user_and_password.into().map(socks_credentials).transpose();
+        self.change(
+            "socks_credentials",
+            |_| true,
+            who,
+            |options, who| {
+                options.socks_credentials = who;
+            },
+        )
+    }
+}
+
 fn read<R>(options: &Options, read: impl FnOnce(&Options) -> R) -> R {
     read(options)
 }
@@ -928,6 +1046,22 @@ fn needs<V>(has: bool, value: V, wanted: bool) -> Result<V, String> {
         return Err("this operating system does not have it".to_owned());
     }
     Ok(value)
+}
+
+/// Reads `host:port`, which are as definite as those of an endpoint to connect to.
+fn host_and_port(text: &str) -> Result<TcpAddress, String> {
+    let wrong = |error: EndpointError| format!("{text:?}: {}", error.kind());
+    let endpoint: Endpoint = format!("tcp://{text}").parse().map_err(wrong)?;
+    endpoint.check_connect().map_err(wrong)?;
+    match endpoint.address() {
+        Address::Tcp(tcp) if tcp.source.is_none() => Ok(tcp.clone()),
+        _ => Err(format!("{text:?}: it is to be a host and a port")),
+    }
+}
+
+fn socks_credentials((user, password): (&str, &str)) -> Result<SocksCredentials, String> {
+    SocksCredentials::new(user, password)
+        .ok_or_else(|| "a user has 1 to 255 bytes, a password up to 255".to_owned())
 }
 
 fn some_frames(frames: usize) -> Result<usize, String> {
@@ -1142,6 +1276,62 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_is_a_host_and_a_port() {
+        for good in ["proxy:1080", "127.0.0.1:1", "[::1]:1080", "a.b-c:65535"] {
+            let push = Push::builder().socks_proxy(good).build().unwrap();
+            assert_eq!(push.options().socks_proxy().as_deref(), Some(good));
+            push.options().set_socks_proxy(None).unwrap();
+            assert_eq!(push.options().socks_proxy(), None);
+        }
+        for wrong in [
+            "",
+            "proxy",
+            "proxy:0",
+            "proxy:*",
+            "*:1080",
+            "::1:1080",
+            "a:1;b:2",
+            "proxy:99999",
+            "tcp://proxy:1080",
+            "proxy:1080/",
+            "user@proxy:1080",
+        ] {
+            let said = said(|it| it.socks_proxy(wrong));
+            assert!(said.starts_with("socks_proxy: "), "{wrong:?}: {said}");
+        }
+        assert!(said(|it| it.socks_credentials(("", "x"))).starts_with("socks_credentials: "));
+        let builder = Push::builder().socks_credentials(("me", "hunter2"));
+        assert!(!format!("{builder:?}").contains("hunter2"));
+        let push = builder.build().unwrap();
+        assert_eq!(push.options().socks_credentials().as_deref(), Some("me"));
+        assert!(!format!("{:?}", push.options()).contains("hunter2"));
+    }
+
+    #[test]
+    fn filters_are_read_and_replaced_as_a_whole() {
+        let push = Push::builder().tcp_accept_filter("::1").build().unwrap();
+        let options = push.options();
+        options
+            .set_tcp_accept_filter(["10.0.0.0/8", "fd00::/8"])
+            .unwrap();
+        assert!(options.set_tcp_accept_filter(["::1", "10."]).is_err());
+        assert_eq!(options.tcp_accept_filter(), ["10.0.0.0/8", "fd00::/8"]);
+        for none in [
+            options.ipc_allow_uid(),
+            options.ipc_allow_gid(),
+            options.ipc_allow_pid(),
+        ] {
+            assert!(none.is_empty());
+        }
+        options.set_ipc_allow_uid([]).unwrap();
+        assert_eq!(options.set_ipc_allow_uid([1, 2]).is_ok(), HAS_CREDENTIALS);
+        assert_eq!(
+            options.ipc_allow_uid().len(),
+            if HAS_CREDENTIALS { 2 } else { 0 }
+        );
+    }
+
+    #[test]
     fn accept_filters_are_networks() {
         let builder = Push::builder()
             .tcp_accept_filter("10.0.0.0/8")
@@ -1240,6 +1430,8 @@ mod tests {
                 (it.max_connections(), it.max_connections_per_address()),
                 (None, None)
             );
+            assert_eq!(it.socks_proxy(), None, "ZMQ_SOCKS_PROXY");
+            assert_eq!(it.socks_credentials(), None, "ZMQ_SOCKS_USERNAME");
             assert!(it.tcp_accept_filter().is_empty(), "ZMQ_TCP_ACCEPT_FILTER");
             assert!(it.ipc_allow_uid().is_empty(), "ZMQ_IPC_FILTER_UID");
             assert!(it.ipc_allow_gid().is_empty(), "ZMQ_IPC_FILTER_GID");
