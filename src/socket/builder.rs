@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::core::Core;
 use super::sealed::CoreToken;
 use super::{
-    Asks, Conflates, Forwards, Identifies, Matches, Owner, Pattern, Publishes, Receives, Routes,
-    Sends, SocketKind, TellsUpstream, ToldUpstream,
+    Asks, Conflates, Deals, Forwards, Greets, Identifies, Matches, Owner, Pattern, Publishes,
+    Receives, Routes, Sends, SocketKind, TellsUpstream, ToldUpstream,
 };
 use crate::context::Context;
 use crate::error::BuildError;
 use crate::message::Message;
-use crate::options::{Heartbeats, Options, ReconnectStop, Verbosity};
+use crate::options::{Heartbeats, Options, ReconnectStop, RouterNotify, Verbosity};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::transport::tuning;
@@ -654,6 +654,79 @@ impl<T: Identifies> Builder<T> {
             Ok(id) => self.options.routing_id = Some(id),
             Err(error) => self.wrong.push(format!("routing_id: {error}")),
         }
+        self
+    }
+}
+
+impl<T: Routes> Builder<T> {
+    /// Whether the socket receives an empty message of each peer as it comes, before all that the
+    /// peer sends, and of each that goes, behind all that it had sent. Default
+    /// [`NONE`](RouterNotify::NONE). libzmq's `ZMQ_ROUTER_NOTIFY` (where it says nothing of inproc
+    /// peers).
+    ///
+    /// [`recv_from`](crate::Router::recv_from) gives them as any message, with the peer's id: an empty
+    /// message that the peer sent itself looks the same. They are put into the queue of that peer
+    /// however full it is: if nobody receives, they heap up as peers come and go. One comes for each
+    /// [`HandshakeSucceeded`](crate::MonitorEvent::HandshakeSucceeded) and for each
+    /// [`Disconnected`](crate::MonitorEvent::Disconnected).
+    ///
+    /// ```
+    /// use zocket::{Dealer, Router, RouterNotify};
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let router = Router::builder()
+    ///     .notify(RouterNotify::CONNECT | RouterNotify::DISCONNECT)
+    ///     .build()?;
+    /// let dealer = Dealer::builder().routing_id("worker").build()?;
+    /// dealer.connect(router.bind("tcp://127.0.0.1:*")?)?;
+    /// let (id, message) = router.recv_from()?;
+    /// assert_eq!((id.to_string().as_str(), message), ("worker", "".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn notify(mut self, of: RouterNotify) -> Self {
+        self.applies("notify", |it| it == SocketType::Router);
+        self.options.notify = of;
+        self
+    }
+
+    /// What the socket receives of a peer that had connected to it and is gone, as if that had sent
+    /// it as its last message: a word of goodbye that comes even from one that died. Over inproc also
+    /// of one that was connected to, as nothing connects again there. Default none. libzmq's
+    /// `ZMQ_DISCONNECT_MSG`.
+    ///
+    /// It comes behind a [`notify`](Self::notify) of the same, and is kept however full the queue is.
+    pub fn disconnect_message(mut self, message: impl Into<Message>) -> Self {
+        self.applies("disconnect_message", |it| it == SocketType::Router);
+        self.options.disconnect_message = Some(message.into());
+        self
+    }
+}
+
+impl<T: Greets> Builder<T> {
+    /// What every new peer is sent before anything else, and sent again whenever its connection has
+    /// been made again. Default none. libzmq's `ZMQ_HELLO_MSG`.
+    ///
+    /// A peer that was connected to is sent it before what was queued meanwhile, of which it takes no
+    /// room.
+    pub fn hello_message(mut self, message: impl Into<Message>) -> Self {
+        self.applies("hello_message", |it| {
+            matches!(it, SocketType::Dealer | SocketType::Router)
+        });
+        self.options.hello_message = Some(message.into());
+        self
+    }
+}
+
+impl<T: Deals> Builder<T> {
+    /// What the socket receives when a connection is lost that it had made, as if the peer had sent it
+    /// as its last message: what was on the way may be lost, and questions are to be asked again. The
+    /// next connection, or the next attempt, comes after that; over inproc, where nothing connects
+    /// again when the bound socket is gone, none may come. Default none. libzmq's `ZMQ_HICCUP_MSG`
+    /// (which says nothing over inproc).
+    pub fn hiccup_message(mut self, message: impl Into<Message>) -> Self {
+        self.applies("hiccup_message", |it| it == SocketType::Dealer);
+        self.options.hiccup_message = Some(message.into());
         self
     }
 }

@@ -11,7 +11,8 @@
 //!
 //! * `core`: sending and receiving in every form; `endpoints`: where pipes come from, `pipes`: how they
 //!   are made and taken out, `peers`: who is at their other ends, `topics`: what those subscribe to;
-//!   `port`: how a socket hears of all that, `monitoring`: how it tells of it; `ending`: how it ends;
+//!   `port`: how a socket hears of all that, `monitoring`: how it tells of it; `notices`:
+//!   what it tells of peers by messages; `ending`: how it ends;
 //!   `ledger`: what is counted.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
 //!   `publishing` (PUB, XPUB).
@@ -62,6 +63,7 @@ mod ledger;
 #[cfg(all(test, loom))]
 mod loom;
 mod monitoring;
+mod notices;
 mod owner;
 mod pair;
 mod pattern;
@@ -132,6 +134,10 @@ kinds! {
     Conflates: Push Pull Pub Sub Dealer;
     /// ROUTER.
     Routes: Router;
+    /// DEALER and ROUTER.
+    Greets: Dealer Router;
+    /// DEALER.
+    Deals: Dealer;
     /// REQ.
     Asks: Req;
     /// PUB and XPUB.
