@@ -65,6 +65,9 @@ pub enum Error {
     /// A socket or a context could not be built as asked.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// An option could not be changed.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// Something could not be waited for.
     #[error(transparent)]
     Poll(#[from] PollError),
@@ -509,6 +512,19 @@ pub enum BuildError {
     Terminated,
 }
 
+/// Why an option of a living socket was not changed.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum OptionError {
+    /// The value cannot be, or does not go with those of other options: the name of the option, and
+    /// the reason.
+    #[error("{0}")]
+    Invalid(String),
+    /// The option does not apply to the type of a [`Socket`](crate::Socket): its name, and the type.
+    #[error("{0}")]
+    Inapplicable(String),
+}
+
 /// What was accepted for sending but not handed over when the linger, or the time for a flush, ended.
 ///
 /// Handed over means: to the kernel, or to the other socket over inproc.
@@ -527,7 +543,8 @@ pub struct Unsent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnsentTo {
-    /// The endpoint connected to, or the address of the accepted peer.
+    /// The endpoint that was connected to, or bound, where the peer came in; in the error of a flush
+    /// the address of that peer.
     pub endpoint: String,
     /// Messages left.
     pub messages: usize,

@@ -134,7 +134,7 @@
 //!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
 //!    vocabulary: message, frame, endpoint, socket_type, routing_id, properties, peer_info, endpoint_status,
-//!    monitor, options, stats, error, sync, signal, waiting
+//!    monitor, options, admission, network, stats, error, sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -168,7 +168,7 @@
 //! a swap: no system call and no foreign code under them. (What a monitor has yet to be told has a
 //! lock, too, taken under that of control and with no other under it.) Whoever has news for a half
 //! takes its lock (there is no queue of commands before it that could grow): the lock is free again
-//! before any wake-up is fired. The order is control, outbound, inbound, ledger, lane; no half is
+//! before any wake-up is fired. The order is control, outbound, inbound, ledger, lane, options; no half is
 //! locked while another socket's is held. A poller's list comes before all of them: it looks at halves,
 //! and they tell it of news with no lock held.
 #![forbid(unsafe_code)]
@@ -177,6 +177,7 @@
 #[macro_use]
 mod socket;
 
+mod admission;
 mod command;
 mod context;
 mod endpoint;
@@ -188,6 +189,7 @@ mod io;
 mod mailbox;
 mod message;
 mod monitor;
+mod network;
 mod options;
 mod peer_info;
 mod pipe;
@@ -214,22 +216,22 @@ pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use endpoint_status::{EndpointState, EndpointStatus};
 pub use error::{
     BindError, BuildError, ConnectError, DisconnectPeerError, Error, FlushError, FlushFailure,
-    PollError, RecvError, RequestError, ReserveError, SendError, SendFailure, SubscribeError,
-    TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
+    OptionError, PollError, RecvError, RequestError, ReserveError, SendError, SendFailure,
+    SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
 pub use monitor::{HandshakeFailure, MonitorEvent};
 pub use options::{ReconnectStop, RouterNotify};
-pub use peer_info::{PeerId, PeerInfo, PeerName};
+pub use peer_info::{PeerCredentials, PeerId, PeerInfo, PeerName};
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use socket::{
     Asks, Builder, Conflates, Dealer, Deals, Events, Forwards, Greets, Identifies, Iter, Matches,
     Monitor, Pair, Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request,
-    Router, Routes, Sends, Socket, SocketKind, Sub, Subscription, TellsUpstream, ToldUpstream,
-    Upstream, XPub, XSub,
+    Router, Routes, Sends, Socket, SocketKind, SocketOptions, Sub, Subscription, TellsUpstream,
+    ToldUpstream, Upstream, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Count, Discarded, Dropped, Stats};

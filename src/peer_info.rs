@@ -17,10 +17,20 @@ pub struct PeerInfo(Arc<Known>);
 
 struct Known {
     id: PeerId,
-    address: String,
-    routing_id: Option<RoutingId>,
-    socket_type: SocketType,
-    properties: Properties,
+    hello: Hello,
+}
+
+/// Who a peer says it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Hello {
+    pub(crate) socket_type: SocketType,
+    pub(crate) routing_id: Option<RoutingId>,
+    /// What else it says of itself.
+    pub(crate) properties: Properties,
+    /// Where it is.
+    pub(crate) address: String,
+    /// Whose process it is, as far as the system says.
+    pub(crate) credentials: Option<PeerCredentials>,
 }
 
 /// One incarnation of a connection with a peer: no other in this process ever has the same.
@@ -45,26 +55,15 @@ impl PeerId {
 
 impl PeerInfo {
     /// Of the peer at the other end of a socket's pipe of this name.
-    pub(crate) fn new(
-        pipe: u64,
-        address: String,
-        routing_id: Option<RoutingId>,
-        socket_type: SocketType,
-        properties: Properties,
-    ) -> Self {
+    pub(crate) fn new(pipe: u64, hello: Hello) -> Self {
         // A plain counter, not part of any hand-over: std's own even in a model.
         use std::sync::atomic::{AtomicU64, Ordering};
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self(Arc::new(Known {
-            id: PeerId {
-                number: NEXT.fetch_add(1, Ordering::Relaxed),
-                pipe,
-            },
-            address,
-            routing_id,
-            socket_type,
-            properties,
-        }))
+        let id = PeerId {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            pipe,
+        };
+        Self(Arc::new(Known { id, hello }))
     }
 
     /// What this incarnation is told apart by.
@@ -72,19 +71,26 @@ impl PeerInfo {
         self.0.id
     }
 
-    /// Where it is: the other end of the connection over tcp, the endpoint over ipc and inproc.
+    /// Where it is, in words: the other end of the connection over tcp (and through which proxy, if
+    /// there is one); over ipc the process that connected, or the endpoint that was connected to; the
+    /// endpoint over inproc.
     pub fn address(&self) -> &str {
-        &self.0.address
+        &self.0.hello.address
+    }
+
+    /// Whose process it is: over ipc, on Linux and Android. `None` elsewhere.
+    pub fn credentials(&self) -> Option<PeerCredentials> {
+        self.0.hello.credentials
     }
 
     /// The id by which it is known here: at a ROUTER always, elsewhere if it announced one.
     pub fn routing_id(&self) -> Option<&RoutingId> {
-        self.0.routing_id.as_ref()
+        self.0.hello.routing_id.as_ref()
     }
 
     /// What it said it is.
     pub fn socket_type(&self) -> SocketType {
-        self.0.socket_type
+        self.0.hello.socket_type
     }
 
     /// What it said of itself under this name (whatever its case), by
@@ -92,13 +98,13 @@ impl PeerInfo {
     ///
     /// Its own words, which nobody has checked.
     pub fn property(&self, name: &str) -> Option<&[u8]> {
-        self.0.properties.get(name)
+        self.0.hello.properties.get(name)
     }
 
     /// All that it said of itself in this way, in its order; a name that is not text is left out. Not
     /// more than the 64 KiB that a handshake may have.
     pub fn properties(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let all = self.0.properties.iter();
+        let all = self.0.hello.properties.iter();
         all.filter_map(|(name, value)| Some((str::from_utf8(name).ok()?, value)))
     }
 }
@@ -159,5 +165,26 @@ pub(crate) mod sealed {
         fn name(&self) -> Name<'_> {
             Name::Routing(self)
         }
+    }
+}
+
+/// Whose process is at the other end of an ipc connection, as the kernel says (`SO_PEERCRED`): at the
+/// time when it connected, or, for one that was connected to, began to listen.
+///
+/// libzmq appends the same to the `Peer-Address` of a message, as `:uid:gid:pid`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct PeerCredentials {
+    /// The process. It may be gone, and its number another's.
+    pub pid: u32,
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group.
+    pub gid: u32,
+}
+
+impl fmt::Display for PeerCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} of user {}", self.pid, self.uid)
     }
 }

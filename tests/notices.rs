@@ -120,6 +120,40 @@ fn only_what_was_asked_for_is_told() {
 }
 
 #[test]
+fn what_is_told_changes_on_a_living_socket() {
+    for &transport in ALL {
+        let home = Home::new();
+        let router = router(&home, |it| it);
+        let here = router.bind(home.endpoint(transport)).unwrap();
+        let [one, two] = ["one", "two"].map(|name| {
+            let dealer = dealer(&home, name);
+            dealer.connect(&here).unwrap();
+            dealer
+        });
+        router.wait_for_peers(2, PATIENCE).unwrap();
+        let options = router.options();
+        assert_eq!(options.notify(), RouterNotify::NONE);
+        options.set_notify(RouterNotify::DISCONNECT).unwrap();
+        options.set_disconnect_message("bye").unwrap();
+        assert_eq!(options.notify(), RouterNotify::DISCONNECT);
+        drop(one);
+        expect(&router, "one", "");
+        expect(&router, "one", "bye");
+        options.set_notify(both()).unwrap();
+        options.set_disconnect_message("").unwrap();
+        options.set_hello_message("hi").unwrap();
+        assert_eq!(options.disconnect_message(), None);
+        let three = dealer(&home, "three");
+        three.connect(&here).unwrap();
+        expect(&router, "three", "");
+        assert_eq!(three.recv_timeout(PATIENCE).unwrap(), "hi");
+        drop(two);
+        expect(&router, "two", "");
+        expect_nothing(&router);
+    }
+}
+
+#[test]
 fn a_peer_that_is_connected_to_is_told_of_each_time_it_comes() {
     for &transport in WIRE {
         let home = Home::new();

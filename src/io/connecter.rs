@@ -312,7 +312,7 @@ impl Connecter {
         let wait = if self.is_given_up() || cause.is_some_and(|cause| self.stops_at(cause)) {
             None
         } else {
-            self.backoff.next_wait()
+            self.backoff.next_wait(self.port.options().reconnect)
         };
         match wait {
             Some(wait) => {
@@ -517,7 +517,7 @@ impl Connecter {
             }
             State::Talking(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
             State::Talking(session) if session.is_overdue(timer) => {
-                let limit = self.port.options().handshake_timeout.unwrap_or_default();
+                let limit = session.handshake_time();
                 self.session_ended(End::Handshake(limit), kit)
             }
             _ => Fate::Rests,

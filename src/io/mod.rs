@@ -1,6 +1,7 @@
 //! The I/O threads: bytes between pipes and streams, and everything that takes time.
 //!
 //! ```text
+//!   thread    the I/O threads of a context: started and stopped, and what is known of one from inside
 //!   turn      who runs the reactor's turn
 //!    └ reactor     one turn: orders, events, what was posted, what was left over, timers
 //!       ├ listener     a bound endpoint ─ accepts ─►  Accepted ─┐

@@ -9,10 +9,10 @@ use super::reactor::Kit;
 use super::receive::{Broken, Got, Receive};
 use super::timers::Timer;
 use super::transmit::{Sent, Transmit};
-use crate::command::{Hello, Place, Port, Refused, Welcome, WireEnds};
+use crate::command::{Place, Port, Refused, Welcome, WireEnds};
 use crate::endpoint::Endpoint;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
-use crate::peer_info::PeerInfo;
+use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{Load, Record};
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
@@ -36,6 +36,8 @@ pub(super) struct Session {
     /// When the handshake was completed.
     established: Option<Instant>,
     handshake_limit: Option<Timer>,
+    /// How long it may take.
+    handshake_time: Duration,
     /// From the handshake on.
     heartbeat: Option<Heartbeat>,
     beat: Option<Timer>,
@@ -48,11 +50,14 @@ pub(super) struct Session {
     who: Option<PeerInfo>,
 }
 
-/// How long a peer may take to read what was written to the end and to close its side in turn.
+/// How long a peer may take to read what was written to the end and to close its side in turn, if
+/// the linger, which limits this like everything else at the end, is longer or has no end.
 ///
 /// Closing before that would lose what is still on its way: a stream that is closed with input
-/// unread is reset, and libzmq drops what it has not read yet when an ipc stream is closed.
-const DRAIN: Duration = Duration::from_secs(1);
+/// unread, or gets some later, is reset, and with it goes what the kernel has yet to send; and libzmq
+/// drops what it has not read yet when an ipc stream is closed. Nothing tells whether a slow peer
+/// reads on, so this is as long as it may be silent.
+const DRAIN: Duration = Duration::from_secs(30);
 
 /// How often in a row a session waits for a writer that it has given room, if nothing else is to be
 /// done: enough to make sleeping rare, few enough to look after new arrivals soon.
@@ -116,9 +121,8 @@ impl Session {
             properties: hello.properties,
             ..Config::new(port.socket_type())
         });
-        let limit = options
-            .handshake_timeout
-            .and_then(|limit| kit.now.checked_add(limit));
+        let time = options.handshake_timeout;
+        let limit = time.and_then(|limit| kit.now.checked_add(limit));
         Self {
             stream,
             connection,
@@ -129,6 +133,7 @@ impl Session {
             ends,
             established: None,
             handshake_limit: limit.map(|at| kit.timers.set(at, me.token)),
+            handshake_time: time.unwrap_or_default(),
             heartbeat: None,
             beat: None,
             yields: false,
@@ -200,6 +205,11 @@ impl Session {
     /// Whether this was the limit of the handshake, and it is not complete.
     pub(super) fn is_overdue(&self, timer: Timer) -> bool {
         self.handshake_limit == Some(timer) && !self.is_established()
+    }
+
+    /// How long the handshake was given.
+    pub(super) fn handshake_time(&self) -> Duration {
+        self.handshake_time
     }
 
     /// Whether the peer has had its time to read on.
@@ -436,6 +446,7 @@ impl Session {
                 routing_id: hello.routing_id.clone(),
                 properties: hello.properties.clone(),
                 address: self.peer.clone(),
+                credentials: self.stream.credentials(),
             },
             place,
         );

@@ -226,8 +226,9 @@ impl Credit {
         self.queued
     }
 
-    pub(super) fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+    /// `true` if these are others than before.
+    pub(super) fn set_limits(&mut self, limits: Limits) -> bool {
+        std::mem::replace(&mut self.limits, limits) != limits
     }
 
     /// How much a taker may work off before it must say so, lest the writer waits for nothing.

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Weak};
 
 use super::changes::Change;
-use super::lane::{Lane, Refusal, Room};
+use super::lane::{End, Lane, Refusal, Room};
 use super::run::Values;
-use super::{Load, PipeId, Tally};
+use super::{Limits, Load, PipeId, Tally};
 use crate::message::Message;
 use crate::signal::{News, Post, Target, Wakes};
 use crate::zmtp::{Wire, encode};
@@ -33,6 +33,11 @@ impl Outlet {
 
     pub(crate) fn is_over(&self) -> bool {
         on_lane!(self, lane => lane.is_over())
+    }
+
+    /// Says how much the writer lets wait.
+    pub(crate) fn grant(&self, limits: Limits, wakes: &mut Wakes) {
+        on_lane!(self, lane => lane.grant(End::Writer, limits, wakes));
     }
 
     /// Has the taker say at once what it has worked off.

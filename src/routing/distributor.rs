@@ -70,6 +70,11 @@ impl Distributor {
         }
     }
 
+    /// Goes on by other rules.
+    pub(crate) fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
     // ---- messages
 
     /// Gives a copy to everybody who wants one; `None` if somebody has no room and nobody is to miss
@@ -205,7 +210,7 @@ impl Distributor {
             .found
             .iter()
             .filter_map(|pipe| self.peers.get(pipe))
-            .filter(|peer| peer.writer.room(wakes) == Err(Refusal::Full));
+            .filter(|peer| peer.writer.room(wakes) == Err(Refusal::Full) || peer.stall.is_on());
         full.count() > 0
     }
 

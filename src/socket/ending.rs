@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 impl Core {
     pub(crate) fn linger(&self) -> Option<Duration> {
-        self.options.linger
+        self.options().linger
     }
 
     /// What dropping a socket does: closes it, unless that was done, and logs what was left.
@@ -313,7 +313,7 @@ impl Member for Core {
     }
 
     fn begin_close(self: Arc<Self>, patience: Option<Duration>) -> Option<Instant> {
-        let deadline = deadline_of(shorter(self.options.linger, patience));
+        let deadline = deadline_of(shorter(self.options().linger, patience));
         if !self.begin_close_now(deadline) {
             self.hasten(deadline);
         }

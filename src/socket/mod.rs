@@ -11,9 +11,9 @@
 //!
 //! * `core`: sending and receiving in every form; `endpoints`: where pipes come from, `pipes`: how they
 //!   are made and taken out, `peers`: who is at their other ends, `topics`: what those subscribe to;
-//!   `port`: how a socket hears of all that, `monitoring`: how it tells of it; `notices`:
-//!   what it tells of peers by messages; `ending`: how it ends;
-//!   `ledger`: what is counted.
+//!   `port`: how a socket hears of all that, `monitoring`: how it tells of it; `notices`: what it tells
+//!   of peers by messages; `ending`: how it ends; `ledger`: what is counted; `options`: all that can be
+//!   set, `live`: what changing it does.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
 //!   `publishing` (PUB, XPUB).
 //! * `permit`, `flush`, `from_peer`, `many`: more forms, a file each: room for a message to come,
@@ -60,10 +60,12 @@ mod exchange;
 mod futures;
 mod halves;
 mod ledger;
+mod live;
 #[cfg(all(test, loom))]
 mod loom;
 mod monitoring;
 mod notices;
+mod options;
 mod owner;
 mod pair;
 mod pattern;
@@ -91,6 +93,7 @@ pub use builder::Builder;
 pub use dealer::Dealer;
 pub use dynamic::Socket;
 pub use monitoring::{Events, Monitor};
+pub use options::SocketOptions;
 pub use pair::Pair;
 pub use permit::Permit;
 pub use publisher::Pub;
@@ -118,7 +121,7 @@ macro_rules! kinds {
         $(#[$doc])*
         pub trait $kind: SocketKind {}
         $(impl $kind for $socket {})*
-        // It has every setter; what does not apply is refused when it is built.
+        // It has every option; what does not apply to its type is refused.
         impl $kind for Socket {}
     )*};
 }

@@ -28,13 +28,13 @@ impl Core {
     /// What is read first of a peer that has come.
     pub(super) fn first_notice(&self) -> Option<Message> {
         let notifies = self.type_of() == SocketType::Router
-            && self.options.notify.contains(RouterNotify::CONNECT);
+            && self.options().notify.contains(RouterNotify::CONNECT);
         notifies.then(Message::new)
     }
 
     /// What is read last of one that has gone.
     fn last_notices(&self, gone: Gone) -> Vec<Message> {
-        let options = &self.options;
+        let options = self.options();
         let mut notices = Vec::new();
         match self.type_of() {
             SocketType::Router => {

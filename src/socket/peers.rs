@@ -6,12 +6,12 @@ use super::core::{Control, Core};
 use super::halves::{Intake, Writers};
 use super::monitoring::GIVEN_UP;
 use super::topics::all_of;
-use crate::command::{Hello, Refused, Welcome};
+use crate::command::{Refused, Welcome};
 use crate::error::DisconnectPeerError;
 use crate::io::PARTED;
 use crate::message::Message;
-use crate::peer_info::PeerInfo;
 use crate::peer_info::sealed::Name;
+use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{Load, PipeId, Room, Writer};
 use crate::routing::Registered;
 use crate::routing_id::RoutingId;
@@ -23,15 +23,13 @@ impl Core {
     ///
     /// If it `greets`, what the application has every peer told goes first.
     pub(super) fn name(&self, id: PipeId, hello: &Hello, greets: bool) -> Result<Welcome, Refused> {
-        let options = &self.options;
+        let options = self.options();
         let known_as = |routing_id: Option<RoutingId>| {
-            PeerInfo::new(
-                id,
-                hello.address.clone(),
+            let hello = Hello {
                 routing_id,
-                hello.socket_type,
-                hello.properties.clone(),
-            )
+                ..hello.clone()
+            };
+            PeerInfo::new(id, hello)
         };
         let greeting = || options.hello_message.clone().filter(|_| greets);
         let named = self.outbound.update(|out, wakes| match &mut out.writers {
@@ -89,7 +87,7 @@ impl Core {
     /// What goes before all else to a peer over inproc that is given messages as soon as its pipe is
     /// there; where they are sent by name, to one whose name is not known yet.
     pub(super) fn greet(&self, writer: &Writer, wakes: &mut Wakes) -> Load {
-        write_beyond(writer, self.options.hello_message.clone(), wakes)
+        write_beyond(writer, self.options().hello_message.clone(), wakes)
     }
 
     /// Gives the pipe of a peer that is to be known by this id its name.

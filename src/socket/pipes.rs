@@ -8,11 +8,11 @@ use super::ledger::Lanes;
 use super::monitoring::GIVEN_UP;
 use super::notices::Gone;
 use super::publishing;
-use crate::command::{Hello, Port, Refused, ValueEnds, WireEnds};
+use crate::command::{Port, Refused, ValueEnds, WireEnds};
 use crate::endpoint_status::EndpointState;
 use crate::message::Message;
 use crate::monitor::MonitorEvent;
-use crate::peer_info::PeerInfo;
+use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{Inlet, Lane, Limits, Load, Outlet, PipeId, Reader, Refusal, Writer};
 use crate::signal::{News, Target, Wakes};
 use crate::socket_type::SocketType;
@@ -37,7 +37,8 @@ impl Core {
             outbound: outlet.clone(),
             inbound: inlet.as_ref().map(Inlet::intake),
         };
-        self.ledger.lock().open(id, lanes);
+        self.ledger.lock().open(id, lanes.clone());
+        self.grant_limits(&lanes);
         let (first, last) = if self.pattern.socket_type() == SocketType::Req {
             (inlet, None)
         } else {
@@ -139,14 +140,15 @@ impl Core {
     /// Makes the ends of a pipe to a session.
     pub(super) fn open_wire_pipe(self: &Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
         let id = self.next_pipe_id();
+        let options = self.options();
         let mut wakes = Wakes::new();
         let outbound = self.pattern.sends().then(|| {
-            let lane = Arc::new(Lane::new(Limits::sending(&self.options)));
+            let lane = Arc::new(Lane::new(Limits::sending(&options)));
             lane.set_taker(session.clone(), &mut wakes);
             lane
         });
         let inbound = self.pattern.receives().then(|| {
-            let lane = Arc::new(Lane::new(Limits::receiving(&self.options)));
+            let lane = Arc::new(Lane::new(Limits::receiving(&options)));
             lane.set_writer(session, &mut wakes);
             lane
         });
@@ -169,15 +171,16 @@ impl Core {
         self: &Arc<Self>,
     ) -> Result<(PipeId, ValueEnds, Option<Writer>), Refused> {
         let id = self.next_pipe_id();
+        let options = self.options();
         // Until the other side is known, what may wait for it is this side's limit alone.
         let inbound = self
             .pattern
             .sends()
-            .then(|| Arc::new(Lane::new(Limits::sending(&self.options))));
+            .then(|| Arc::new(Lane::new(Limits::sending(&options))));
         let outbound = self
             .pattern
             .receives()
-            .then(|| Arc::new(Lane::new(Limits::receiving(&self.options))));
+            .then(|| Arc::new(Lane::new(Limits::receiving(&options))));
         let ends = ValueEnds { inbound, outbound };
         let outlet = ends.inbound.clone().map(Outlet::Values);
         let inlet = ends.outbound.clone().map(Inlet::values);
@@ -188,7 +191,7 @@ impl Core {
 
     /// Over inproc nobody else sends the empty message by which a ROUTER gets to know its peer.
     pub(super) fn probe(&self, id: PipeId) {
-        if self.options.probe_router {
+        if self.options().probe_router {
             self.write_first(id, Message::new());
         }
     }
