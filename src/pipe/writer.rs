@@ -35,6 +35,11 @@ impl Outlet {
         on_lane!(self, lane => lane.is_over())
     }
 
+    /// Which lane it is, and the bytes in memory for it.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        on_lane!(self, lane => (Arc::as_ptr(lane).addr(), lane.held()))
+    }
+
     /// Has the taker say at once what it has worked off.
     pub(crate) fn hurry(&self, wakes: &mut Wakes) {
         on_lane!(self, lane => lane.ask_taker(News::Hurry, wakes));

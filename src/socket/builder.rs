@@ -451,6 +451,14 @@ impl<T: SocketKind> Builder<T> {
         time
     }
 
+    fn check_bytes(&mut self, setter: &str, bytes: Option<usize>) -> Option<usize> {
+        if bytes == Some(0) {
+            self.wrong
+                .push(format!("{setter}: 0 bytes cannot be (`None` is unlimited)"));
+        }
+        bytes
+    }
+
     /// The kernel counts these in whole seconds, from 1 on.
     fn check_seconds(&mut self, setter: &str, time: Option<Duration>) -> Option<Duration> {
         if time.is_some_and(|time| time.as_secs() == 0) {
@@ -481,6 +489,31 @@ impl<T: Sends> Builder<T> {
         self
     }
 
+    /// How many bytes each outgoing queue may hold, beside its [`send_hwm`](Self::send_hwm); `None` is
+    /// unlimited. Default `None`. libzmq has no such option.
+    ///
+    /// The bytes are those of the frames. A queue that has reached this, or its high-water mark, is
+    /// full; one that has not takes one more message, however large, so it holds this and one message
+    /// at most, and a message larger than this can still be sent. Who waits for room goes on when both
+    /// are down to half. A [permit](crate::Permit) keeps room for a message of any size: what permits
+    /// send may exceed this by one message for each of them.
+    ///
+    /// Over inproc the queue between two sockets holds this and the receiver's
+    /// [`recv_limit_bytes`](Builder::recv_limit_bytes) together, without limit if either has none.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let push = zocket::Push::builder().send_limit_bytes(16 << 20).build()?;
+    /// # drop(push);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_limit_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.applies("send_limit_bytes", |it| it != SocketType::Pull);
+        self.options.send_limit_bytes = self.check_bytes("send_limit_bytes", bytes.into());
+        self
+    }
+
     /// How long a `send` waits for room; `None` is for ever. Default `None`. libzmq's
     /// `ZMQ_SNDTIMEO`.
     pub fn send_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
@@ -498,6 +531,28 @@ impl<T: Receives> Builder<T> {
     pub fn recv_hwm(mut self, messages: usize) -> Self {
         self.applies("recv_hwm", |it| it != SocketType::Push);
         self.options.recv_hwm = messages;
+        self
+    }
+
+    /// How many bytes each incoming queue may hold, beside its [`recv_hwm`](Self::recv_hwm); `None` is
+    /// unlimited. Default `None`. libzmq has no such option.
+    ///
+    /// The bytes are those of the frames, and what has come of a message that is not whole yet. A
+    /// connection whose queue has reached this, or its high-water mark, is not read any further before
+    /// both are down to half; what one read has brought already comes on top (64 KiB, or of a large
+    /// frame as much again as there is). While nothing is queued a message is read to its end however large it is (see
+    /// [`max_message_size`](Self::max_message_size)).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let pull = zocket::Pull::builder().recv_limit_bytes(16 << 20).build()?;
+    /// # drop(pull);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recv_limit_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.applies("recv_limit_bytes", |it| it != SocketType::Push);
+        self.options.recv_limit_bytes = self.check_bytes("recv_limit_bytes", bytes.into());
         self
     }
 
