@@ -6,11 +6,12 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use crate::admission::{NotAdmitted, Remote, Seat};
 use crate::endpoint::Endpoint;
 use crate::error::Unsent;
 use crate::monitor::MonitorEvent;
 use crate::options::Options;
-use crate::peer_info::PeerInfo;
+use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{Lane, Load, PipeId, Runs, Values};
 use crate::routing_id::RoutingId;
 use crate::signal::{Post, Target};
@@ -61,15 +62,6 @@ pub(crate) struct InprocPeer {
     pub(crate) pipe: PipeId,
 }
 
-/// Who a peer says it is.
-#[derive(Clone, Debug)]
-pub(crate) struct Hello {
-    pub(crate) socket_type: SocketType,
-    pub(crate) routing_id: Option<RoutingId>,
-    /// Where it is.
-    pub(crate) address: String,
-}
-
 /// The listener or the connecting endpoint that a connection belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
@@ -95,6 +87,8 @@ pub(crate) enum Refused {
     HasItsPeer,
     #[error("another peer has the routing id {0:?}")]
     IdTaken(RoutingId),
+    #[error("{0}")]
+    NotAdmitted(#[from] NotAdmitted),
 }
 
 /// How a socket is reached by those below it.
@@ -105,11 +99,12 @@ pub(crate) trait Port: Post {
 
     fn socket_type(&self) -> SocketType;
 
-    fn options(&self) -> &Options;
+    /// As they are now: who keeps them keeps these, whatever is changed.
+    fn options(&self) -> Arc<Options>;
 
-    /// Whether one more peer would be taken. Asked before the handshake, so that one who is not
-    /// sends nothing that would be lost.
-    fn has_place(&self) -> Result<(), Refused>;
+    /// Whether one more connection is taken, which has its seat then. Asked before the handshake, so
+    /// that one who is not wanted sends nothing that would be lost, and is told nothing.
+    fn admit(&self, remote: &Remote) -> Result<Seat, Refused>;
 
     /// Makes a pipe to a tcp or ipc peer; `session` is told when it has something to do.
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused>;

@@ -65,6 +65,9 @@ pub enum Error {
     /// A socket or a context could not be built as asked.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// An option could not be changed.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// Something could not be waited for.
     #[error(transparent)]
     Poll(#[from] PollError),
@@ -164,6 +167,32 @@ pub enum UnbindError {
     /// The context is shut down.
     #[error("the context is shut down")]
     Terminated,
+}
+
+/// Why a peer was not disconnected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum DisconnectPeerError {
+    /// The socket has no such peer (any more).
+    #[error("the socket has no such peer")]
+    Unknown,
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The context is shut down.
+    #[error("the context is shut down")]
+    Terminated,
+}
+
+impl From<DisconnectPeerError> for Error {
+    /// That there is no such peer becomes that nothing can be routed to it.
+    fn from(error: DisconnectPeerError) -> Self {
+        match error {
+            DisconnectPeerError::Unknown => Self::Unroutable,
+            DisconnectPeerError::Closed => Self::Closed,
+            DisconnectPeerError::Terminated => Self::Terminated,
+        }
+    }
 }
 
 /// A message that was not sent, and why.
@@ -481,6 +510,19 @@ pub enum BuildError {
     /// The context is shut down.
     #[error("the context is shut down")]
     Terminated,
+}
+
+/// Why an option of a living socket was not changed.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum OptionError {
+    /// The value cannot be, or does not go with those of other options: the name of the option, and
+    /// the reason.
+    #[error("{0}")]
+    Invalid(String),
+    /// The option does not apply to the type of a [`Socket`](crate::Socket): its name, and the type.
+    #[error("{0}")]
+    Inapplicable(String),
 }
 
 /// What was accepted for sending but not handed over when the linger, or the time for a flush, ended.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::command::{InprocPeer, Port, SocketId, ValueEnds};
-use crate::pipe::{Limits, Load, PipeId};
+use crate::pipe::{Load, PipeId};
 use crate::signal::Wakes;
 use crate::socket_type::SocketType;
 use crate::sync::Mutex;
@@ -137,17 +137,6 @@ impl Registry {
             port: Arc::downgrade(port),
             pipe: *pipe,
         };
-        let mut wakes = Wakes::new();
-        let (theirs, ours) = (bound.options(), port.options());
-        if let Some(lane) = &ends.inbound {
-            let limits = Limits::joined(Limits::sending(ours), Limits::receiving(theirs));
-            lane.set_limits(limits, &mut wakes);
-        }
-        if let Some(lane) = &ends.outbound {
-            let limits = Limits::joined(Limits::sending(theirs), Limits::receiving(ours));
-            lane.set_limits(limits, &mut wakes);
-        }
-        wakes.fire();
         if !self.withdraw(name, port.id(), *pipe) {
             return;
         }

@@ -133,8 +133,8 @@
 //!                           (zmtp cut)       │              │   (zmtp: handshake, scanner, commands)
 //!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
-//!    vocabulary: message, frame, endpoint, socket_type, routing_id, peer_info, endpoint_status, monitor,
-//!    options, stats, error, sync, signal, waiting
+//!    vocabulary: message, frame, endpoint, socket_type, routing_id, properties, peer_info, endpoint_status,
+//!    monitor, options, admission, network, stats, error, sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -170,7 +170,7 @@
 //! a swap: no system call and no foreign code under them. (What a monitor has yet to be told has a
 //! lock, too, taken under that of control and with no other under it.) Whoever has news for a half
 //! takes its lock (there is no queue of commands before it that could grow): the lock is free again
-//! before any wake-up is fired. The order is control, outbound, inbound, ledger, lane; no half is
+//! before any wake-up is fired. The order is control, outbound, inbound, ledger, lane, options; no half is
 //! locked while another socket's is held. A poller's list comes before all of them: it looks at halves,
 //! and they tell it of news with no lock held.
 #![forbid(unsafe_code)]
@@ -179,6 +179,7 @@
 #[macro_use]
 mod socket;
 
+mod admission;
 mod command;
 mod context;
 mod endpoint;
@@ -190,10 +191,12 @@ mod io;
 mod mailbox;
 mod message;
 mod monitor;
+mod network;
 mod options;
 mod peer_info;
 mod pipe;
 mod poller;
+mod properties;
 mod proxy;
 mod routing;
 mod routing_id;
@@ -214,23 +217,23 @@ pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use endpoint_status::{EndpointState, EndpointStatus};
 pub use error::{
-    BindError, BuildError, ConnectError, Error, FlushError, FlushFailure, PollError, RecvError,
-    RequestError, ReserveError, SendError, SendFailure, SubscribeError, TryRecvError, TrySendError,
-    UnbindError, Unsent, UnsentTo, WaitError,
+    BindError, BuildError, ConnectError, DisconnectPeerError, Error, FlushError, FlushFailure,
+    OptionError, PollError, RecvError, RequestError, ReserveError, SendError, SendFailure,
+    SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
 pub use monitor::{HandshakeFailure, MonitorEvent};
 pub use options::ReconnectStop;
-pub use peer_info::PeerInfo;
+pub use peer_info::{PeerCredentials, PeerId, PeerInfo, PeerName};
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use socket::{
     Asks, Builder, Conflates, Dealer, Events, Forwards, Identifies, Iter, Matches, Monitor, Pair,
     Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes,
-    Sends, Socket, SocketKind, Sub, Subscription, TellsUpstream, ToldUpstream, Upstream, XPub,
-    XSub,
+    Sends, Socket, SocketKind, SocketOptions, Sub, Subscription, TellsUpstream, ToldUpstream,
+    Upstream, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Count, Discarded, Dropped, Stats};

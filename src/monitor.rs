@@ -37,7 +37,8 @@ pub enum MonitorEvent {
         address: String,
     },
     /// A connection was not taken in: the process is out of descriptors, too many handshakes are
-    /// under way, or the socket has the one peer that it can have.
+    /// under way, a filter or a cap of the socket keeps it out, or it has the one peer that it can
+    /// have.
     AcceptFailed {
         /// The endpoint that was bound.
         endpoint: Endpoint,

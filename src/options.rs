@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use crate::admission::AdmissionRules;
 use crate::message::Message;
+use crate::properties::Properties;
 use crate::routing_id::RoutingId;
-use crate::transport::SocketOptions;
+use crate::socket_type::SocketType;
+use crate::transport::KernelOptions;
 
-/// The options of one socket, as its builder left them.
+/// The options of one socket, as they are at some moment.
 ///
-/// One set for all patterns: a builder offers only what its pattern can use.
+/// One set for all patterns: a socket offers only what its pattern can use. What is changed on a
+/// living socket makes another set; who has this one keeps it.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) send_hwm: usize,
@@ -22,13 +26,20 @@ pub(crate) struct Options {
     pub(crate) reconnect_stop: Vec<ReconnectStop>,
     pub(crate) handshake_timeout: Option<Duration>,
     pub(crate) heartbeats: Heartbeats,
+    /// What was chosen of them; the rest follows.
+    pub(crate) chosen: Chosen,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) max_message_size: Option<u64>,
     pub(crate) max_frames: usize,
     pub(crate) immediate: bool,
-    pub(crate) transport: SocketOptions,
+    pub(crate) transport: KernelOptions,
+    pub(crate) admission: AdmissionRules,
+    /// Of one listener.
+    pub(crate) max_pending_handshakes: usize,
     /// Announced to peers by REQ, DEALER and ROUTER.
     pub(crate) routing_id: Option<RoutingId>,
+    /// Announced to peers by all.
+    pub(crate) metadata: Properties,
     pub(crate) probe_router: bool,
     pub(crate) conflate: bool,
     // ROUTER
@@ -62,6 +73,16 @@ pub(crate) enum Verbosity {
     Subscribes,
     /// Every one.
     All,
+}
+
+impl Verbosity {
+    pub(crate) fn subscribes(on: bool) -> Self {
+        if on { Self::Subscribes } else { Self::Changes }
+    }
+
+    pub(crate) fn all(on: bool) -> Self {
+        if on { Self::All } else { Self::Changes }
+    }
 }
 
 /// When to try again after a connection could not be made or was lost.
@@ -128,6 +149,67 @@ impl Heartbeats {
     }
 }
 
+/// Those times of heartbeats that follow from the others if they are not chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    /// The interval otherwise.
+    pub(crate) timeout: Option<Option<Duration>>,
+    /// What interval and timeout make of it otherwise.
+    pub(crate) ttl: Option<Option<Duration>>,
+}
+
+impl Options {
+    /// libzmq's defaults.
+    pub(crate) fn of_libzmq(socket_type: SocketType) -> Self {
+        let subscribes = matches!(socket_type, SocketType::Sub | SocketType::XSub);
+        Self {
+            linger: subscribes.then_some(Duration::ZERO),
+            reconnect: Reconnect {
+                interval: Some(Duration::from_millis(100)),
+                max: Duration::ZERO,
+            },
+            handshake_timeout: Some(Duration::from_secs(30)),
+            heartbeats: Heartbeats {
+                interval: None,
+                timeout: None,
+                ttl: None,
+            },
+            chosen: Chosen {
+                timeout: None,
+                ttl: Some(None),
+            },
+            max_message_size: None,
+            max_frames: usize::MAX,
+            max_subscriptions: usize::MAX,
+            max_subscription_bytes: usize::MAX,
+            ..Self::default()
+        }
+    }
+
+    /// Works out what follows from the rest; an error if what was chosen does not go together.
+    pub(crate) fn settle(&mut self) -> Result<(), String> {
+        let heartbeats = &mut self.heartbeats;
+        heartbeats.timeout = self.chosen.timeout.unwrap_or(heartbeats.interval);
+        heartbeats.ttl = (self.chosen.ttl).unwrap_or_else(|| heartbeats.derived_ttl());
+        if self.chosen.ttl.is_none() {
+            return Ok(());
+        }
+        match (heartbeats.ttl, heartbeats.least_ttl()) {
+            (Some(ttl), Some(least)) if ttl.min(Heartbeats::TTL_MAX) < least => Err(format!(
+                "heartbeat_ttl: {} is less than 100 ms or two intervals, or the interval more than {}",
+                crate::error::millis(ttl),
+                crate::error::millis(Heartbeats::TTL_MAX / 2)
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether subscriptions are only told, for the application to accept.
+    pub(crate) fn is_manual(&self) -> bool {
+        self.manual || self.manual_last_value
+    }
+}
+
 impl Default for Heartbeats {
     fn default() -> Self {
         Self {
@@ -155,12 +237,19 @@ impl Default for Options {
             reconnect_stop: Vec::new(),
             handshake_timeout: Some(Duration::from_secs(10)),
             heartbeats: Heartbeats::default(),
+            chosen: Chosen {
+                timeout: Some(Heartbeats::default().timeout),
+                ttl: None,
+            },
             connect_timeout: None,
             max_message_size: Some(256 << 20),
             max_frames: 65_536,
             immediate: false,
-            transport: SocketOptions::default(),
+            transport: KernelOptions::default(),
+            admission: AdmissionRules::default(),
+            max_pending_handshakes: 1024,
             routing_id: None,
+            metadata: Properties::default(),
             probe_router: false,
             conflate: false,
             mandatory: false,

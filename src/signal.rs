@@ -34,6 +34,8 @@ pub(crate) enum News {
     HangUp,
     /// The connection is of no use as it stands: to be ended, and made again at once.
     Renew,
+    /// The connection with this incarnation of a peer is to be ended.
+    Part(u64),
 }
 
 /// An owner of pipe ends, to whom news of the other ends is posted.

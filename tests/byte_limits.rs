@@ -10,6 +10,7 @@ mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use peer::{Raw, frame, long_header};
 use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, next_of, until};
@@ -22,6 +23,11 @@ fn fill(push: &Push, bytes: usize) -> usize {
         .count()
 }
 
+/// One who leaves at once, whatever it has queued.
+fn hasty(home: &Home) -> zocket::Builder<Push> {
+    home.push().linger(Duration::ZERO)
+}
+
 fn expect(pull: &Pull, count: usize, bytes: usize) {
     for _ in 0..count {
         assert_eq!(next_of(pull).byte_len(), bytes);
@@ -32,7 +38,7 @@ fn expect(pull: &Pull, count: usize, bytes: usize) {
 fn a_queue_is_full_when_its_bytes_have_reached_the_limit() {
     for &transport in ALL {
         let home = Home::new();
-        let push = home.push().send_limit_bytes(1000).build().unwrap();
+        let push = hasty(&home).send_limit_bytes(1000).build().unwrap();
         push.connect(home.vacant(transport)).unwrap();
         // The fourth is let in at 900.
         assert_eq!(fill(&push, 300), 4);
@@ -46,7 +52,7 @@ fn a_queue_is_full_when_its_bytes_have_reached_the_limit() {
 #[test]
 fn the_limit_in_messages_holds_beside_it() {
     let home = Home::new();
-    let push = home.push();
+    let push = hasty(&home);
     let push = push.send_hwm(3).send_limit_bytes(1000).build().unwrap();
     push.connect(home.vacant(Transport::Inproc)).unwrap();
     assert_eq!(fill(&push, 1), 3);
@@ -235,7 +241,7 @@ fn what_xsubs_say_to_an_xpub_is_limited_in_bytes() {
 #[test]
 fn a_permit_keeps_room_for_a_message_of_any_size() {
     let home = Home::new();
-    let push = home.push().send_limit_bytes(1000).build().unwrap();
+    let push = hasty(&home).send_limit_bytes(1000).build().unwrap();
     push.connect(home.vacant(Transport::Inproc)).unwrap();
     let permits: Vec<_> = (0..3).map(|_| push.try_reserve().unwrap()).collect();
     assert_eq!(fill(&push, 1000), 1);
@@ -244,6 +250,53 @@ fn a_permit_keeps_room_for_a_message_of_any_size() {
     }
     assert_eq!(push.stats().send_queue.bytes, 16_000);
     assert!(push.try_reserve().is_err());
+}
+
+#[test]
+fn limits_are_changed_on_a_living_socket() {
+    for &transport in ALL {
+        let home = Home::new();
+        let push = hasty(&home).send_limit_bytes(1000).build().unwrap();
+        assert_eq!(push.options().send_limit_bytes(), Some(1000));
+        push.connect(home.vacant(transport)).unwrap();
+        assert_eq!(fill(&push, 100), 10);
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| push.send_timeout("more", PATIENCE).is_ok());
+            thread::sleep(QUIET);
+            assert!(!waits.is_finished());
+            push.options().set_send_limit_bytes(1001).unwrap();
+            assert!(waits.join().unwrap());
+        });
+        push.options().set_send_limit_bytes(500).unwrap();
+        assert_eq!(fill(&push, 1), 0, "what is queued stays");
+        push.options().set_send_limit_bytes(None).unwrap();
+        assert_eq!(fill(&push, 1), 1000 - 11);
+        assert!(push.options().set_send_limit_bytes(0).is_err());
+    }
+}
+
+/// A connection that was not read any further is read again.
+#[test]
+fn a_recv_limit_that_grows_lets_more_in() {
+    for &transport in WIRE {
+        let home = Home::new();
+        let pull = home.pull().recv_hwm(0).recv_limit_bytes(10_000);
+        let pull = pull.build().unwrap();
+        let push = home.push().send_hwm(0).build().unwrap();
+        push.connect(pull.bind(home.endpoint(transport)).unwrap())
+            .unwrap();
+        for _ in 0..2000 {
+            push.send(vec![0; 1000]).unwrap();
+        }
+        until("the limit is reached", || {
+            pull.stats().recv_queue.bytes >= 10_000
+        });
+        thread::sleep(QUIET);
+        assert!(pull.stats().recv_queue.bytes <= 10_000 + ONE_READ);
+        pull.options().set_recv_limit_bytes(None).unwrap();
+        until("all is read", || pull.stats().recv_queue.bytes == 2_000_000);
+        assert_eq!(pull.options().recv_limit_bytes(), None);
+    }
 }
 
 #[test]

@@ -311,7 +311,7 @@ impl Connecter {
         let wait = if self.is_given_up() || cause.is_some_and(|cause| self.stops_at(cause)) {
             None
         } else {
-            self.backoff.next_wait()
+            self.backoff.next_wait(self.port.options().reconnect)
         };
         match wait {
             Some(wait) => {
@@ -476,6 +476,17 @@ impl Connecter {
         }
     }
 
+    /// Ends the connection if it is with this incarnation of a peer; the next one goes on with what
+    /// is queued.
+    pub(super) fn part(&mut self, peer: u64, kit: &mut Kit<'_>) -> Fate {
+        match &self.state {
+            State::Talking(session) if session.is_with(peer) => {
+                self.session_ended(End::Parted, kit)
+            }
+            _ => Fate::Rests,
+        }
+    }
+
     pub(super) fn on_timer(&mut self, timer: Timer, kit: &mut Kit<'_>) -> Fate {
         if self.linger == Some(timer) {
             return self.end(End::Stopped, kit);
@@ -495,7 +506,7 @@ impl Connecter {
             }
             State::Talking(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
             State::Talking(session) if session.is_overdue(timer) => {
-                let limit = self.port.options().handshake_timeout.unwrap_or_default();
+                let limit = session.handshake_time();
                 self.session_ended(End::Handshake(limit), kit)
             }
             _ => Fate::Rests,

@@ -8,6 +8,7 @@ use super::reactor::{Fate, Kit};
 use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
 use super::transmit::Transmit;
+use crate::admission::{Remote, Seat};
 use crate::command::{Place, Port, SocketId, Token};
 use crate::endpoint::Endpoint;
 use crate::monitor::MonitorEvent;
@@ -15,16 +16,20 @@ use crate::pipe::Load;
 use crate::signal::Target;
 use crate::transport::{self, Stream};
 
-/// Connections of one listener that may be in their handshake at a time; more are refused, so that
-/// silent connections cost a bounded amount.
-const PENDING_MAX: usize = 1024;
-
 /// Connections accepted in one go before others have their turn.
 const ACCEPT_BUDGET: usize = 64;
 
 /// How long a listener rests when the process is out of descriptors or memory: trying again at
 /// once would spin.
 const SHORTAGE_REST: Duration = Duration::from_millis(100);
+
+/// A connection that was let in, and is yet to be served.
+pub(super) struct Guest {
+    stream: Stream,
+    /// Who it is, in words.
+    peer: String,
+    seat: Seat,
+}
 
 /// Accepts connections for one socket.
 pub(super) struct Listener {
@@ -63,34 +68,22 @@ impl Listener {
     }
 
     /// Accepts what is there.
-    pub(super) fn accept(
-        &mut self,
-        kit: &mut Kit<'_>,
-        accepted: &mut Vec<(Stream, String)>,
-    ) -> Fate {
+    pub(super) fn accept(&mut self, kit: &mut Kit<'_>, accepted: &mut Vec<Guest>) -> Fate {
         if self.rest.is_some() {
             return Fate::Rests;
         }
         for _ in 0..ACCEPT_BUDGET {
             match self.listener.accept() {
-                Ok((stream, peer)) if self.pending >= PENDING_MAX => {
-                    log::warn!(
-                        "{}: {peer} refused, {PENDING_MAX} handshakes are under way",
-                        self.endpoint()
-                    );
-                    drop(stream);
-                    self.report_failure(format!(
-                        "{peer} refused, {PENDING_MAX} handshakes are under way"
-                    ));
-                }
-                Ok((stream, peer)) => match self.port.has_place() {
-                    Ok(()) => {
+                Ok((stream, remote)) => match self.admit(&remote) {
+                    Ok(seat) => {
                         self.pending += 1;
-                        accepted.push((stream, peer));
+                        let peer = remote.to_string();
+                        accepted.push(Guest { stream, peer, seat });
                     }
-                    Err(refused) => {
-                        log::warn!("{}: {peer} refused: {refused}", self.endpoint());
-                        self.report_failure(format!("{peer} refused: {refused}"));
+                    Err(reason) => {
+                        drop(stream);
+                        log::warn!("{}: {remote} refused: {reason}", self.endpoint());
+                        self.report_failure(format!("{remote} refused: {reason}"));
                     }
                 },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Rests,
@@ -108,6 +101,18 @@ impl Listener {
             }
         }
         Fate::Again
+    }
+
+    /// Whether a connection is taken in.
+    fn admit(&self, remote: &Remote) -> Result<Seat, String> {
+        // More are refused, so that silent connections cost a bounded amount.
+        let most = self.port.options().max_pending_handshakes;
+        if self.pending >= most {
+            return Err(format!("{most} handshakes are under way"));
+        }
+        self.port
+            .admit(remote)
+            .map_err(|refused| refused.to_string())
     }
 
     pub(super) fn report_failure(&self, reason: String) {
@@ -138,11 +143,16 @@ pub(super) struct Accepted {
     pending: bool,
     linger: Option<Timer>,
     lost: Load,
+    _seat: Seat,
 }
 
 impl Accepted {
     pub(super) fn start(
-        (mut stream, peer): (Stream, String),
+        Guest {
+            mut stream,
+            peer,
+            seat,
+        }: Guest,
         listener: &Listener,
         token: Token,
         kit: &mut Kit<'_>,
@@ -177,6 +187,7 @@ impl Accepted {
             pending: true,
             linger: None,
             lost: Load::NONE,
+            _seat: seat,
         })
     }
 
@@ -236,7 +247,7 @@ impl Accepted {
             }
             Some(session) if session.is_drained(timer) => self.end(End::Flushed, kit),
             Some(session) if session.is_overdue(timer) => {
-                let limit = self.port.options().handshake_timeout.unwrap_or_default();
+                let limit = session.handshake_time();
                 self.end(End::Handshake(limit), kit)
             }
             _ => Fate::Rests,
@@ -256,6 +267,14 @@ impl Accepted {
         kit.timers.cancel(self.linger.take());
         self.linger = deadline.map(|at| kit.timers.set(at, self.me.token));
         Fate::Rests
+    }
+
+    /// Ends the connection if it is with this incarnation of a peer.
+    pub(super) fn part(&mut self, peer: u64, kit: &mut Kit<'_>) -> Fate {
+        match &self.session {
+            Some(session) if session.is_with(peer) => self.end(End::Parted, kit),
+            _ => Fate::Rests,
+        }
     }
 
     pub(super) fn end(&mut self, end: End, kit: &mut Kit<'_>) -> Fate {

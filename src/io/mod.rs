@@ -1,6 +1,7 @@
 //! The I/O threads: bytes between pipes and streams, and everything that takes time.
 //!
 //! ```text
+//!   thread    the I/O threads of a context: started and stopped, and what is known of one from inside
 //!   turn      who runs the reactor's turn
 //!    └ reactor     one turn: orders, events, what was posted, what was left over, timers
 //!       ├ listener     a bound endpoint ─ accepts ─►  Accepted ─┐
@@ -31,6 +32,7 @@ use std::fmt;
 use std::time::Instant;
 
 pub(crate) use reactor::Order;
+pub(crate) use session::PARTED;
 #[cfg(unix)]
 pub(crate) use thread::serve_others;
 pub(crate) use thread::{IoThreads, Serving, on_io_thread, patience};

@@ -59,6 +59,9 @@ pub(crate) enum Order {
     /// End a connection that the socket has no use for as it stands. One that was connected to is
     /// made again, `at_once` or with the usual patience, and with a new pipe.
     HangUp { token: Token, at_once: bool },
+    /// End the connection with this incarnation of a peer, if it still stands. One that was connected
+    /// to is made again with the usual patience, and the same pipe.
+    Part { token: Token, peer: u64 },
     /// Let go of everything of a socket, and tell it when that is done.
     CloseSocket {
         port: Arc<dyn Port>,
@@ -382,6 +385,14 @@ impl Reactor {
                 let fate = self.step(token, now, |slot, kit| match slot {
                     Slot::Accepted(accepted) => accepted.end(End::HungUp, kit),
                     Slot::Connecter(connecter) => connecter.hang_up(at_once, kit),
+                    Slot::Listener(_) => Fate::Rests,
+                });
+                self.settle(token, fate, now);
+            }
+            Order::Part { token, peer } => {
+                let fate = self.step(token, now, |slot, kit| match slot {
+                    Slot::Accepted(accepted) => accepted.part(peer, kit),
+                    Slot::Connecter(connecter) => connecter.part(peer, kit),
                     Slot::Listener(_) => Fate::Rests,
                 });
                 self.settle(token, fate, now);

@@ -20,30 +20,30 @@ pub(super) struct Backoff {
 
 impl Backoff {
     pub(super) fn new(policy: Reconnect) -> Self {
-        let policy = Reconnect {
-            interval: policy
-                .interval
-                .map(|interval| interval.clamp(SHORTEST, LONGEST)),
-            max: policy.max.min(LONGEST),
-        };
         Self {
+            interval: first_of(policy).unwrap_or_default(),
             policy,
-            interval: policy.interval.unwrap_or_default(),
             random: RandomState::new().hash_one(0),
         }
     }
 
-    /// The wait before the next attempt; `None` if there is to be none.
-    pub(super) fn next_wait(&mut self) -> Option<Duration> {
-        let first = self.policy.interval?;
+    /// The wait before the next attempt, by the policy as it is now; `None` if there is to be none.
+    pub(super) fn next_wait(&mut self, policy: Reconnect) -> Option<Duration> {
+        let first = first_of(policy)?;
+        if policy != self.policy {
+            self.policy = policy;
+            self.interval = first;
+        }
         let interval = self.interval;
-        self.interval = interval.saturating_mul(2).min(self.policy.max.max(first));
+        self.interval = interval
+            .saturating_mul(2)
+            .min(policy.max.min(LONGEST).max(first));
         Some(interval.mul_f64(self.next_part()).max(SHORTEST))
     }
 
     /// A connection that had completed its handshake is lost after living for `lived`.
     pub(super) fn on_lost(&mut self, lived: Duration) {
-        let first = self.policy.interval.unwrap_or_default();
+        let first = first_of(self.policy).unwrap_or_default();
         if lived >= first {
             self.interval = first;
         }
@@ -58,6 +58,13 @@ impl Backoff {
         self.random = x;
         (x.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
     }
+}
+
+/// The first interval.
+fn first_of(policy: Reconnect) -> Option<Duration> {
+    policy
+        .interval
+        .map(|interval| interval.clamp(SHORTEST, LONGEST))
 }
 
 /// However short an interval is set: trying again without any pause would leave no time for others.
@@ -86,7 +93,7 @@ mod tests {
         let mut backoff = backoff(100, 1000);
         for cap in [100, 200, 400, 800, 1000, 1000] {
             assert_eq!(backoff.interval, ms(cap));
-            assert!(backoff.next_wait().unwrap() <= ms(cap));
+            assert!(backoff.next_wait(backoff.policy).unwrap() <= ms(cap));
         }
     }
 
@@ -94,7 +101,7 @@ mod tests {
     fn a_maximum_below_the_interval_keeps_it_constant() {
         let mut backoff = backoff(100, 0);
         for _ in 0..5 {
-            assert!(backoff.next_wait().unwrap() <= ms(100));
+            assert!(backoff.next_wait(backoff.policy).unwrap() <= ms(100));
             assert_eq!(backoff.interval, ms(100));
         }
     }
@@ -103,7 +110,7 @@ mod tests {
     fn only_a_connection_that_lived_starts_it_anew() {
         let mut backoff = backoff(100, 1000);
         for _ in 0..3 {
-            backoff.next_wait();
+            backoff.next_wait(backoff.policy);
         }
         backoff.on_lost(ms(99));
         assert_eq!(backoff.interval, ms(800));
@@ -119,9 +126,29 @@ mod tests {
                 max: Duration::MAX,
             });
             for _ in 0..100 {
-                let wait = backoff.next_wait().unwrap();
+                let wait = backoff.next_wait(backoff.policy).unwrap();
                 assert!((SHORTEST..=LONGEST).contains(&wait));
             }
+        }
+    }
+
+    #[test]
+    fn another_policy_counts_from_the_next_wait_on() {
+        let mut backoff = backoff(100_000, 1_000_000);
+        for _ in 0..3 {
+            backoff.next_wait(backoff.policy);
+        }
+        let never = Reconnect {
+            interval: None,
+            max: ms(1000),
+        };
+        assert_eq!(backoff.next_wait(never), None);
+        let short = Reconnect {
+            interval: Some(ms(1)),
+            max: ms(2),
+        };
+        for _ in 0..10 {
+            assert!(backoff.next_wait(short).unwrap() <= ms(2));
         }
     }
 
@@ -131,14 +158,14 @@ mod tests {
             interval: None,
             max: ms(1000),
         });
-        assert_eq!(backoff.next_wait(), None);
+        assert_eq!(backoff.next_wait(backoff.policy), None);
     }
 
     #[test]
     fn waits_are_spread_over_the_interval() {
         let mut backoff = backoff(1000, 0);
         let waits: Vec<u128> = (0..1000)
-            .map(|_| backoff.next_wait().unwrap().as_millis())
+            .map(|_| backoff.next_wait(backoff.policy).unwrap().as_millis())
             .collect();
         for tenth in 0..10 {
             let inside = waits.iter().filter(|&&w| w / 100 == tenth).count();

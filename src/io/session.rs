@@ -9,10 +9,10 @@ use super::reactor::Kit;
 use super::receive::{Broken, Got, Receive};
 use super::timers::Timer;
 use super::transmit::{Sent, Transmit};
-use crate::command::{Hello, Place, Port, Refused, Welcome, WireEnds};
+use crate::command::{Place, Port, Refused, Welcome, WireEnds};
 use crate::endpoint::Endpoint;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
-use crate::peer_info::PeerInfo;
+use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::Load;
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
@@ -36,6 +36,8 @@ pub(super) struct Session {
     /// When the handshake was completed.
     established: Option<Instant>,
     handshake_limit: Option<Timer>,
+    /// How long it may take.
+    handshake_time: Duration,
     /// From the handshake on.
     heartbeat: Option<Heartbeat>,
     beat: Option<Timer>,
@@ -57,6 +59,9 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// How often in a row a session waits for a writer that it has given room, if nothing else is to be
 /// done: enough to make sleeping rare, few enough to look after new arrivals soon.
 const PATIENCE: usize = 16;
+
+/// Why a peer is there no more that the application has disconnected.
+pub(crate) const PARTED: &str = "it was disconnected by the application";
 
 /// Whether a session has more to do at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +91,8 @@ pub(super) enum End {
     Stopped,
     /// The socket has no use for it as it stands.
     HungUp,
+    /// The application has disconnected this peer.
+    Parted,
     /// A step of it panicked: a bug in zocket, kept from spreading.
     Panicked,
 }
@@ -103,15 +110,16 @@ impl Session {
         kit: &mut Kit<'_>,
     ) -> Self {
         let options = port.options();
+        let hello = port.hello(String::new());
         let connection = Connection::new(Config {
             max_message_size: options.max_message_size,
             max_frames: options.max_frames,
-            routing_id: port.hello(String::new()).routing_id,
+            routing_id: hello.routing_id,
+            properties: hello.properties,
             ..Config::new(port.socket_type())
         });
-        let limit = options
-            .handshake_timeout
-            .and_then(|limit| kit.now.checked_add(limit));
+        let time = options.handshake_timeout;
+        let limit = time.and_then(|limit| kit.now.checked_add(limit));
         Self {
             stream,
             connection,
@@ -122,6 +130,7 @@ impl Session {
             ends,
             established: None,
             handshake_limit: limit.map(|at| kit.timers.set(at, me.token)),
+            handshake_time: time.unwrap_or_default(),
             heartbeat: None,
             beat: None,
             yields: false,
@@ -160,6 +169,11 @@ impl Session {
         }
     }
 
+    /// Whether it is with this incarnation of a peer.
+    pub(super) fn is_with(&self, peer: u64) -> bool {
+        (self.who.as_ref()).is_some_and(|who| who.id().number() == peer)
+    }
+
     pub(super) fn is_established(&self) -> bool {
         self.established.is_some()
     }
@@ -183,6 +197,11 @@ impl Session {
     /// Whether this was the limit of the handshake, and it is not complete.
     pub(super) fn is_overdue(&self, timer: Timer) -> bool {
         self.handshake_limit == Some(timer) && !self.is_established()
+    }
+
+    /// How long the handshake was given.
+    pub(super) fn handshake_time(&self) -> Duration {
+        self.handshake_time
     }
 
     /// Whether the peer has had its time to read on.
@@ -417,7 +436,9 @@ impl Session {
             Hello {
                 socket_type: hello.socket_type,
                 routing_id: hello.routing_id.clone(),
+                properties: hello.properties.clone(),
                 address: self.peer.clone(),
+                credentials: self.stream.credentials(),
             },
             place,
         );
@@ -512,9 +533,11 @@ impl End {
     /// How loud the log record should be: an orderly end is no news, a peer that misbehaves is.
     pub(super) fn level(&self) -> log::Level {
         match self {
-            Self::Flushed | Self::PeerClosed(Eof::AtBorder) | Self::Stopped | Self::HungUp => {
-                log::Level::Debug
-            }
+            Self::Flushed
+            | Self::PeerClosed(Eof::AtBorder)
+            | Self::Stopped
+            | Self::HungUp
+            | Self::Parted => log::Level::Debug,
             Self::PeerClosed(_) | Self::Io(_) | Self::Silent(_) => log::Level::Info,
             Self::Protocol(_) | Self::Refused(_) | Self::Handshake(_) => log::Level::Warn,
             Self::Panicked => log::Level::Error,
@@ -532,7 +555,9 @@ impl End {
             }
             Self::Protocol(_) => HandshakeFailure::Protocol,
             Self::Refused(_) => HandshakeFailure::Refused,
-            Self::Flushed | Self::Stopped | Self::HungUp => HandshakeFailure::Stopped,
+            Self::Flushed | Self::Stopped | Self::HungUp | Self::Parted => {
+                HandshakeFailure::Stopped
+            }
         }
     }
 }
@@ -557,6 +582,7 @@ impl fmt::Display for End {
             Self::Silent(silence) => write!(f, "{silence}"),
             Self::Stopped => f.write_str("the socket let go of it"),
             Self::HungUp => f.write_str("the socket had no use for it any more"),
+            Self::Parted => f.write_str(PARTED),
             Self::Panicked => f.write_str("an internal error (this is a bug in zocket)"),
         }
     }

@@ -79,6 +79,9 @@ impl Post for Handle {
                     at_once: news == News::Renew,
                 });
             }
+            News::Part(peer) => {
+                self.order(Order::Part { token, peer });
+            }
             // It gives credit back whenever it has written what it can.
             News::Hurry | News::Stalled => {}
             _ => {

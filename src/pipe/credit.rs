@@ -348,9 +348,11 @@ impl Credit {
         self.queued
     }
 
-    pub(super) fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+    /// `true` if these are others than before.
+    pub(super) fn set_limits(&mut self, limits: Limits) -> bool {
+        let old = std::mem::replace(&mut self.limits, limits);
         self.set_brim();
+        old != limits
     }
 
     /// How much a taker may work off before it must say so, lest the writer waits for nothing:

@@ -48,6 +48,8 @@ struct State<B> {
     open: B,
     /// Counts `open` and what was taken but not yet given back.
     credit: Credit,
+    /// What the writer and the taker have said that may wait here.
+    granted: (Option<Limits>, Option<Limits>),
     taker_idle: bool,
     writer_waits: bool,
     /// No more will be written; what is there may still be taken.
@@ -68,6 +70,13 @@ struct State<B> {
     taker: Option<Target>,
     /// Whom to tell that there is room.
     writer: Option<Target>,
+}
+
+/// The two ends of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Writer,
+    Taker,
 }
 
 /// Why a lane does not admit a message.
@@ -114,6 +123,7 @@ impl<B: Batch> Lane<B> {
             state: Mutex::new(State {
                 open: B::default(),
                 credit: Credit::new(limits, budget),
+                granted: (None, None),
                 // A lane starts as a taker that has looked would leave it: the first append wakes.
                 taker_idle: true,
                 writer_waits: false,
@@ -155,11 +165,26 @@ impl<B: Batch> Lane<B> {
         self.state.lock().writer = None;
     }
 
-    /// Changes the limit; a writer that waits is told if it may go on under the new one.
-    pub(crate) fn set_limits(&self, limits: Limits, wakes: &mut Wakes) {
+    /// One end says how much it lets wait here; where both do (over inproc), they do together. What
+    /// is there stays, even if it is more. A writer that waits is told if there is room now.
+    pub(crate) fn grant(&self, end: End, limits: Limits, wakes: &mut Wakes) {
         let mut state = self.state.lock();
-        state.credit.set_limits(limits);
-        state.relieve(wakes);
+        match end {
+            End::Writer => state.granted.0 = Some(limits),
+            End::Taker => state.granted.1 = Some(limits),
+        }
+        let both = match state.granted {
+            (Some(writer), Some(taker)) => Limits::joined(writer, taker),
+            (Some(only), None) | (None, Some(only)) => only,
+            (None, None) => return,
+        };
+        if state.credit.set_limits(both) {
+            // It was told under the old ones how much it may keep to itself.
+            state.hurry_taker(wakes);
+            if state.writer_waits && !state.is_full() {
+                state.tell_writer(wakes);
+            }
+        }
     }
 
     // ---- the writer's side

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::changes::Change;
-use super::lane::{Batch as _, Lane};
+use super::lane::{Batch as _, End, Lane};
 use super::run::{Record, Runs, Values};
-use super::{Load, Tally};
+use super::{Limits, Load, Tally};
 use crate::message::Message;
 use crate::peer_info::PeerInfo;
 use crate::signal::{News, Target, Wakes};
@@ -47,6 +47,14 @@ pub(crate) enum Intake {
 }
 
 impl Intake {
+    /// Says how much the taker lets wait.
+    pub(crate) fn grant(&self, limits: Limits, wakes: &mut Wakes) {
+        match self {
+            Self::Runs(lane) => lane.grant(End::Taker, limits, wakes),
+            Self::Values(lane) => lane.grant(End::Taker, limits, wakes),
+        }
+    }
+
     pub(crate) fn tally(&self) -> Tally {
         match self {
             Self::Runs(lane) => lane.tally(),

@@ -93,11 +93,21 @@ impl Batch for Values {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::peer_info::Hello;
     use crate::socket_type::SocketType;
 
     #[test]
     fn peers_that_say_nothing_leave_nothing_behind() {
-        let peer = |n: usize| PeerInfo::new(n.to_string(), None, SocketType::Push);
+        let peer = |n: usize| {
+            let hello = Hello {
+                socket_type: SocketType::Push,
+                routing_id: None,
+                properties: Default::default(),
+                address: n.to_string(),
+                credentials: None,
+            };
+            PeerInfo::new(0, hello)
+        };
         let message = || Record::Item(Item::Message(Message::from("hello")));
         let mut runs = Runs::default();
         for n in 0..1000 {

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Weak};
 
 use super::changes::Change;
-use super::lane::{Lane, Refusal, Room};
+use super::lane::{End, Lane, Refusal, Room};
 use super::run::Values;
-use super::{Load, PipeId, Tally};
+use super::{Limits, Load, PipeId, Tally};
 use crate::message::Message;
 use crate::signal::{News, Post, Target, Wakes};
 use crate::zmtp::{Wire, encode};
@@ -38,6 +38,11 @@ impl Outlet {
     /// Which lane it is, and the bytes in memory for it.
     pub(crate) fn held(&self) -> (usize, usize) {
         on_lane!(self, lane => (Arc::as_ptr(lane).addr(), lane.held()))
+    }
+
+    /// Says how much the writer lets wait.
+    pub(crate) fn grant(&self, limits: Limits, wakes: &mut Wakes) {
+        on_lane!(self, lane => lane.grant(End::Writer, limits, wakes));
     }
 
     /// Has the taker say at once what it has worked off.
@@ -196,6 +201,14 @@ impl Writer {
         match &self.outlet {
             Outlet::Wire(lane) => lane.ask_taker(news, wakes),
             Outlet::Values(lane) => lane.end_writing(wakes),
+        }
+    }
+
+    /// Asks whoever keeps the connection for something; nobody does over inproc.
+    pub(crate) fn ask(&self, news: News, wakes: &mut Wakes) {
+        match &self.outlet {
+            Outlet::Wire(lane) => lane.ask_taker(news, wakes),
+            Outlet::Values(_) => {}
         }
     }
 

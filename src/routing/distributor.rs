@@ -70,6 +70,11 @@ impl Distributor {
         }
     }
 
+    /// Goes on by other rules.
+    pub(crate) fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
     // ---- messages
 
     /// Gives a copy to everybody who wants one; `None` if somebody has no room and nobody is to miss
@@ -205,7 +210,7 @@ impl Distributor {
             .found
             .iter()
             .filter_map(|pipe| self.peers.get(pipe))
-            .filter(|peer| peer.writer.room(wakes) == Err(Refusal::Full));
+            .filter(|peer| peer.writer.room(wakes) == Err(Refusal::Full) || peer.stall.is_on());
         full.count() > 0
     }
 
@@ -309,6 +314,11 @@ impl Distributor {
     /// How many peers are there and subscribe to something.
     pub(crate) fn subscribers(&self) -> usize {
         self.subscribers
+    }
+
+    /// How many topics somebody has subscribed to.
+    pub(crate) fn topics(&self) -> usize {
+        self.subscriptions.topics()
     }
 
     /// Whether anybody has subscribed to exactly this.

@@ -180,7 +180,6 @@ impl Subscriptions {
     }
 
     /// How many topics there are, each counted once.
-    #[cfg(test)]
     pub(crate) fn topics(&self) -> usize {
         self.topics.len()
     }

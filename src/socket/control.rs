@@ -158,6 +158,48 @@ macro_rules! socket {
                 self.core.disconnect(endpoint.into_endpoint()?)
             }
 
+            /// Ends the connection with one peer, named by the [id](crate::PeerInfo::id) that
+            /// [`peers`](Self::peers) and events tell, by what is known of it
+            /// ([`PeerInfo`](crate::PeerInfo)), or by its routing id.
+            ///
+            /// Returns at once; [`Disconnected`](crate::MonitorEvent::Disconnected) says when it is
+            /// done. What the peer has sent until then can still be received. What is queued for one
+            /// that was accepted, and is not with the kernel yet, is dropped and counted (`flush`
+            /// first), and nobody keeps it from coming back. An endpoint that was connected to is
+            /// connected again after its [`reconnect_interval`](crate::Builder::reconnect_interval),
+            /// and what is queued goes out then; to be rid of it, [`disconnect`](Self::disconnect).
+            ///
+            /// Over inproc the peer keeps what was queued for it, and whichever side had connected
+            /// does so again at once. libzmq's `zmq_disconnect_peer`, which only SERVER and PEER
+            /// sockets have.
+            ///
+            /// # Errors
+            ///
+            /// [`DisconnectPeerError`](crate::DisconnectPeerError): there is no such peer (an id is
+            /// of one incarnation: who has come back has another), or the socket is closed, or its
+            /// context shut down.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), zocket::Error> {
+            /// use std::time::Duration;
+            /// use zocket::{Dealer, Router};
+            ///
+            /// let router = Router::new();
+            /// let dealer = Dealer::builder().routing_id("noisy").build()?;
+            /// dealer.connect(router.bind("tcp://127.0.0.1:*")?)?;
+            /// dealer.send("hello")?;
+            /// let (noisy, _) = router.recv_from()?;
+            /// router.disconnect_peer(&noisy)?;
+            /// # Ok(())
+            /// # }
+            /// ```
+            pub fn disconnect_peer<P>(&self, peer: &P) -> Result<(), $crate::DisconnectPeerError>
+            where
+                P: $crate::PeerName,
+            {
+                self.core.disconnect_peer(peer.name())
+            }
+
             /// The endpoint of the last `bind` or `connect`, as that returned it.
             pub fn last_endpoint(&self) -> Option<$crate::Endpoint> {
                 self.core.last_endpoint()
@@ -176,6 +218,11 @@ macro_rules! socket {
                 timeout: std::time::Duration,
             ) -> Result<(), $crate::WaitError> {
                 self.core.wait_for_peers(count, timeout)
+            }
+
+            /// The options as they are now; most can be changed, too.
+            pub fn options(&self) -> $crate::SocketOptions<'_, Self> {
+                $crate::SocketOptions::new(&self.core)
             }
 
             /// How every endpoint is doing that is bound or connected to: what it is about, and what

@@ -10,10 +10,12 @@ use super::exchange;
 use super::halves::{self, Asker, Ended, Inbound, Intake, Outbound, Writers};
 use super::ledger::Ledger;
 use super::monitoring::Feeds;
+use super::options::Timeouts;
 use super::pattern::Pattern;
 use super::publishing::Event;
 use super::raw::Memory;
 use super::turn::Turn;
+use crate::admission::Admission;
 use crate::command::{InprocPeer, SocketId, Token};
 use crate::context::{Context, Member};
 use crate::endpoint::Endpoint;
@@ -29,7 +31,7 @@ use crate::pipe::{PipeId, Writer};
 use crate::routing_id::RoutingId;
 use crate::signal::{News, Target, Wakes};
 use crate::socket_type::SocketType;
-use crate::sync::{AtomicU64, Mutex};
+use crate::sync::{AtomicBool, AtomicU64, Mutex};
 use crate::waiting::{Half, Patience, Ready, Ticket};
 
 /// One socket, whatever its pattern.
@@ -43,12 +45,20 @@ pub(crate) struct Core {
     /// For what has to find its way back from the outside of every lock.
     pub(super) me: Weak<Core>,
     pub(super) pattern: Pattern,
-    pub(super) options: Options,
+    /// As they are now. Its lock is the last: held to take a copy or to put one in its place (which
+    /// only who holds that of `control` does), whatever else is held.
+    pub(super) options: Mutex<Arc<Options>>,
+    /// What calls that wait ask for.
+    pub(super) timeouts: Timeouts,
+    /// With *only first subscribe*: what an XSUB that sends asks for.
+    pub(super) only_first: AtomicBool,
     pub(super) context: Context,
     pub(super) outbound: Half<Outbound>,
     pub(super) inbound: Half<Inbound>,
     pub(super) control: Half<Control>,
     pub(super) ledger: Mutex<Ledger>,
+    /// Who is in of those who connect.
+    pub(super) admission: Arc<Admission>,
     pub(super) raw: Mutex<Memory>,
     /// Whose request it is, on a REQ.
     pub(super) turn: Turn,
@@ -131,9 +141,11 @@ impl Core {
             id: crate::command::unique_number(),
             me: me.clone(),
             pattern,
-            outbound: Half::new(Outbound::new(pattern.writers(&options))),
+            outbound: Half::new(Outbound::new(pattern.writers(&options), options.mandatory)),
             inbound: Half::new(Inbound::new(pattern.intake(&options), &options)),
-            options,
+            timeouts: Timeouts::new(&options),
+            only_first: AtomicBool::new(options.only_first_subscribe),
+            options: Mutex::new(Arc::new(options)),
             control: Half::new(Control {
                 phase: Phase::Open,
                 terminated: false,
@@ -150,6 +162,7 @@ impl Core {
                 feeds: Feeds::default(),
             }),
             ledger: Mutex::new(Ledger::default()),
+            admission: Arc::default(),
             raw: Mutex::new(Memory::default()),
             turn: Turn::new(),
             next_pipe: AtomicU64::new(0),
@@ -163,6 +176,12 @@ impl Core {
             core.interrupt_monitors();
         }
         core
+    }
+
+    /// The options as they are now. Not to be dropped under a lock: a message of the user's may be
+    /// in them.
+    pub(super) fn options(&self) -> Arc<Options> {
+        self.options.lock().clone()
     }
 
     pub(super) fn context(&self) -> &Context {
@@ -248,9 +267,8 @@ impl Core {
         message: Message,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(), (Message, SendFailure)> {
-        let mandatory = self.options.mandatory;
         self.send_by(message, patience, |half, message, wakes| {
-            half.send_to(id, mandatory, message, wakes)
+            half.send_to(id, message, wakes)
         })
     }
 
@@ -261,9 +279,8 @@ impl Core {
         ticket: &mut Option<Ticket>,
         message: &mut Option<Message>,
     ) -> Poll<Result<(), SendFailure>> {
-        self.outbound.poll(cx, ticket, |half, wakes| {
-            half.send_to(id, self.options.mandatory, message, wakes)
-        })
+        self.outbound
+            .poll(cx, ticket, |half, wakes| half.send_to(id, message, wakes))
     }
 
     /// Replies to who asked; never waits.
@@ -330,13 +347,12 @@ impl Core {
             if let Intake::Exchange(exchange) = &inb.intake
                 && exchange.asked().is_some()
             {
-                if !self.options.relaxed {
+                if !exchange.manner.relaxed {
                     return Some(Err(SendFailure::WrongState));
                 }
                 self.give_up(out, inb, None, wakes);
             }
-            let manner = (self.options.correlate, self.options.relaxed);
-            halves::ask(out, inb, manner, message, wakes).map(Ok)
+            halves::ask(out, inb, message, wakes).map(Ok)
         })
     }
 
@@ -372,7 +388,7 @@ impl Core {
             return;
         };
         out.awaits_reply = false;
-        let is_known = self.options.correlate
+        let is_known = asked.is_correlated()
             && writers
                 .get(asked.pipe)
                 .is_none_or(|writer| writer.queued().is_none());
@@ -582,11 +598,11 @@ impl Core {
     // ---- patience
 
     pub(super) fn send_patience(&self) -> Patience {
-        self.patience(self.options.send_timeout)
+        self.patience(self.timeouts.send())
     }
 
     pub(super) fn recv_patience(&self) -> Patience {
-        self.patience(self.options.recv_timeout)
+        self.patience(self.timeouts.recv())
     }
 
     /// The patience a caller has: none on an I/O thread, which must not wait for itself.

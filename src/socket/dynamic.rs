@@ -66,6 +66,7 @@ impl From<Owner> for Socket {
         Self { core }
     }
 }
+counting_topics!(Socket "How many different topics a SUB or an XSUB is subscribed to now, or the subscribers of a PUB or an XPUB have together; 0 for the other types.");
 
 impl Socket {
     /// A socket of this type with the default options, on

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::core::{Control, Core, Entry, Phase, Way};
 use super::halves::Ended;
+use super::monitoring::GIVEN_UP;
 use crate::command::Port;
 use crate::context::Member;
 use crate::error::Unsent;
@@ -20,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 impl Core {
     pub(crate) fn linger(&self) -> Option<Duration> {
-        self.options.linger
+        self.options().linger
     }
 
     /// What dropping a socket does: closes it, unless that was done, and logs what was left.
@@ -102,7 +103,7 @@ impl Core {
             .control
             .peek(|control| control.inproc.keys().copied().collect());
         for pipe in paired {
-            self.part_inproc(pipe, false);
+            self.part_inproc(pipe, GIVEN_UP, false);
         }
         self.withdraw_pipes(|entry| !entry.has_unsent());
         for io in threads {
@@ -312,7 +313,7 @@ impl Member for Core {
     }
 
     fn begin_close(self: Arc<Self>, patience: Option<Duration>) -> Option<Instant> {
-        let deadline = deadline_of(shorter(self.options.linger, patience));
+        let deadline = deadline_of(shorter(self.options().linger, patience));
         if !self.begin_close_now(deadline) {
             self.hasten(deadline);
         }

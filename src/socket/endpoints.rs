@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::core::{Core, Way};
 use super::halves::Ended;
+use super::monitoring::GIVEN_UP;
 use crate::command::unique_number;
 use crate::command::{Port, Refused, Token, WireEnds};
 use crate::endpoint::{Address, Endpoint};
@@ -326,7 +327,7 @@ impl Core {
                         self.release_pipe(pipe);
                     } else {
                         self.release_writer(pipe);
-                        self.part_inproc(pipe, false);
+                        self.part_inproc(pipe, GIVEN_UP, false);
                     }
                     self.tell_closed(&endpoint);
                 }

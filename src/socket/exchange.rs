@@ -2,6 +2,7 @@
 
 use crate::frame::Frame;
 use crate::message::Message;
+use crate::options::Options;
 use crate::pipe::PipeId;
 
 /// Which request is under way, and what its reply must look like.
@@ -13,9 +14,29 @@ use crate::pipe::PipeId;
 #[derive(Debug)]
 pub(super) struct Exchange {
     state: State,
+    /// How the next request is made.
+    pub(super) manner: Manner,
     /// Counts the requests: who waits for one that is over must not take another's reply.
     serial: u64,
     next_id: u32,
+}
+
+/// What a REQ was told to do differently.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Manner {
+    /// Each request carries a number.
+    pub(super) correlate: bool,
+    /// A new one may be made before the last one is answered.
+    pub(super) relaxed: bool,
+}
+
+impl Manner {
+    pub(super) fn of(options: &Options) -> Self {
+        Self {
+            correlate: options.correlate,
+            relaxed: options.relaxed,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -36,6 +57,13 @@ pub(super) struct Asked {
     pub(super) serial: u64,
 }
 
+impl Asked {
+    /// Whether its reply is known by its number.
+    pub(super) fn is_correlated(&self) -> bool {
+        self.id.is_some()
+    }
+}
+
 /// What a message from the peer that was asked turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -48,9 +76,10 @@ pub(super) enum Answer {
 }
 
 impl Exchange {
-    pub(super) fn new(first_id: u32) -> Self {
+    pub(super) fn new(first_id: u32, manner: Manner) -> Self {
         Self {
             state: State::Idle,
+            manner,
             serial: 0,
             next_id: first_id,
         }
@@ -183,7 +212,7 @@ mod tests {
     use super::*;
 
     fn asked(correlate: bool) -> (Exchange, Message) {
-        let mut exchange = Exchange::new(7);
+        let mut exchange = Exchange::new(7, Manner::default());
         let mut request = Message::from("body");
         exchange.wrap(&mut request, correlate);
         exchange.begin(1, correlate);

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use super::exchange::{self, Answer, Exchange};
+use super::exchange::{self, Answer, Exchange, Manner};
 use super::publishing::{Event, Upstreams};
 use crate::command::Refused;
 use crate::error::{
-    BindError, ConnectError, FlushFailure, RecvError, ReserveError, SendFailure, SubscribeError,
-    UnbindError, WaitError,
+    BindError, ConnectError, DisconnectPeerError, FlushFailure, RecvError, ReserveError,
+    SendFailure, SubscribeError, UnbindError, WaitError,
 };
 use crate::frame::Frame;
 use crate::message::Message;
@@ -42,7 +42,7 @@ macro_rules! ended_becomes {
     )*};
 }
 
-ended_becomes!(SendFailure ReserveError FlushFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError);
+ended_becomes!(SendFailure ReserveError FlushFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError DisconnectPeerError);
 
 /// What a socket sends through.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub(super) struct Outbound {
     /// Accepted for sending: once for each peer it was for, once if that was nobody.
     pub(super) accepted: Load,
     pub(super) dropped: Dropped,
+    /// With *mandatory*: what a ROUTER cannot give to anybody is an error.
+    pub(super) mandatory: bool,
     /// A REQ has a request under way, and may not send before that is over.
     pub(super) awaits_reply: bool,
 }
@@ -82,9 +84,10 @@ impl Ready for Outbound {
 }
 
 impl Outbound {
-    pub(super) fn new(writers: Writers) -> Self {
+    pub(super) fn new(writers: Writers, mandatory: bool) -> Self {
         Self {
             writers,
+            mandatory,
             ended: None,
             accepted: Load::NONE,
             dropped: Dropped::default(),
@@ -152,7 +155,6 @@ impl Outbound {
     pub(super) fn send_to(
         &mut self,
         id: &[u8],
-        mandatory: bool,
         message: &mut Option<Message>,
         wakes: &mut Wakes,
     ) -> Option<Result<(), SendFailure>> {
@@ -165,8 +167,8 @@ impl Outbound {
         };
         match table.send(id, message, wakes) {
             Some(Ok(_)) => {}
-            None if mandatory => return Some(Err(SendFailure::Unroutable)),
-            Some(Err(_)) if mandatory => return None,
+            None if self.mandatory => return Some(Err(SendFailure::Unroutable)),
+            Some(Err(_)) if self.mandatory => return None,
             None => self.dropped.unroutable += 1,
             Some(Err(_)) => {
                 self.dropped.full += 1;
@@ -266,7 +268,7 @@ pub(super) struct Inbound {
     pub(super) returned: Load,
     pub(super) discarded: Discarded,
     conflate: bool,
-    invert_matching: bool,
+    pub(super) invert_matching: bool,
 }
 
 /// The inbound policy of a pattern, beyond the fair queue.
@@ -597,7 +599,6 @@ impl Inbound {
 pub(super) fn ask(
     out: &mut Outbound,
     inb: &mut Inbound,
-    (correlate, relaxed): (bool, bool),
     message: &mut Option<Message>,
     wakes: &mut Wakes,
 ) -> Option<u64> {
@@ -606,6 +607,7 @@ pub(super) fn ask(
     else {
         return None;
     };
+    let Manner { correlate, relaxed } = exchange.manner;
     exchange.wrap(message.as_mut()?, correlate);
     let (readers, discarded) = (&mut inb.readers, &mut inb.discarded);
     // What a peer said before it was asked is no reply: away with it before it could be taken for one.

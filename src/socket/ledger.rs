@@ -2,7 +2,9 @@
 
 use super::core::Core;
 use super::halves::Intake as Policy;
-use crate::pipe::{Intake, Load, Outlet, PipeId, Tally};
+use crate::options::Options;
+use crate::pipe::{Intake, Limits, Load, Outlet, PipeId, Tally};
+use crate::signal::Wakes;
 use crate::stats::{Count, Stats};
 
 /// The lanes of a socket's pipes, for as long as anything may still happen in them, and the sum of
@@ -16,10 +18,22 @@ pub(super) struct Ledger {
 }
 
 /// The two lanes of one pipe.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lanes {
     pub(super) outbound: Option<Outlet>,
     pub(super) inbound: Option<Intake>,
+}
+
+impl Lanes {
+    /// Says how much this side lets wait in them.
+    pub(super) fn grant(&self, options: &Options, wakes: &mut Wakes) {
+        if let Some(outlet) = &self.outbound {
+            outlet.grant(Limits::sending(options), wakes);
+        }
+        if let Some(intake) = &self.inbound {
+            intake.grant(Limits::receiving(options), wakes);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +45,11 @@ struct Sums {
 impl Ledger {
     pub(super) fn open(&mut self, pipe: PipeId, lanes: Lanes) {
         self.live.push((pipe, lanes));
+    }
+
+    /// The lanes of all pipes in which something may happen yet.
+    pub(super) fn live(&self) -> impl Iterator<Item = &Lanes> {
+        self.live.iter().map(|(_, lanes)| lanes)
     }
 
     /// A pipe has come to its end. A look through all of them is due once it is worth it, so that

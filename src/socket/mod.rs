@@ -12,7 +12,7 @@
 //! * `core`: sending and receiving in every form; `endpoints`: where pipes come from, `pipes`: how they
 //!   are made and taken out, `peers`: who is at their other ends, `topics`: what those subscribe to;
 //!   `port`: how a socket hears of all that, `monitoring`: how it tells of it; `ending`: how it ends;
-//!   `ledger`: what is counted.
+//!   `ledger`: what is counted; `options`: all that can be set, `live`: what changing it does.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
 //!   `publishing` (PUB, XPUB).
 //! * `permit`, `flush`, `from_peer`, `many`: more forms, a file each: room for a message to come,
@@ -46,6 +46,8 @@ mod flush;
 mod permit;
 #[macro_use]
 mod control;
+#[macro_use]
+mod topics;
 mod core;
 mod dealer;
 #[cfg(all(unix, not(loom)))]
@@ -57,9 +59,11 @@ mod exchange;
 mod futures;
 mod halves;
 mod ledger;
+mod live;
 #[cfg(all(test, loom))]
 mod loom;
 mod monitoring;
+mod options;
 mod owner;
 mod pair;
 mod pattern;
@@ -78,7 +82,6 @@ mod router;
 mod sub;
 #[cfg(all(test, not(loom)))]
 mod tests;
-mod topics;
 mod turn;
 mod watching;
 mod xpub;
@@ -88,6 +91,7 @@ pub use builder::Builder;
 pub use dealer::Dealer;
 pub use dynamic::Socket;
 pub use monitoring::{Events, Monitor};
+pub use options::SocketOptions;
 pub use pair::Pair;
 pub use permit::Permit;
 pub use publisher::Pub;
@@ -115,7 +119,7 @@ macro_rules! kinds {
         $(#[$doc])*
         pub trait $kind: SocketKind {}
         $(impl $kind for $socket {})*
-        // It has every setter; what does not apply is refused when it is built.
+        // It has every option; what does not apply to its type is refused.
         impl $kind for Socket {}
     )*};
 }

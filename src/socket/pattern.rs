@@ -1,6 +1,6 @@
 //! What a socket type is made of.
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Manner};
 use super::halves::{Intake, Writers};
 use super::publishing::Upstreams;
 use crate::options::Options;
@@ -66,15 +66,22 @@ impl Pattern {
 
     pub(super) fn writers(self, options: &Options) -> Writers {
         match self.0 {
-            SocketType::Pub | SocketType::XPub => Writers::Distributor(Distributor::new(Rules {
-                invert: options.invert_matching,
-                nodrop: options.nodrop,
-                max_topics: options.max_subscriptions,
-                max_topic_bytes: options.max_subscription_bytes,
-            })),
+            SocketType::Pub | SocketType::XPub => {
+                Writers::Distributor(Distributor::new(self.rules(options)))
+            }
             SocketType::Sub | SocketType::XSub => Writers::Upstream(Upstream::default()),
             SocketType::Router | SocketType::Rep => Writers::Table(Table::new(random())),
             _ => Writers::Balance(LoadBalancer::new()),
+        }
+    }
+
+    /// How a publisher goes about it.
+    pub(super) fn rules(self, options: &Options) -> Rules {
+        Rules {
+            invert: options.invert_matching,
+            nodrop: options.nodrop,
+            max_topics: options.max_subscriptions,
+            max_topic_bytes: options.max_subscription_bytes,
         }
     }
 
@@ -83,7 +90,7 @@ impl Pattern {
             SocketType::Pub | SocketType::XPub => Intake::Upstreams(Upstreams::new(self, options)),
             SocketType::Sub => Intake::Filter(Interests::new()),
             SocketType::XSub => Intake::Told(Interests::new()),
-            SocketType::Req => Intake::Exchange(Exchange::new(random())),
+            SocketType::Req => Intake::Exchange(Exchange::new(random(), Manner::of(options))),
             SocketType::Rep => Intake::Requests(None),
             _ => Intake::Plain,
         }

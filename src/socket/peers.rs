@@ -1,10 +1,16 @@
 //! Who is at the other end of a pipe: peers come, have names, and go.
 
+use std::sync::Arc;
+
 use super::core::{Control, Core};
 use super::halves::{Intake, Writers};
+use super::monitoring::GIVEN_UP;
 use super::topics::all_of;
-use crate::command::{Hello, Refused, Welcome};
-use crate::peer_info::PeerInfo;
+use crate::command::{Refused, Welcome};
+use crate::error::DisconnectPeerError;
+use crate::io::PARTED;
+use crate::peer_info::sealed::Name;
+use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{PipeId, Writer};
 use crate::routing::Registered;
 use crate::routing_id::RoutingId;
@@ -14,9 +20,13 @@ impl Core {
     /// Gets to know who is at the other end of a pipe: by which id it is sent to, what it is told
     /// of our subscriptions, what it gets first.
     pub(super) fn name(&self, id: PipeId, hello: &Hello) -> Result<Welcome, Refused> {
-        let options = &self.options;
+        let options = self.options();
         let known_as = |routing_id: Option<RoutingId>| {
-            PeerInfo::new(hello.address.clone(), routing_id, hello.socket_type)
+            let hello = Hello {
+                routing_id,
+                ..hello.clone()
+            };
+            PeerInfo::new(id, hello)
         };
         let named = self.outbound.update(|out, wakes| match &mut out.writers {
             Writers::Table(table) if !self.pattern.needs_connection() => {
@@ -26,7 +36,7 @@ impl Core {
                         id: routing_id,
                         renamed,
                         ousted,
-                    } => Ok((Some(routing_id), renamed, ousted)),
+                    } => Ok((known_as(Some(routing_id)), renamed, ousted)),
                 }
             }
             Writers::Upstream(upstream) => {
@@ -37,15 +47,16 @@ impl Core {
                         writer.tell_all(all_of(wanted), wakes);
                     }
                 });
-                Ok((hello.routing_id.clone(), false, None))
+                Ok((known_as(hello.routing_id.clone()), false, None))
             }
             Writers::Distributor(distributor) => {
-                distributor.on_joined(id, known_as(hello.routing_id.clone()));
-                Ok((hello.routing_id.clone(), false, None))
+                let peer = known_as(hello.routing_id.clone());
+                distributor.on_joined(id, peer.clone());
+                Ok((peer, false, None))
             }
-            _ => Ok((hello.routing_id.clone(), false, None)),
+            _ => Ok((known_as(hello.routing_id.clone()), false, None)),
         });
-        let (routing_id, is_another, ousted) = named?;
+        let (peer, is_another, ousted) = named?;
         if ousted.is_some() || is_another {
             // Who waits for room at a peer by its name has another to look at, or none.
             self.outbound.update_for_all(|_, _| {});
@@ -57,10 +68,7 @@ impl Core {
             self.write_first(id, welcome.clone());
         }
         self.count_subscribers();
-        Ok(Welcome {
-            peer: known_as(routing_id),
-            is_another,
-        })
+        Ok(Welcome { peer, is_another })
     }
 
     /// Gives the pipe of a peer that is to be known by this id its name.
@@ -69,6 +77,52 @@ impl Core {
             Writers::Table(table) => table.name(pipe, id),
             _ => true,
         })
+    }
+
+    /// Ends the connection with one peer.
+    pub(super) fn disconnect_peer(
+        self: &Arc<Self>,
+        name: Name<'_>,
+    ) -> Result<(), DisconnectPeerError> {
+        let (peer, inproc) = self.control.peek(|control| {
+            control.check_open()?;
+            let peer = match name {
+                Name::Incarnation(id) => control.peers.get(&id.pipe()).filter(|it| it.id() == id),
+                Name::Routing(id) => {
+                    let mut all = control.peers.values();
+                    all.find(|it| it.routing_id() == Some(id))
+                }
+            };
+            let peer = peer.ok_or(DisconnectPeerError::Unknown)?.id();
+            Ok::<_, DisconnectPeerError>((peer, control.inproc.contains_key(&peer.pipe())))
+        })?;
+        if inproc {
+            self.disconnect_inproc(peer.pipe());
+            return Ok(());
+        }
+        let news = News::Part(peer.number());
+        let asked = self.inbound.update(|half, wakes| {
+            let reader = half.readers.get(peer.pipe());
+            reader.map(|reader| reader.ask(news, wakes)).is_some()
+        });
+        if !asked {
+            self.outbound.update(|half, wakes| {
+                if let Some(writer) = half.writers.get(peer.pipe()) {
+                    writer.ask(news, wakes);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Over inproc there is no connection to end but the pipe; whoever had connected does so again.
+    fn disconnect_inproc(self: &Arc<Self>, pipe: PipeId) {
+        let connected = self.control.peek(|control| control.wants(pipe));
+        self.release_writer(pipe);
+        self.part_inproc(pipe, PARTED, !connected);
+        if connected {
+            self.reconnect_inproc(pipe);
+        }
     }
 
     /// Whether a peer is known by this id.
@@ -91,7 +145,7 @@ impl Core {
         let mut wakes = Wakes::new();
         writer.forsake(News::HangUp, &mut wakes);
         wakes.fire();
-        self.part_inproc(writer.pipe(), false);
+        self.part_inproc(writer.pipe(), GIVEN_UP, false);
     }
 
     /// A peer is not there any more: it does not count as a subscriber, and is told nothing.

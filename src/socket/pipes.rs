@@ -7,11 +7,11 @@ use super::halves::Writers;
 use super::ledger::Lanes;
 use super::monitoring::GIVEN_UP;
 use super::publishing;
-use crate::command::{Hello, Port, Refused, ValueEnds, WireEnds};
+use crate::command::{Port, Refused, ValueEnds, WireEnds};
 use crate::endpoint_status::EndpointState;
 use crate::message::Message;
 use crate::monitor::MonitorEvent;
-use crate::peer_info::PeerInfo;
+use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{Batch, Inlet, Lane, Limits, Load, Outlet, PipeId, Reader, Refusal, Writer};
 use crate::signal::{News, Target, Wakes};
 use crate::socket_type::SocketType;
@@ -36,7 +36,8 @@ impl Core {
             outbound: outlet.clone(),
             inbound: inlet.as_ref().map(Inlet::intake),
         };
-        self.ledger.lock().open(id, lanes);
+        self.ledger.lock().open(id, lanes.clone());
+        self.grant_limits(&lanes);
         let (first, last) = if self.pattern.socket_type() == SocketType::Req {
             (inlet, None)
         } else {
@@ -129,14 +130,15 @@ impl Core {
     /// Makes the ends of a pipe to a session.
     pub(super) fn open_wire_pipe(self: &Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
         let id = self.next_pipe_id();
+        let options = self.options();
         let mut wakes = Wakes::new();
         let outbound = self.pattern.sends().then(|| {
-            let lane = self.lane(Limits::sending(&self.options));
+            let lane = self.lane(Limits::sending(&options));
             lane.set_taker(session.clone(), &mut wakes);
             lane
         });
         let inbound = self.pattern.receives().then(|| {
-            let lane = self.lane(Limits::receiving(&self.options));
+            let lane = self.lane(Limits::receiving(&options));
             lane.set_writer(session, &mut wakes);
             lane
         });
@@ -159,15 +161,16 @@ impl Core {
         self: &Arc<Self>,
     ) -> Result<(PipeId, ValueEnds, Option<Writer>), Refused> {
         let id = self.next_pipe_id();
+        let options = self.options();
         // Until the other side is known, what may wait for it is this side's limit alone.
         let inbound = self
             .pattern
             .sends()
-            .then(|| self.lane(Limits::sending(&self.options)));
+            .then(|| self.lane(Limits::sending(&options)));
         let outbound = self
             .pattern
             .receives()
-            .then(|| self.lane(Limits::receiving(&self.options)));
+            .then(|| self.lane(Limits::receiving(&options)));
         let ends = ValueEnds { inbound, outbound };
         let outlet = ends.inbound.clone().map(Outlet::Values);
         let inlet = ends.outbound.clone().map(Inlet::values);
@@ -178,7 +181,7 @@ impl Core {
 
     /// Over inproc nobody else sends the empty message by which a ROUTER gets to know its peer.
     pub(super) fn probe(&self, id: PipeId) {
-        if self.options.probe_router {
+        if self.options().probe_router {
             self.write_first(id, Message::new());
         }
     }
@@ -245,7 +248,7 @@ impl Core {
         };
         let connected = self.control.peek(|control| control.wants(id));
         // A peer that had connected to us does the same at its side.
-        self.part_inproc(id, !connected);
+        self.part_inproc(id, GIVEN_UP, !connected);
         if connected {
             me.reconnect_inproc(id);
         }
@@ -266,10 +269,10 @@ impl Core {
 
     /// Tells the inproc peer of a pipe that this side leaves, and forgets it. If only to begin
     /// `anew`, a peer that had connected connects again.
-    pub(super) fn part_inproc(&self, id: PipeId, anew: bool) {
+    pub(super) fn part_inproc(&self, id: PipeId, reason: &str, anew: bool) {
         let peer = self
             .control
-            .update_for_all(|control, wakes| control.part(id, GIVEN_UP, wakes));
+            .update_for_all(|control, wakes| control.part(id, reason, wakes));
         if let Some(peer) = peer {
             self.on_left(id);
             // The peer writes no more; what it wrote stays readable. (Posting to ourselves must wait

@@ -8,12 +8,14 @@ use super::core::{Core, Phase, Way};
 use super::halves::Intake;
 use super::monitoring::LEFT;
 use super::publishing;
+use crate::admission::{Remote, Seat};
 use crate::command::{
-    Hello, InprocPeer, Place, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
+    InprocPeer, Place, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
 };
 use crate::error::Unsent;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
 use crate::options::Options;
+use crate::peer_info::Hello;
 use crate::pipe::{Inlet, Load, Outlet, PipeId};
 use crate::signal::{News, Post, Target, Wakes};
 use crate::socket_type::SocketType;
@@ -60,6 +62,8 @@ impl Post for Core {
             News::Flushed => self.control.update_for_all(|_, _| {}),
             News::Renew => self.renew(pipe),
             News::HangUp => self.part_with(pipe),
+            // For whoever keeps a connection.
+            News::Part(_) => {}
         }
     }
 }
@@ -73,15 +77,16 @@ impl Port for Core {
         self.pattern.socket_type()
     }
 
-    fn options(&self) -> &Options {
-        &self.options
+    fn options(&self) -> Arc<Options> {
+        Core::options(self)
     }
 
-    fn has_place(&self) -> Result<(), Refused> {
-        if !self.pattern.has_one_peer() {
-            return Ok(());
+    fn admit(&self, remote: &Remote) -> Result<Seat, Refused> {
+        let seat = self.admission.admit(remote, &self.options().admission)?;
+        if self.pattern.has_one_peer() {
+            self.outbound.peek(|half| half.has_place(true))?;
         }
-        self.outbound.peek(|half| half.has_place(true))
+        Ok(seat)
     }
 
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
@@ -123,18 +128,20 @@ impl Port for Core {
     }
 
     fn keeps_pipes(&self) -> bool {
-        !self.options.immediate && !self.pattern.needs_connection()
+        !self.options().immediate && !self.pattern.needs_connection()
     }
 
     fn hello(&self, address: String) -> Hello {
+        let options = self.options();
         Hello {
             socket_type: self.pattern.socket_type(),
-            routing_id: self
-                .options
+            routing_id: options
                 .routing_id
                 .clone()
                 .filter(|_| self.pattern.announces_itself()),
+            properties: options.metadata.clone(),
             address,
+            credentials: None,
         }
     }
 

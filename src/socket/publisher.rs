@@ -43,6 +43,7 @@ sending_many!(Pub, send_many, poll_send_many);
 subscribers_for_tasks!(Pub);
 reserving!(Pub "Leave to send one message. Does not wait, as [`send`](Self::send) does not, and keeps no room: who has none when it is sent misses it. But if nobody is to miss anything (`nodrop`), it waits until every subscriber has room, whatever it subscribed to, and keeps some at each; one that comes later gets the message beyond its limit.");
 flushing!(Pub);
+counting_topics!(Pub "How many different topics its subscribers have together now: one that several have is counted once.");
 
 impl Pub {
     /// Waits until at least `count` peers that have subscribed to something are there at the same

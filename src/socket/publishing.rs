@@ -45,6 +45,18 @@ struct Rules {
 }
 
 impl Rules {
+    fn of(pattern: Pattern, options: &Options) -> Self {
+        Self {
+            tells: pattern.socket_type() == SocketType::XPub,
+            verbose: options.verbose,
+            manual: options.is_manual(),
+            only_first: options.only_first_subscribe,
+            limits: Limits::receiving(options),
+            max_topics: options.max_subscriptions,
+            max_topic_bytes: options.max_subscription_bytes,
+        }
+    }
+
     /// Whether all that each peer makes and takes back is told, not only what it comes to.
     fn tells_each(self) -> bool {
         self.manual || self.verbose == Verbosity::All
@@ -92,18 +104,20 @@ impl Upstreams {
         Self {
             queue: VecDeque::new(),
             held: ByPipe::default(),
-            rules: Rules {
-                tells: pattern.socket_type() == SocketType::XPub,
-                verbose: options.verbose,
-                manual: options.manual,
-                only_first: options.only_first_subscribe,
-                limits: Limits::receiving(options),
-                max_topics: options.max_subscriptions,
-                max_topic_bytes: options.max_subscription_bytes,
-            },
+            rules: Rules::of(pattern, options),
             requested: Subscriptions::new(),
             compacted: 0,
         }
+    }
+
+    /// Goes on by other rules.
+    pub(super) fn set_rules(&mut self, pattern: Pattern, options: &Options) {
+        self.rules = Rules::of(pattern, options);
+    }
+
+    /// Those of whom messages wait.
+    pub(super) fn held(&self) -> impl Iterator<Item = PipeId> {
+        self.held.keys().copied()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -366,7 +380,12 @@ pub(super) fn forget_some(
             .remove_some(pipe, FORGET_BATCH, |topic, _| note(topic, true))
             || more
     } else {
-        distributor.forget_some(pipe, FORGET_BATCH, note)
+        let more = distributor.forget_some(pipe, FORGET_BATCH, note);
+        // It may have been otherwise before.
+        upstreams
+            .requested
+            .remove_some(pipe, FORGET_BATCH, |_, _| {})
+            || more
     };
     for (topic, last) in gone {
         upstreams.on_gone(

@@ -10,6 +10,7 @@ use crate::error::{RecvError, SendFailure};
 use crate::message::Message;
 use crate::pipe::PipeId;
 use crate::socket_type::SocketType;
+use crate::sync::Ordering;
 use crate::waiting::{Patience, Ticket};
 
 /// What a socket in raw form has to remember from one call to the next.
@@ -96,7 +97,8 @@ impl Core {
         message: Message,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(), (Message, SendFailure)> {
-        let (subscriptions, rest) = publishing::split(&message, self.options.only_first_subscribe);
+        let (subscriptions, rest) =
+            publishing::split(&message, self.only_first.load(Ordering::Relaxed));
         for (subscribe, topic) in subscriptions {
             if let Err(ended) = self.subscribe(&topic, subscribe) {
                 return Err((message, ended.into()));
@@ -192,7 +194,7 @@ impl Core {
                 self.subscribe(topic, subscribe)?;
                 Ok(true)
             }
-            SocketType::XPub if self.options.manual => {
+            SocketType::XPub if self.options().is_manual() => {
                 self.check_open()?;
                 let subscriber = self.raw.lock().subscriber;
                 if let Some(pipe) = subscriber {

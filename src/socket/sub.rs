@@ -35,6 +35,7 @@ socket! {
 
 receiving_many!(Sub, recv_many, poll_recv_many);
 receiving_from_peer!(Sub);
+counting_topics!(Sub "How many different topics it is subscribed to now: one that was asked for twice is counted once.");
 
 impl Sub {
     /// Subscribes to messages whose first frame begins with `prefix`; the empty one is for all.

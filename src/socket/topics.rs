@@ -12,6 +12,7 @@ use crate::signal::Wakes;
 impl Core {
     /// Adds to what a subscriber wants, or takes from it; tells its publishers if that matters.
     pub(super) fn subscribe(&self, topic: &[u8], subscribe: bool) -> Result<(), Ended> {
+        let tells_each = self.options().verbose_unsubscribe;
         self.outbound.update(|out, wakes| {
             if let Some(ended) = out.ended {
                 return Err(ended);
@@ -28,10 +29,7 @@ impl Core {
                     (wanted.add(topic), true)
                 } else {
                     let gone = wanted.remove(topic);
-                    (
-                        false,
-                        gone == Some(true) || gone.is_some() && self.options.verbose_unsubscribe,
-                    )
+                    (false, gone == Some(true) || gone.is_some() && tells_each)
                 };
                 if tell {
                     let change = Change {
@@ -48,6 +46,7 @@ impl Core {
 
     /// What an XPUB's application decides that a subscriber gets; `false` if that is gone.
     pub(super) fn accept(&self, pipe: PipeId, topics: &[&[u8]], subscribe: bool) -> bool {
+        let is_last_value = self.options().manual_last_value;
         let there = self.outbound.update(|out, _| {
             let Writers::Distributor(distributor) = &mut out.writers else {
                 return false;
@@ -55,7 +54,7 @@ impl Core {
             for topic in topics {
                 let there = if subscribe {
                     let there = matches!(distributor.subscribe(pipe, topic), Ok(Some(_)));
-                    if there && self.options.manual_last_value {
+                    if there && is_last_value {
                         distributor.next_only_to(pipe);
                     }
                     there
@@ -105,6 +104,19 @@ impl Core {
         })
     }
 
+    /// How many different topics are subscribed to, by this socket or at it.
+    pub(super) fn topics_count(&self) -> usize {
+        let wanted = self.outbound.peek(|out| match &out.writers {
+            Writers::Distributor(distributor) => distributor.topics(),
+            _ => 0,
+        });
+        let wants = self.inbound.peek(|inb| match &inb.intake {
+            Intake::Filter(wanted) | Intake::Told(wanted) => wanted.len(),
+            _ => 0,
+        });
+        wanted + wants
+    }
+
     /// Tells whoever waits for subscribers how many there are.
     pub(super) fn count_subscribers(&self) {
         if !self.pattern.publishes() {
@@ -117,6 +129,18 @@ impl Core {
             });
         });
     }
+}
+
+macro_rules! counting_topics {
+    ($name:ident $whose:literal) => {
+        impl $name {
+            #[doc = $whose]
+            /// libzmq's `ZMQ_TOPICS_COUNT`.
+            pub fn topics_count(&self) -> usize {
+                self.core.topics_count()
+            }
+        }
+    };
 }
 
 /// Everything that a subscriber wants, for a publisher that knows nothing of it yet.

@@ -152,6 +152,7 @@ fn poll_recv(
 }
 
 streaming!(XPub, Upstream, poll_recv);
+counting_topics!(XPub "How many different topics its subscribers have together now: one that several have is counted once.");
 
 impl XPub {
     fn upstream(&self, event: Event) -> Upstream {

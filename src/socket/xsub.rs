@@ -45,6 +45,7 @@ sending_many!(XSub, send_many_raw, poll_send_many_raw);
 reserving!(XSub "Leave to send one message. Does not wait, as [`send`](Self::send) does not, and keeps no room: a publisher that has none when it is sent misses it.");
 flushing!(XSub);
 receiving_from_peer!(XSub);
+counting_topics!(XSub "How many different topics it is subscribed to now: one that was asked for twice is counted once.");
 
 impl XSub {
     /// Subscribes, takes a subscription back, or queues a message for every publisher with room.

@@ -17,20 +17,25 @@
 #[cfg(not(unix))]
 pub(crate) use other::{bind, connect};
 #[cfg(unix)]
+pub(super) use unix::credentials;
+#[cfg(unix)]
 pub(crate) use unix::{IpcListener, bind, connect};
+
+/// Whether this system says whose process is at the other end of a connection.
+pub(crate) const HAS_CREDENTIALS: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 #[cfg(not(unix))]
 mod other {
     use std::io;
 
     use crate::endpoint::IpcAddress;
-    use crate::transport::{Listener, SocketOptions, Stream};
+    use crate::transport::{KernelOptions, Listener, Stream};
 
-    pub(crate) fn bind(_: &IpcAddress, _: &SocketOptions) -> io::Result<Listener> {
+    pub(crate) fn bind(_: &IpcAddress, _: &KernelOptions) -> io::Result<Listener> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn connect(_: &IpcAddress, _: &SocketOptions) -> io::Result<Stream> {
+    pub(crate) fn connect(_: &IpcAddress, _: &KernelOptions) -> io::Result<Stream> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
@@ -50,8 +55,10 @@ mod unix {
     use rustix::io::Errno;
     use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
+    use crate::admission::Remote;
     use crate::endpoint::{Endpoint, IpcAddress};
-    use crate::transport::{Listener, SocketOptions, Stream, retry, suppress_sigpipe};
+    use crate::peer_info::PeerCredentials;
+    use crate::transport::{KernelOptions, Listener, Stream, retry, suppress_sigpipe};
 
     #[derive(Debug)]
     pub(crate) struct IpcListener {
@@ -63,34 +70,36 @@ mod unix {
     }
 
     impl IpcListener {
-        pub(in crate::transport) fn accept(&self) -> io::Result<(Stream, String)> {
+        pub(in crate::transport) fn accept(&self) -> io::Result<(Stream, Remote)> {
             let (stream, _) = retry(|| self.inner.accept())?;
             suppress_sigpipe(&SockRef::from(&stream))
                 .map_err(|error| io::Error::new(ErrorKind::ConnectionAborted, error))?;
-            let peer = peer(&stream);
+            let peer = Remote::Ipc(credentials(&stream));
             Ok((Stream::Ipc(stream), peer))
         }
     }
 
+    /// Whose process is, or at the time of the connection was, at the other end.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn peer(stream: &mio::net::UnixStream) -> String {
-        match rustix::net::sockopt::socket_peercred(stream) {
-            Ok(peer) => format!(
-                "process {} of user {}",
-                peer.pid.as_raw_nonzero(),
-                peer.uid.as_raw()
-            ),
-            Err(_) => "local process".into(),
-        }
+    pub(in crate::transport) fn credentials(
+        stream: &mio::net::UnixStream,
+    ) -> Option<PeerCredentials> {
+        let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;
+        Some(PeerCredentials {
+            pid: u32::try_from(peer.pid.as_raw_nonzero().get()).ok()?,
+            uid: peer.uid.as_raw(),
+            gid: peer.gid.as_raw(),
+        })
     }
 
+    /// Whose process is at the other end: here the system does not say.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn peer(_stream: &mio::net::UnixStream) -> String {
-        "local process".into()
+    pub(in crate::transport) fn credentials(_: &mio::net::UnixStream) -> Option<PeerCredentials> {
+        None
     }
 
     /// Binds to `address` and listens.
-    pub(crate) fn bind(address: &IpcAddress, options: &SocketOptions) -> io::Result<Listener> {
+    pub(crate) fn bind(address: &IpcAddress, options: &KernelOptions) -> io::Result<Listener> {
         match address {
             IpcAddress::Path(path) => bind_path(path, options, None),
             IpcAddress::Abstract(name) => {
@@ -113,7 +122,7 @@ mod unix {
     }
 
     /// Connects to `address`.
-    pub(crate) fn connect(address: &IpcAddress, options: &SocketOptions) -> io::Result<Stream> {
+    pub(crate) fn connect(address: &IpcAddress, options: &KernelOptions) -> io::Result<Stream> {
         let address = match address {
             IpcAddress::Path(path) => path_address(path)?,
             IpcAddress::Abstract(name) => abstract_address(name)?,
@@ -144,7 +153,7 @@ mod unix {
 
     fn bind_path(
         path: &Path,
-        options: &SocketOptions,
+        options: &KernelOptions,
         directory: Option<OwnDirectory>,
     ) -> io::Result<Listener> {
         let address = path_address(path)?;
@@ -178,7 +187,7 @@ mod unix {
         })
     }
 
-    fn new_socket(options: &SocketOptions) -> io::Result<Socket> {
+    fn new_socket(options: &KernelOptions) -> io::Result<Socket> {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         suppress_sigpipe(&SockRef::from(&socket))?;

@@ -1,4 +1,7 @@
 //! Non-blocking byte streams and listeners over tcp and ipc, which know nothing of ZMTP.
+//!
+//! [`Stream`] and [`Listener`] are what `io` relies on; `tcp` and `ipc` make them. `tuning` has the
+//! options of tcp sockets that not every system has.
 
 pub(crate) mod ipc;
 pub(crate) mod tcp;
@@ -14,11 +17,13 @@ use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use socket2::{SockRef, Socket};
 
+use crate::admission::Remote;
 use crate::endpoint::Endpoint;
+use crate::peer_info::PeerCredentials;
 
 /// The options of the system's sockets.
 #[derive(Clone, Debug)]
-pub(crate) struct SocketOptions {
+pub(crate) struct KernelOptions {
     pub(crate) send_buffer: Option<usize>,
     pub(crate) recv_buffer: Option<usize>,
     pub(crate) backlog: u32,
@@ -40,7 +45,7 @@ pub(crate) struct SocketOptions {
     pub(crate) device: Option<String>,
 }
 
-impl Default for SocketOptions {
+impl Default for KernelOptions {
     fn default() -> Self {
         Self {
             send_buffer: None,
@@ -60,7 +65,7 @@ impl Default for SocketOptions {
     }
 }
 
-impl SocketOptions {
+impl KernelOptions {
     fn backlog(&self) -> i32 {
         i32::try_from(self.backlog).unwrap_or(i32::MAX)
     }
@@ -92,6 +97,15 @@ impl Stream {
             Stream::Tcp(stream) => SockRef::from(stream),
             #[cfg(unix)]
             Stream::Ipc(stream) => SockRef::from(stream),
+        }
+    }
+
+    /// Whose process is at the other end, over ipc, if the system says so.
+    pub(crate) fn credentials(&self) -> Option<PeerCredentials> {
+        match self {
+            Stream::Tcp(_) => None,
+            #[cfg(unix)]
+            Stream::Ipc(stream) => ipc::credentials(stream),
         }
     }
 
@@ -258,8 +272,8 @@ pub(crate) enum Listener {
 }
 
 impl Listener {
-    /// Accepts one connection; the text names the peer in logs.
-    pub(crate) fn accept(&self) -> io::Result<(Stream, String)> {
+    /// Accepts one connection, and says who it is from.
+    pub(crate) fn accept(&self) -> io::Result<(Stream, Remote)> {
         match self {
             Listener::Tcp(listener) => listener.accept(),
             #[cfg(unix)]

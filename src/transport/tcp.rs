@@ -6,28 +6,29 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::{Listener, SocketOptions, Stream, retry, suppress_sigpipe, tuning};
+use super::{KernelOptions, Listener, Stream, retry, suppress_sigpipe, tuning};
+use crate::admission::Remote;
 use crate::endpoint::Endpoint;
 
 #[derive(Debug)]
 pub(crate) struct TcpListener {
     pub(super) inner: mio::net::TcpListener,
     pub(super) endpoint: Endpoint,
-    options: SocketOptions,
+    options: KernelOptions,
 }
 
 impl TcpListener {
-    pub(super) fn accept(&self) -> io::Result<(Stream, String)> {
+    pub(super) fn accept(&self) -> io::Result<(Stream, Remote)> {
         let (stream, peer) = retry(|| self.inner.accept())?;
         // A peer that has already reset makes this fail on some systems: its loss, not ours.
         tune(&SockRef::from(&stream), peer.is_ipv6(), &self.options)
             .map_err(|error| io::Error::new(io::ErrorKind::ConnectionAborted, error))?;
-        Ok((Stream::Tcp(stream), peer.to_string()))
+        Ok((Stream::Tcp(stream), Remote::Tcp(peer)))
     }
 }
 
 /// Binds to `addr` and listens.
-pub(crate) fn bind(addr: SocketAddr, options: &SocketOptions) -> io::Result<Listener> {
+pub(crate) fn bind(addr: SocketAddr, options: &KernelOptions) -> io::Result<Listener> {
     let socket = new_socket(addr)?;
     if addr.is_ipv6() {
         // With `ipv6`, `[::]` takes IPv4 as well, whatever the system's default is.
@@ -50,7 +51,7 @@ pub(crate) fn bind(addr: SocketAddr, options: &SocketOptions) -> io::Result<List
 pub(crate) fn connect(
     source: Option<SocketAddr>,
     addr: SocketAddr,
-    options: &SocketOptions,
+    options: &KernelOptions,
 ) -> io::Result<Stream> {
     let socket = new_socket(addr)?;
     prepare(&socket, addr, options)?;
@@ -73,7 +74,7 @@ fn new_socket(addr: SocketAddr) -> io::Result<Socket> {
 }
 
 /// All that must be set before listen and connect.
-fn prepare(socket: &Socket, addr: SocketAddr, options: &SocketOptions) -> io::Result<()> {
+fn prepare(socket: &Socket, addr: SocketAddr, options: &KernelOptions) -> io::Result<()> {
     tune(&SockRef::from(socket), addr.is_ipv6(), options)?;
     options.set_buffers(socket)?;
     if let Some(name) = &options.device {
@@ -85,7 +86,7 @@ fn prepare(socket: &Socket, addr: SocketAddr, options: &SocketOptions) -> io::Re
 
 /// Whether the system grants what it alone can judge: what needs a privilege, and the names of
 /// devices. An endpoint that is connected to would otherwise try again for ever.
-pub(crate) fn check(options: &SocketOptions) -> io::Result<()> {
+pub(crate) fn check(options: &KernelOptions) -> io::Result<()> {
     if options.priority == 0 && options.busy_poll.is_none() && options.device.is_none() {
         return Ok(());
     }
@@ -122,7 +123,7 @@ fn in_progress(error: &io::Error) -> bool {
 }
 
 /// An accepted socket has inherited some of these, on some systems.
-fn tune(socket: &SockRef<'_>, ipv6: bool, options: &SocketOptions) -> io::Result<()> {
+fn tune(socket: &SockRef<'_>, ipv6: bool, options: &KernelOptions) -> io::Result<()> {
     suppress_sigpipe(socket)?;
     socket.set_tcp_nodelay(true)?;
     match options.keepalive {
@@ -149,7 +150,7 @@ fn tune(socket: &SockRef<'_>, ipv6: bool, options: &SocketOptions) -> io::Result
     Ok(())
 }
 
-fn keepalive(options: &SocketOptions) -> TcpKeepalive {
+fn keepalive(options: &KernelOptions) -> TcpKeepalive {
     // The system counts in whole seconds and refuses what is beyond the bounds of Linux.
     let seconds = |time: Duration| {
         let up = u64::from(time.subsec_nanos() > 0);

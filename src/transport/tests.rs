@@ -22,8 +22,8 @@ fn alone(number: u8) -> SocketAddr {
     }
 }
 
-fn options() -> SocketOptions {
-    SocketOptions::default()
+fn options() -> KernelOptions {
+    KernelOptions::default()
 }
 
 /// Calls `attempt` now and whenever `source` is ready, until it has an answer.
@@ -81,7 +81,7 @@ fn tcp_address(listener: &Listener) -> SocketAddr {
     listener.inner.local_addr().unwrap()
 }
 
-fn tcp_pair(address: SocketAddr, options: &SocketOptions) -> (Stream, Stream) {
+fn tcp_pair(address: SocketAddr, options: &KernelOptions) -> (Stream, Stream) {
     let mut listener = tcp::bind(address, options).unwrap();
     let mut client = tcp::connect(None, tcp_address(&listener), options).unwrap();
     let server = accept(&mut listener);
@@ -178,7 +178,7 @@ fn tcp6_any_takes_ipv4_if_ipv6() {
     }
     let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
     for ipv6 in [true, false] {
-        let options = SocketOptions { ipv6, ..options() };
+        let options = KernelOptions { ipv6, ..options() };
         let mut listener = tcp::bind(any, &options).unwrap();
         let port = tcp_address(&listener).port();
         let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -193,7 +193,7 @@ fn tcp6_any_takes_ipv4_if_ipv6() {
 
 #[test]
 fn tcp_options_reach_both_sides() {
-    let options = SocketOptions {
+    let options = KernelOptions {
         send_buffer: Some(40_000),
         recv_buffer: Some(50_000),
         keepalive: Some(true),
@@ -222,7 +222,7 @@ fn tcp_options_reach_both_sides() {
         #[cfg(unix)]
         assert!(is_cloexec(&socket));
     }
-    let (client, server) = tcp_pair(V4, &SocketOptions::default());
+    let (client, server) = tcp_pair(V4, &KernelOptions::default());
     for stream in [&client, &server] {
         assert!(stream.socket().tcp_nodelay().unwrap());
         assert!(!stream.socket().keepalive().unwrap());
@@ -231,7 +231,7 @@ fn tcp_options_reach_both_sides() {
 
 /// A listener, a connection to it, and the accepted end of that.
 #[cfg(target_os = "linux")]
-fn tcp_three(address: SocketAddr, options: &SocketOptions) -> (Listener, Stream, Stream) {
+fn tcp_three(address: SocketAddr, options: &KernelOptions) -> (Listener, Stream, Stream) {
     let mut listener = tcp::bind(address, options).unwrap();
     let mut client = tcp::connect(None, tcp_address(&listener), options).unwrap();
     let server = accept(&mut listener);
@@ -258,7 +258,7 @@ fn of_three<T>(
 #[cfg(target_os = "linux")]
 #[test]
 fn tcp_type_of_service_is_on_all_sockets() {
-    let chosen = SocketOptions {
+    let chosen = KernelOptions {
         type_of_service: 0xb8,
         ..options()
     };
@@ -275,7 +275,7 @@ fn tcp_type_of_service_is_on_all_sockets() {
     assert_eq!(of_three(&three, |it| it.tclass_v6()), [0xb8; 3]);
 
     // An IPv4 connection to a socket of both.
-    let both = SocketOptions {
+    let both = KernelOptions {
         ipv6: true,
         ..chosen
     };
@@ -289,7 +289,7 @@ fn tcp_type_of_service_is_on_all_sockets() {
 #[cfg(target_os = "linux")]
 #[test]
 fn tcp_user_timeout_is_on_all_sockets() {
-    let chosen = SocketOptions {
+    let chosen = KernelOptions {
         user_timeout: Some(Duration::from_micros(7_654_900)),
         ..options()
     };
@@ -307,7 +307,7 @@ fn tcp_user_timeout_is_on_all_sockets() {
 #[cfg(target_os = "linux")]
 #[test]
 fn tcp_priority_is_on_all_sockets() {
-    let chosen = SocketOptions {
+    let chosen = KernelOptions {
         priority: 5,
         // It would bring another priority.
         type_of_service: 0x10,
@@ -323,7 +323,7 @@ fn tcp_priority_is_on_all_sockets() {
 
 /// What needs a privilege is refused to most, which is then told by bind, connect and check alike.
 #[cfg(target_os = "linux")]
-fn granted(options: &SocketOptions) -> bool {
+fn granted(options: &KernelOptions) -> bool {
     let Err(error) = tcp::check(options) else {
         return true;
     };
@@ -339,7 +339,7 @@ fn granted(options: &SocketOptions) -> bool {
 #[cfg(target_os = "linux")]
 #[test]
 fn tcp_busy_poll_is_on_all_sockets() {
-    let chosen = SocketOptions {
+    let chosen = KernelOptions {
         busy_poll: Some(Duration::from_nanos(123_999)),
         ..options()
     };
@@ -354,7 +354,7 @@ fn tcp_busy_poll_is_on_all_sockets() {
 #[cfg(target_os = "linux")]
 #[test]
 fn tcp_device_is_on_all_sockets() {
-    let chosen = SocketOptions {
+    let chosen = KernelOptions {
         device: Some("lo".to_owned()),
         ..options()
     };
@@ -375,7 +375,7 @@ fn tcp_device_is_on_all_sockets() {
 #[cfg(target_os = "linux")]
 #[test]
 fn tcp_device_that_does_not_exist_is_the_systems_error() {
-    let chosen = SocketOptions {
+    let chosen = KernelOptions {
         device: Some("zt-no-such".to_owned()),
         ..options()
     };
@@ -410,7 +410,7 @@ fn tcp_connects_from_a_source() {
     let Stream::Tcp(client) = &client else {
         panic!("not tcp");
     };
-    assert_eq!(peer, client.local_addr().unwrap().to_string());
+    assert_eq!(peer, Remote::Tcp(client.local_addr().unwrap()));
 }
 
 #[test]
@@ -589,7 +589,7 @@ mod ipc_tests {
         let temp = Temp::new();
         let path = temp.path("s");
         let address = IpcAddress::Path(path.clone());
-        let options = SocketOptions {
+        let options = KernelOptions {
             backlog: 1,
             ..options()
         };

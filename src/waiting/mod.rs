@@ -284,14 +284,23 @@ impl<S: Ready> Half<S> {
     /// Changes the state for good, and wakes everybody who waits.
     pub(crate) fn update_for_all<R>(&self, change: impl FnOnce(&mut S, &mut Wakes) -> R) -> R {
         let mut wakes = Wakes::new();
+        let result = self.update_for_all_within(&mut wakes, change);
+        wakes.fire();
+        result
+    }
+
+    /// The same for a caller that holds another lock: the wake-ups are added to its own.
+    pub(crate) fn update_for_all_within<R>(
+        &self,
+        wakes: &mut Wakes,
+        change: impl FnOnce(&mut S, &mut Wakes) -> R,
+    ) -> R {
         let mut inner = self.inner.lock();
-        let result = change(&mut inner.state, &mut wakes);
+        let result = change(&mut inner.state, wakes);
         for waiter in inner.waiters.drain(..) {
             wakes.signal(waiter.signal);
         }
-        inner.tell_watchers(&mut wakes);
-        drop(inner);
-        wakes.fire();
+        inner.tell_watchers(wakes);
         result
     }
 

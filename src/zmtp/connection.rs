@@ -17,11 +17,14 @@ use super::command::{self, Command};
 use super::error::Error;
 use super::greeting::GREETING_LEN;
 use super::handshake::{ExpectCommand, ExpectGreeting, Outcome};
+use super::header;
 use super::mechanism::{Local, Mechanism};
 use super::null;
 use super::scanner::{ITEMS_KEPT, Limits, Scanner};
 use crate::frame::Frame;
+use crate::message::Message;
 use crate::options::Heartbeats;
+use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
@@ -33,6 +36,8 @@ pub(crate) use super::scanner::Item;
 pub(crate) struct Config {
     pub(crate) socket_type: SocketType,
     pub(crate) routing_id: Option<RoutingId>,
+    /// What else we say of ourselves.
+    pub(crate) properties: Properties,
     /// The bytes of a message, all frames together.
     pub(crate) max_message_size: Option<u64>,
     /// The frames of a message.
@@ -49,6 +54,7 @@ impl Config {
         Self {
             socket_type,
             routing_id: None,
+            properties: Properties::default(),
             max_message_size: Some(256 << 20),
             max_frames: 65_536,
             max_command: HANDSHAKE_COMMAND_MAX,
@@ -132,6 +138,7 @@ impl Connection {
         let Config {
             socket_type,
             routing_id,
+            properties,
             max_message_size,
             max_frames,
             max_command,
@@ -141,6 +148,7 @@ impl Connection {
         let local = Local {
             socket_type,
             routing_id,
+            properties,
         };
         let mechanism = Mechanism::Null(null::ExpectReady);
         let state = State::ExpectGreeting(ExpectGreeting::new(local, mechanism, &mut output));
@@ -259,6 +267,18 @@ impl Connection {
     /// Puts an empty message into the output: a ROUTER that gets it knows that we are there.
     pub(crate) fn send_probe(&mut self) {
         self.output.extend_from_slice(&[0, 0]);
+    }
+
+    /// Puts a message into the output, that goes out before those of the application.
+    pub(crate) fn send_first(&mut self, message: &Message) {
+        let mut left = message.len();
+        for frame in message.frames() {
+            left -= 1;
+            let flags = if left > 0 { header::MORE } else { 0 };
+            header::put(flags, frame.len(), &mut self.output);
+            self.output.extend_from_slice(frame);
+        }
+        self.await_proof();
     }
 
     /// Puts a PING into the output; `ttl` tells the peer when to take us for dead, zero never.

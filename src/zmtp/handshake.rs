@@ -10,7 +10,8 @@ use super::command;
 use super::error::Error;
 use super::greeting::{self, Version};
 use super::mechanism::{Local, Mechanism, Step};
-use super::metadata::{Metadata, Properties};
+use super::metadata::Metadata;
+use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 

@@ -3,6 +3,7 @@
 use super::error::Error;
 use super::metadata::Metadata;
 use super::null;
+use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
@@ -19,6 +20,7 @@ pub(crate) enum Mechanism {
 pub(crate) struct Local {
     pub(crate) socket_type: SocketType,
     pub(crate) routing_id: Option<RoutingId>,
+    pub(crate) properties: Properties,
 }
 
 /// What came of a command.

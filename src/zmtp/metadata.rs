@@ -1,6 +1,7 @@
 //! The properties by which the two sides introduce each other.
 
 use super::error::{Error, printable};
+use crate::properties::{Properties, put};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
@@ -8,20 +9,18 @@ const SOCKET_TYPE: &str = "Socket-Type";
 const IDENTITY: &str = "Identity";
 
 /// Appends the metadata of a socket: what libzmq sends, in its order.
-pub(crate) fn encode(socket_type: SocketType, routing_id: Option<&RoutingId>, out: &mut Vec<u8>) {
-    put(SOCKET_TYPE, socket_type.as_str().as_bytes(), out);
+pub(crate) fn encode(
+    socket_type: SocketType,
+    routing_id: Option<&RoutingId>,
+    properties: &Properties,
+    out: &mut Vec<u8>,
+) {
+    put(SOCKET_TYPE.as_bytes(), socket_type.as_str().as_bytes(), out);
     // These three announce an identity, if only an empty one; the others never do.
     if let SocketType::Req | SocketType::Dealer | SocketType::Router = socket_type {
-        put(IDENTITY, routing_id.map_or(&[], |id| id), out);
+        put(IDENTITY.as_bytes(), routing_id.map_or(&[], |id| id), out);
     }
-}
-
-fn put(name: &str, value: &[u8], out: &mut Vec<u8>) {
-    // Our names are the two above and our values at most 255 octets: neither size is cut off.
-    out.push(name.len() as u8);
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(&(value.len() as u32).to_be_bytes());
-    out.extend_from_slice(value);
+    out.extend_from_slice(properties.as_bytes());
 }
 
 /// A peer's metadata, checked.
@@ -30,6 +29,7 @@ pub(crate) struct Metadata {
     pub(crate) socket_type: SocketType,
     /// `None` if the peer sent no Identity or an empty one.
     pub(crate) routing_id: Option<RoutingId>,
+    /// All the others, as they came.
     pub(crate) properties: Properties,
 }
 
@@ -43,6 +43,7 @@ impl Metadata {
     pub(crate) fn parse(data: &[u8]) -> Result<Self, Error> {
         let mut socket_type = None;
         let mut identity = None;
+        let mut others = Vec::new();
         let mut rest = data;
         while !rest.is_empty() {
             let (name, value) = take_property(&mut rest)?;
@@ -52,6 +53,7 @@ impl Metadata {
             } else if name.eq_ignore_ascii_case(IDENTITY.as_bytes()) {
                 (&mut identity, IDENTITY)
             } else {
+                others.push((name, value));
                 continue;
             };
             if slot.replace(value).is_some() {
@@ -74,30 +76,8 @@ impl Metadata {
         Ok(Self {
             socket_type,
             routing_id,
-            properties: Properties(data.into()),
+            properties: others.into_iter().collect(),
         })
-    }
-}
-
-/// All properties of a peer, known and unknown, in its order.
-///
-/// Kept as they came: thousands of tiny properties cost no more memory than they had on the wire.
-#[derive(Clone, Default, Debug, PartialEq, Eq)]
-pub(crate) struct Properties(Box<[u8]>);
-
-impl Properties {
-    /// Names and values.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let mut rest = &*self.0;
-        // Checked when it was made: it ends where it is empty.
-        std::iter::from_fn(move || take_property(&mut rest).ok())
-    }
-
-    /// The value of the first property of this name, whatever its case.
-    pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter()
-            .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
     }
 }
 
@@ -135,7 +115,7 @@ mod tests {
 
     fn property(name: &str, value: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        put(name, value, &mut out);
+        put(name.as_bytes(), value, &mut out);
         out
     }
 
@@ -155,7 +135,7 @@ mod tests {
         let metadata = Metadata::parse(&data).unwrap();
         assert_eq!(metadata.socket_type, SocketType::Dealer);
         assert_eq!(metadata.routing_id, RoutingId::new(b"me"));
-        assert_eq!(metadata.properties.iter().count(), 4);
+        assert_eq!(metadata.properties.iter().count(), 2);
         assert_eq!(
             metadata.properties.get("x-\u{e9}"),
             Some(b"other".as_slice())
@@ -185,7 +165,7 @@ mod tests {
         let data = [push(), property("k", b"v").repeat(1000)].concat();
         assert_eq!(
             Metadata::parse(&data).unwrap().properties.iter().count(),
-            1001
+            1000
         );
     }
 

@@ -18,6 +18,7 @@ impl ExpectReady {
         metadata::encode(
             local.socket_type,
             local.routing_id.as_ref(),
+            &local.properties,
             &mut properties,
         );
         command::put("READY", &[&properties], out);

@@ -17,6 +17,7 @@ use super::scanner::{Limits, Scanner};
 use super::wire::Wire;
 use crate::frame::Frame;
 use crate::message::Message;
+use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
@@ -96,7 +97,7 @@ fn hello_with_id(socket_type: SocketType, id: Option<&RoutingId>) -> Vec<u8> {
 
 fn ready(socket_type: SocketType, id: Option<&RoutingId>) -> Vec<u8> {
     let mut properties = Vec::new();
-    metadata::encode(socket_type, id, &mut properties);
+    metadata::encode(socket_type, id, &Properties::default(), &mut properties);
     command("READY", &[&properties])
 }
 
@@ -264,8 +265,11 @@ impl Side {
 #[test]
 fn a_pair_shakes_hands_and_talks() {
     for piece in [1, 7, 64, 1000, usize::MAX] {
+        let mut properties = Properties::default();
+        properties.set("X-Side", b"left");
         let dealer = Config {
             routing_id: RoutingId::new(b"left"),
+            properties,
             ..Config::new(SocketType::Dealer)
         };
         let mut pair = Pair::new(dealer, Config::new(SocketType::Router));
@@ -297,7 +301,8 @@ fn a_pair_shakes_hands_and_talks() {
         };
         assert_eq!(hello.socket_type, SocketType::Dealer);
         assert_eq!(hello.routing_id, RoutingId::new(b"left"));
-        assert_eq!(hello.properties.get("identity"), Some(b"left".as_slice()));
+        assert_eq!(hello.properties.get("x-side"), Some(b"left".as_slice()));
+        assert_eq!(hello.properties.get("identity"), None);
         assert!(
             seen.eq(sent.into_iter().map(Seen::Message)),
             "piece {piece}"

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on ends"
 )]
 
+pub(crate) mod parts;
 pub(crate) mod polling;
 pub(crate) mod tasks;
 
