@@ -177,6 +177,8 @@
 //!   events, and holds nobody up.
 //! * **Waiting is one mechanism**, for threads and tasks, for every call that waits, and for pollers and
 //!   descriptors, which watch: a state behind a lock, and those who are to hear of it.
+//! * **What waits is limited in messages and in bytes**, for each queue and for all of a context: one
+//!   comparison more for each message, and what is shared is accounted for by the batch.
 //! * **Every pipe keeps a tally**, and the socket adds up those of its pipes: what was accepted is
 //!   written, queued or dropped; what arrived is returned, queued or discarded.
 //!
