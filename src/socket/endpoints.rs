@@ -16,6 +16,7 @@ use crate::monitor::MonitorEvent;
 use crate::pipe::PipeId;
 use crate::routing_id::RoutingId;
 use crate::signal::{Target, Wakes};
+use crate::transport::socks::Socks;
 use crate::transport::{self, Listener};
 
 impl Core {
@@ -126,6 +127,12 @@ impl Core {
         if let Address::Tcp(_) = endpoint.address()
             && let Err(error) = transport::tcp::check(&self.options().transport)
         {
+            return Err(ConnectError::Option { endpoint, error });
+        }
+        if let (Address::Tcp(tcp), Some(_)) = (endpoint.address(), &self.options().socks_proxy)
+            && let Err(error) = Socks::new(tcp, None)
+        {
+            let error = error.into();
             return Err(ConnectError::Option { endpoint, error });
         }
         let io = match self
