@@ -181,8 +181,7 @@ impl Core {
         core
     }
 
-    /// The options as they are now. Not to be dropped under a lock: a message of the user's may be
-    /// in them.
+    /// The options as they are now. What is read on the path of a message is elsewhere, too.
     pub(super) fn options(&self) -> Arc<Options> {
         self.options.lock().clone()
     }

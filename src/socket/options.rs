@@ -12,6 +12,7 @@ use super::{
 };
 use crate::endpoint::{Address, Endpoint, EndpointError, TcpAddress};
 use crate::error::OptionError;
+use crate::frame::Frame;
 use crate::message::Message;
 use crate::network::Network;
 use crate::options::{Options, ReconnectStop, RouterNotify, Verbosity};
@@ -662,7 +663,7 @@ options! {
         /// It comes behind a [`notify`](Self::notify) of the same, and is kept however full the queue
         /// is.
         disconnect_message(message: impl Into<Message>) -> Option<Message> {
-            put disconnect_message = unless_empty(message.into());
+            put disconnect_message = unless_empty(message);
             live set_disconnect_message "It counts for peers that go from then on.";
         }
     }
@@ -673,7 +674,7 @@ options! {
         /// A peer that was connected to is sent it before what was queued meanwhile, of which it takes
         /// no room.
         hello_message(message: impl Into<Message>) -> Option<Message> {
-            put hello_message = unless_empty(message.into());
+            put hello_message = unless_empty(message);
             live set_hello_message "It counts for peers that come from then on.";
         }
     }
@@ -684,7 +685,7 @@ options! {
         /// connects again when the bound socket is gone, none may come. Default none; an empty message
         /// is none. libzmq's `ZMQ_HICCUP_MSG` (which says nothing over inproc).
         hiccup_message(message: impl Into<Message>) -> Option<Message> {
-            put hiccup_message = unless_empty(message.into());
+            put hiccup_message = unless_empty(message);
             live set_hiccup_message "It counts for connections that are lost from then on.";
         }
     }
@@ -772,7 +773,7 @@ options! {
         /// What every subscriber gets first; one that has subscribed to nothing that it matches does
         /// not see it. Default none. libzmq's `ZMQ_XPUB_WELCOME_MSG`.
         welcome_message(message: impl Into<Message>) -> Option<Message> {
-            put welcome_message = unless_empty(message.into());
+            put welcome_message = unless_empty(message);
             live set_welcome_message "It counts for peers that come from then on.";
         }
     }
@@ -1251,8 +1252,11 @@ fn each_once(causes: impl IntoIterator<Item = ReconnectStop>) -> Vec<ReconnectSt
     each
 }
 
-fn unless_empty(message: Message) -> Option<Message> {
-    (message.byte_len() > 0 || message.len() > 1).then_some(message)
+/// A copy: options are dropped wherever they are used last, where the user's memory must not be.
+fn unless_empty(message: impl Into<Message>) -> Option<Message> {
+    let message = message.into();
+    let frames = message.frames().map(|frame| Frame::copy_from_slice(frame));
+    (message.byte_len() > 0 || message.len() > 1).then(|| frames.collect())
 }
 
 /// How long calls wait that were told nothing else: asked for with no lock.
@@ -1700,6 +1704,22 @@ mod tests {
         ] {
             assert_eq!(linger, Some(s(5)));
         }
+    }
+
+    /// Options are dropped by whoever needs them last, under whatever lock.
+    #[test]
+    fn the_users_memory_is_not_kept() {
+        struct Mine(std::sync::Arc<[u8]>);
+        impl AsRef<[u8]> for Mine {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        let memory: std::sync::Arc<[u8]> = vec![7; 10_000].into();
+        let message = bytes::Bytes::from_owner(Mine(memory.clone()));
+        let xpub = XPub::builder().welcome_message(message).build().unwrap();
+        assert_eq!(std::sync::Arc::strong_count(&memory), 1);
+        assert_eq!(xpub.options().welcome_message().unwrap(), *memory);
     }
 
     #[test]
