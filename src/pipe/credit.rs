@@ -106,6 +106,7 @@ impl Limits {
     /// No limit at all.
     pub(crate) const NONE: Self = Self {
         messages: 0,
+        bytes: None,
         conflate: false,
     };
 
