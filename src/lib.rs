@@ -139,6 +139,10 @@
 //! | a peer that goes with its reply | REQ waits for ever | `recv` says `PeerLost`, and the next request can be sent |
 //! | largest message | unlimited, counted per frame | 256 MiB and 65,536 frames for the whole message |
 //!
+//! [`with_libzmq_defaults`](Builder::with_libzmq_defaults) sets libzmq's. Options are set by a
+//! [`Builder`], read from a living socket and mostly changed there ([`SocketOptions`]); the repository's
+//! `docs/options.md` has all of libzmq's, and what stands for each here.
+//!
 //! Sockets in statics are never dropped, and `process::exit` drops nothing: what they had queued is
 //! lost then. Close them first.
 //!
