@@ -549,7 +549,8 @@ pub struct Unsent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnsentTo {
-    /// The endpoint connected to, or the address of the accepted peer.
+    /// The endpoint that was connected to, or bound, where the peer came in; in the error of a flush
+    /// the address of that peer.
     pub endpoint: String,
     /// Messages left.
     pub messages: usize,

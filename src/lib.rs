@@ -100,6 +100,26 @@
 //! of this library blocks, as it would wait for itself; nor in a waker that is run by the end of a
 //! socket or a context.
 //!
+//! # Logging
+//!
+//! Through the [`log`](https://docs.rs/log) facade, on the thread where it happens and with no lock
+//! held, so that a logger may use sockets itself. Targets are the paths of modules, all of which begin
+//! with `zocket`: `zocket=info` is a filter for all of it.
+//!
+//! | level | what for | examples |
+//! |---|---|---|
+//! | `error` | zocket cannot go on as it should, for a fault of its own, of the system, or of foreign code that it runs | polling for I/O fails; a waker panics |
+//! | `warn` | something is lost, refused or given up, and somebody should know | messages left when a linger ended, or dropped with their peer; a peer that breaks the protocol or does not fit; no descriptor to accept with |
+//! | `info` | a connection ended that nobody has ended on purpose | it broke, or its peer was silent for too long |
+//! | `debug` | the course of things | bound, accepted, ready; an attempt to connect that failed, and when the next one follows |
+//! | `trace` | nothing | |
+//!
+//! No record has anything of a message or a topic in it, nor a secret. It says how many messages and
+//! bytes, at which endpoint, and with whom: addresses, routing ids, and the reason that a peer gives
+//! when it refuses us. The same goes for what a [`Monitor`] tells. The log is for people: a program that
+//! wants to act on what happens reads the monitor, [`stats`](Push::stats) and
+//! [`endpoints`](Push::endpoints).
+//!
 //! # Features
 //!
 //! | | |

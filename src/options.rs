@@ -185,6 +185,7 @@ impl Options {
             max_frames: usize::MAX,
             max_subscriptions: usize::MAX,
             max_subscription_bytes: usize::MAX,
+            max_pending_handshakes: usize::MAX,
             ..Self::default()
         }
     }

@@ -50,11 +50,14 @@ pub(super) struct Session {
     who: Option<PeerInfo>,
 }
 
-/// How long a peer may take to read what was written to the end and to close its side in turn.
+/// How long a peer may take to read what was written to the end and to close its side in turn, if
+/// the linger, which limits this like everything else at the end, is longer or has no end.
 ///
 /// Closing before that would lose what is still on its way: a stream that is closed with input
-/// unread is reset, and libzmq drops what it has not read yet when an ipc stream is closed.
-const DRAIN: Duration = Duration::from_secs(1);
+/// unread, or gets some later, is reset, and with it goes what the kernel has yet to send; and libzmq
+/// drops what it has not read yet when an ipc stream is closed. Nothing tells whether a slow peer
+/// reads on, so this is as long as it may be silent.
+const DRAIN: Duration = Duration::from_secs(30);
 
 /// How often in a row a session waits for a writer that it has given room, if nothing else is to be
 /// done: enough to make sleeping rare, few enough to look after new arrivals soon.

@@ -251,9 +251,12 @@ macro_rules! socket {
             /// [`linger`](crate::Builder::linger) to be handed to the kernel (or to the peer, over
             /// inproc). Messages not yet received are discarded.
             ///
-            /// Blocks until then, and for a second at most until the peers have read it, but never for
-            /// longer than the linger. On an I/O thread, where a waker may run, and in a waker that
-            /// is run by the end of a socket or a context, it does not wait at all, and goes on as if
+            /// Blocks until then, and until the peers have read it to the end and closed in turn, as
+            /// the kernel may lose it otherwise; but for this for half a minute at most, and never
+            /// for longer than the linger. Only the first is an error if it takes longer.
+            ///
+            /// On an I/O thread, where a waker may run, and in a waker that is run by the end of a
+            /// socket or a context, it does not wait at all, and goes on as if
             /// [detached](Self::detach).
             /// Closing again waits for the same end.
             ///
