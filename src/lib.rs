@@ -242,16 +242,16 @@ pub use error::{
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
 pub use monitor::{HandshakeFailure, MonitorEvent};
-pub use options::ReconnectStop;
+pub use options::{ReconnectStop, RouterNotify};
 pub use peer_info::{PeerCredentials, PeerId, PeerInfo, PeerName};
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use socket::{
-    Asks, Builder, Conflates, Dealer, Events, Forwards, Identifies, Iter, Matches, Monitor, Pair,
-    Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes,
-    Sends, Socket, SocketKind, SocketOptions, Sub, Subscription, TellsUpstream, ToldUpstream,
-    Upstream, XPub, XSub,
+    Asks, Builder, Conflates, Dealer, Deals, Events, Forwards, Greets, Identifies, Iter, Matches,
+    Monitor, Pair, Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request,
+    Router, Routes, Sends, Socket, SocketKind, SocketOptions, Sub, Subscription, TellsUpstream,
+    ToldUpstream, Upstream, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Count, Discarded, Dropped, Stats};

@@ -1,5 +1,7 @@
 //! What can be set on a socket, with the defaults.
 
+use std::fmt;
+use std::ops::BitOr;
 use std::time::Duration;
 
 use crate::admission::AdmissionRules;
@@ -48,6 +50,12 @@ pub(crate) struct Options {
     // ROUTER
     pub(crate) mandatory: bool,
     pub(crate) handover: bool,
+    pub(crate) notify: RouterNotify,
+    pub(crate) disconnect_message: Option<Message>,
+    // DEALER, ROUTER
+    pub(crate) hello_message: Option<Message>,
+    // DEALER
+    pub(crate) hiccup_message: Option<Message>,
     // REQ
     pub(crate) correlate: bool,
     pub(crate) relaxed: bool,
@@ -120,6 +128,61 @@ pub enum ReconnectStop {
     ///
     /// libzmq's `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`.
     AfterDisconnect,
+}
+
+/// What of its peers a ROUTER is told by messages; see [`Builder::notify`](crate::Builder::notify).
+/// Two of them together are made with `|`.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct RouterNotify {
+    connect: bool,
+    disconnect: bool,
+}
+
+impl RouterNotify {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        connect: false,
+        disconnect: false,
+    };
+
+    /// That one has come. libzmq's `ZMQ_NOTIFY_CONNECT`.
+    pub const CONNECT: Self = Self {
+        connect: true,
+        disconnect: false,
+    };
+
+    /// That one has gone. libzmq's `ZMQ_NOTIFY_DISCONNECT`.
+    pub const DISCONNECT: Self = Self {
+        connect: false,
+        disconnect: true,
+    };
+
+    /// Whether all of `other` is in it.
+    pub const fn contains(self, other: Self) -> bool {
+        (self.connect || !other.connect) && (self.disconnect || !other.disconnect)
+    }
+}
+
+impl BitOr for RouterNotify {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self {
+            connect: self.connect || other.connect,
+            disconnect: self.disconnect || other.disconnect,
+        }
+    }
+}
+
+impl fmt::Debug for RouterNotify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.connect, self.disconnect) {
+            (false, false) => "NONE",
+            (true, false) => "CONNECT",
+            (false, true) => "DISCONNECT",
+            (true, true) => "CONNECT | DISCONNECT",
+        })
+    }
 }
 
 /// When a silent peer is asked whether it is there, and when it is taken for dead.
@@ -258,6 +321,10 @@ impl Default for Options {
             conflate: false,
             mandatory: false,
             handover: false,
+            notify: RouterNotify::NONE,
+            disconnect_message: None,
+            hello_message: None,
+            hiccup_message: None,
             correlate: false,
             relaxed: false,
             invert_matching: false,

@@ -357,7 +357,7 @@ fn nothing_is_shown_of_what_does_not_fit_the_pattern() {
         // No delimiter, then one that is right.
         raw.say(&frame(0, marker));
         raw.say(&[frame(MORE, b""), frame(0, marker)].concat());
-        rep.recv_timeout(PATIENCE).unwrap();
+        drop(rep.recv_timeout(PATIENCE).unwrap());
         assert_eq!(rep.stats().discarded.malformed, 1);
 
         let req = home.of(Req::builder()).build().unwrap();

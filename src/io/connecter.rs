@@ -13,11 +13,12 @@ use super::resolve::Resolved;
 use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
 use super::transmit::Transmit;
-use crate::command::{Place, Port, SocketId, WireEnds};
+use crate::command::{Left, Place, Port, SocketId, WireEnds};
 use crate::endpoint::{Address, Endpoint, TcpAddress};
 use crate::monitor::MonitorEvent;
 use crate::options::{Options, ReconnectStop};
-use crate::pipe::Load;
+use crate::peer_info::PeerInfo;
+use crate::pipe::{Load, PipeId};
 use crate::signal::{Target, Wakes};
 use crate::transport::socks::{Socks, SocksError};
 use crate::transport::{self, Stream};
@@ -451,6 +452,15 @@ impl Connecter {
         self.port.report(self.me.token, event);
     }
 
+    fn peer_left(&self, pipe: PipeId, peer: &PeerInfo, event: MonitorEvent) {
+        let left = Left {
+            peer,
+            token: self.me.token,
+            accepted: false,
+        };
+        self.port.peer_left(pipe, left, event);
+    }
+
     fn report_dialing(&self, address: &dyn fmt::Display) {
         self.report(MonitorEvent::Connecting {
             endpoint: self.endpoint.clone(),
@@ -520,6 +530,7 @@ impl Connecter {
     fn lose_session(&mut self, end: &End, kit: &mut Kit<'_>) {
         if let State::Talking(session) = std::mem::replace(&mut self.state, State::Waiting(None)) {
             let lived = session.lived(kit.now);
+            let who = session.who().cloned();
             let event = session.obituary(&self.endpoint, end);
             let (ends, mut transmit) = session.dismantle(kit);
             let pipe = ends.as_ref().map(|ends| ends.id);
@@ -537,11 +548,11 @@ impl Connecter {
                     self.transmit = transmit;
                 }
             }
-            match (lived, pipe) {
-                (Some(lived), Some(pipe)) => {
+            match (lived, pipe, who) {
+                (Some(lived), Some(pipe), Some(who)) => {
                     self.attempts = 0;
                     self.backoff.on_lost(lived);
-                    self.port.peer_left(pipe, self.me.token, event);
+                    self.peer_left(pipe, &who, event);
                 }
                 _ => {
                     self.attempts = self.attempts.saturating_add(1);
@@ -657,7 +668,7 @@ impl Connecter {
 
     pub(super) fn end(&mut self, end: End, kit: &mut Kit<'_>) -> Fate {
         kit.timers.cancel(self.linger.take());
-        let mut joined = false;
+        let mut who = None;
         let mut obituary = None;
         match std::mem::replace(&mut self.state, State::Waiting(None)) {
             State::Waiting(timer) => kit.timers.cancel(timer),
@@ -670,7 +681,7 @@ impl Connecter {
             }
             State::Talking(session) => {
                 log::log!(end.level(), "{}: connection ended: {end}", self.endpoint);
-                joined = session.is_established();
+                who = session.who().cloned();
                 obituary = Some(session.obituary(&self.endpoint, &end));
                 let (ends, transmit) = session.dismantle(kit);
                 self.transmit = transmit;
@@ -682,11 +693,11 @@ impl Connecter {
         if let Some(ends) = kept {
             self.lost += end_pipe(&ends, &mut self.transmit);
         }
-        match (obituary, pipe) {
-            (Some(event), Some(pipe)) if joined => {
-                self.port.peer_left(pipe, self.me.token, event);
+        match (obituary, pipe, who) {
+            (Some(event), Some(pipe), Some(who)) => {
+                self.peer_left(pipe, &who, event);
             }
-            (Some(event), _) => self.report(event),
+            (Some(event), ..) => self.report(event),
             _ => {}
         }
         Fate::Gone

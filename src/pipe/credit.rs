@@ -85,6 +85,12 @@ impl Tally {
 }
 
 impl Limits {
+    /// No limit at all.
+    pub(crate) const NONE: Self = Self {
+        messages: 0,
+        conflate: false,
+    };
+
     /// Of what waits to be sent to one peer.
     pub(crate) fn sending(options: &Options) -> Self {
         Self {

@@ -7,14 +7,14 @@ use std::time::Duration;
 use super::builder::Builder;
 use super::core::Core;
 use super::{
-    Asks, Conflates, Forwards, Identifies, Matches, Publishes, Receives, Routes, Sends, SocketKind,
-    TellsUpstream, ToldUpstream,
+    Asks, Conflates, Deals, Forwards, Greets, Identifies, Matches, Publishes, Receives, Routes,
+    Sends, SocketKind, TellsUpstream, ToldUpstream,
 };
 use crate::endpoint::{Address, Endpoint, EndpointError, TcpAddress};
 use crate::error::OptionError;
 use crate::message::Message;
 use crate::network::Network;
-use crate::options::{Options, ReconnectStop, Verbosity};
+use crate::options::{Options, ReconnectStop, RouterNotify, Verbosity};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::sync::{AtomicU64, Ordering};
@@ -578,6 +578,70 @@ options! {
             put handover = on;
             live set_handover "It counts for peers that come from then on.";
         }
+
+        /// Whether the socket receives an empty message of each peer as it comes, before all that the
+        /// peer sends, and of each that goes, behind all that it had sent. Default
+        /// [`NONE`](RouterNotify::NONE). libzmq's `ZMQ_ROUTER_NOTIFY` (which says nothing of inproc
+        /// peers).
+        ///
+        /// [`recv_from`](crate::Router::recv_from) gives them as any message, with the peer's id: an
+        /// empty message that the peer sent itself looks the same. They are put into the queue of that
+        /// peer however full it is: if nobody receives, they heap up as peers come and go. One comes
+        /// for each [`HandshakeSucceeded`](crate::MonitorEvent::HandshakeSucceeded) and for each
+        /// [`Disconnected`](crate::MonitorEvent::Disconnected), as long as the socket is open.
+        ///
+        /// ```
+        /// use zocket::{Dealer, Router, RouterNotify};
+        ///
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let router = Router::builder()
+        ///     .notify(RouterNotify::CONNECT | RouterNotify::DISCONNECT)
+        ///     .build()?;
+        /// let dealer = Dealer::builder().routing_id("worker").build()?;
+        /// dealer.connect(router.bind("tcp://127.0.0.1:*")?)?;
+        /// let (id, message) = router.recv_from()?;
+        /// assert_eq!((id.to_string().as_str(), message), ("worker", "".into()));
+        /// # Ok(())
+        /// # }
+        /// ```
+        notify(of: RouterNotify) -> RouterNotify {
+            put notify = of;
+            live set_notify "It counts for peers that come, and for those that go, from then on.";
+        }
+
+        /// What the socket receives of a peer that had connected to it and is gone, as if that had sent
+        /// it as its last message: a word of goodbye that comes even from one that died. Over inproc
+        /// also of one that was connected to, as nothing connects again there. Default none; an empty
+        /// message is none. libzmq's `ZMQ_DISCONNECT_MSG`.
+        ///
+        /// It comes behind a [`notify`](Self::notify) of the same, and is kept however full the queue
+        /// is.
+        disconnect_message(message: impl Into<Message>) -> Option<Message> {
+            put disconnect_message = unless_empty(message.into());
+            live set_disconnect_message "It counts for peers that go from then on.";
+        }
+    }
+    Greets, |it| matches!(it, SocketType::Dealer | SocketType::Router) => {
+        /// What every new peer is sent before anything else, and sent again whenever its connection has
+        /// been made again. Default none; an empty message is none. libzmq's `ZMQ_HELLO_MSG`.
+        ///
+        /// A peer that was connected to is sent it before what was queued meanwhile, of which it takes
+        /// no room.
+        hello_message(message: impl Into<Message>) -> Option<Message> {
+            put hello_message = unless_empty(message.into());
+            live set_hello_message "It counts for peers that come from then on.";
+        }
+    }
+    Deals, |it| matches!(it, SocketType::Dealer) => {
+        /// What the socket receives when a connection is lost that it had made, as if the peer had sent
+        /// it as its last message: what was on the way may be lost, and questions are to be asked again.
+        /// The next connection, or the next attempt, comes after that; over inproc, where nothing
+        /// connects again when the bound socket is gone, none may come. Default none; an empty message
+        /// is none. libzmq's `ZMQ_HICCUP_MSG` (which says nothing over inproc).
+        hiccup_message(message: impl Into<Message>) -> Option<Message> {
+            put hiccup_message = unless_empty(message.into());
+            live set_hiccup_message "It counts for connections that are lost from then on.";
+        }
     }
     Asks, |it| matches!(it, SocketType::Req) => {
         /// Whether each request carries a number, by which a late reply to an earlier one is known.
@@ -862,7 +926,8 @@ impl<T: SocketKind> SocketOptions<'_, T> {
     }
 }
 
-// By hand: a table's types have no names for lifetimes.
+// What is optional text, which an entry of the table cannot borrow.
+
 impl<T: SocketKind> Builder<T> {
     /// Connects over tcp through the SOCKS 5 proxy at this host and port, `proxy.example:1080`; to
     /// the proxy from the source address of the endpoint, if that has one. Default `None`: without
