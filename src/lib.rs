@@ -100,6 +100,11 @@
 //! of this library blocks, as it would wait for itself; nor in a waker that is run by the end of a
 //! socket or a context.
 //!
+//! # Delivery
+//!
+//! A message arrives whole, in order and at most once, or not at all. What `Ok` says of a send, a flush
+//! and a close, for each pattern and transport, and who may lose what: [`delivery`].
+//!
 //! # Logging
 //!
 //! Through the [`log`](https://docs.rs/log) facade, on the thread where it happens and with no lock
@@ -232,6 +237,12 @@ mod transport;
 mod waiting;
 #[allow(dead_code)]
 mod zmtp;
+
+/// For readers only: the documentation has it, the library has not.
+#[cfg(doc)]
+pub mod delivery {
+    #![doc = include_str!("../docs/delivery.md")]
+}
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -43,6 +43,7 @@ pub(super) struct Connecter {
     /// The pipe that was made at `connect`; `None` with the option *immediate*, where it is made
     /// anew for each connection.
     kept: Option<WireEnds>,
+    way: Way,
     /// The batch in hand when the last connection broke.
     transmit: Transmit,
     state: State,
@@ -58,6 +59,13 @@ pub(super) struct Connecter {
     /// By the application, which may go on with the socket.
     disconnected: bool,
     lost: Load,
+}
+
+/// How there comes to be a connection.
+enum Way {
+    Dial,
+    /// By somebody else's doing, once: the stream is there until it is used.
+    Adopt(Option<Stream>),
 }
 
 enum State {
@@ -82,6 +90,7 @@ impl Connecter {
         endpoint: Endpoint,
         port: Arc<dyn Port>,
         kept: Option<WireEnds>,
+        adopted: Option<Stream>,
         me: Target,
     ) -> Self {
         let options = port.options();
@@ -91,6 +100,10 @@ impl Connecter {
             port,
             me,
             kept,
+            way: match adopted {
+                Some(stream) => Way::Adopt(Some(stream)),
+                None => Way::Dial,
+            },
             transmit: Transmit::default(),
             state: State::Waiting(None),
             options,
@@ -117,6 +130,18 @@ impl Connecter {
     /// Starts an attempt.
     pub(super) fn dial(&mut self, kit: &mut Kit<'_>) -> Fate {
         self.options = self.port.options();
+        if let Way::Adopt(stream) = &mut self.way {
+            return match stream.take() {
+                Some(stream) => {
+                    let address = match self.endpoint.socket_addr() {
+                        Some(address) => address.to_string(),
+                        None => self.endpoint.to_string(),
+                    };
+                    self.dialed(stream, address, VecDeque::new(), None, kit)
+                }
+                None => self.retry(kit, &End::HungUp, End::HungUp.level(), None),
+            };
+        }
         match self.endpoint.address() {
             Address::Tcp(tcp) => {
                 self.state = State::Resolving;
@@ -214,7 +239,7 @@ impl Connecter {
     fn socks(&self) -> Result<Option<Box<Socks>>, SocksError> {
         let options = &self.options;
         match self.endpoint.address() {
-            Address::Tcp(tcp) if options.socks_proxy.is_some() => {
+            Address::Tcp(tcp) if options.socks_proxy.is_some() && !self.is_adopted() => {
                 let socks = Socks::new(tcp, options.socks_credentials.clone())?;
                 Ok(Some(Box::new(socks)))
             }
@@ -357,6 +382,11 @@ impl Connecter {
         self.port.options().reconnect_stop.contains(&cause)
     }
 
+    /// Whether the connection was made by somebody else, who alone could make another.
+    fn is_adopted(&self) -> bool {
+        matches!(self.way, Way::Adopt(_))
+    }
+
     /// Whether nothing is tried any more for what is left to be sent.
     fn is_given_up(&self) -> bool {
         self.disconnected && self.stops_at(ReconnectStop::AfterDisconnect)
@@ -374,7 +404,10 @@ impl Connecter {
         if self.stopping && self.may_close() {
             return self.end(End::Stopped, kit);
         }
-        let wait = if self.is_given_up() || cause.is_some_and(|cause| self.stops_at(cause)) {
+        let wait = if self.is_adopted()
+            || self.is_given_up()
+            || cause.is_some_and(|cause| self.stops_at(cause))
+        {
             None
         } else {
             self.backoff.next_wait(self.port.options().reconnect)
@@ -401,8 +434,13 @@ impl Connecter {
                 let event = MonitorEvent::GivenUp { endpoint };
                 self.port.endpoint_ended(self.me.token, event);
                 let fate = self.end(End::Stopped, kit);
-                // Whoever reads this can rely on it.
-                log::warn!("{}: {why}; no further attempt", self.endpoint);
+                // Whoever reads this can rely on it. (Of what was adopted nothing else was expected.)
+                let level = if self.is_adopted() {
+                    level
+                } else {
+                    log::Level::Warn
+                };
+                log::log!(level, "{}: {why}; no further attempt", self.endpoint);
                 fate
             }
         }

@@ -1428,30 +1428,6 @@ mod tests {
     }
 
     #[test]
-    fn filters_are_read_and_replaced_as_a_whole() {
-        let push = Push::builder().tcp_accept_filter("::1").build().unwrap();
-        let options = push.options();
-        options
-            .set_tcp_accept_filter(["10.0.0.0/8", "fd00::/8"])
-            .unwrap();
-        assert!(options.set_tcp_accept_filter(["::1", "10."]).is_err());
-        assert_eq!(options.tcp_accept_filter(), ["10.0.0.0/8", "fd00::/8"]);
-        for none in [
-            options.ipc_allow_uid(),
-            options.ipc_allow_gid(),
-            options.ipc_allow_pid(),
-        ] {
-            assert!(none.is_empty());
-        }
-        options.set_ipc_allow_uid([]).unwrap();
-        assert_eq!(options.set_ipc_allow_uid([1, 2]).is_ok(), HAS_CREDENTIALS);
-        assert_eq!(
-            options.ipc_allow_uid().len(),
-            if HAS_CREDENTIALS { 2 } else { 0 }
-        );
-    }
-
-    #[test]
     fn accept_filters_are_networks() {
         let builder = Push::builder()
             .tcp_accept_filter("10.0.0.0/8")

@@ -1,8 +1,11 @@
 //! Non-blocking byte streams and listeners over tcp and ipc, which know nothing of ZMTP.
 //!
 //! [`Stream`] and [`Listener`] are what `io` relies on; `tcp` and `ipc` make them. `tuning` has the
-//! options of tcp sockets that not every system has, `socks` is how a proxy is asked for a connection.
+//! options of tcp sockets that not every system has, `socks` is how a proxy is asked for a connection,
+//! `adopt` takes sockets that were made elsewhere.
 
+#[cfg(unix)]
+pub(crate) mod adopt;
 pub(crate) mod ipc;
 pub(crate) mod socks;
 pub(crate) mod tcp;
