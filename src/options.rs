@@ -21,6 +21,8 @@ use crate::transport::socks::SocksCredentials;
 pub(crate) struct Options {
     pub(crate) send_hwm: usize,
     pub(crate) recv_hwm: usize,
+    pub(crate) send_limit_bytes: Option<usize>,
+    pub(crate) recv_limit_bytes: Option<usize>,
     pub(crate) linger: Option<Duration>,
     pub(crate) send_timeout: Option<Duration>,
     pub(crate) recv_timeout: Option<Duration>,
@@ -292,6 +294,8 @@ impl Default for Options {
         Self {
             send_hwm: 1000,
             recv_hwm: 1000,
+            send_limit_bytes: None,
+            recv_limit_bytes: None,
             linger: Some(Duration::from_secs(5)),
             send_timeout: None,
             recv_timeout: None,

@@ -518,6 +518,30 @@ options! {
             live set_send_hwm "All queues have the new mark. What is queued stays; while that is more, nothing is added. Who waits for room goes on if there is some.";
         }
 
+        /// How many bytes each outgoing queue may hold, beside its [`send_hwm`](Self::send_hwm); `None`
+        /// is unlimited. Default `None`. libzmq has no such option.
+        ///
+        /// The bytes are those of the frames. A queue that has reached this, or its high-water mark, is
+        /// full; one that has not takes one more message, however large, so it holds this and one message
+        /// at most, and a message larger than this can still be sent. Who waits for room goes on when both
+        /// are down to half. A [permit](crate::Permit) keeps room for a message of any size: what permits
+        /// send may exceed this by one message for each of them.
+        ///
+        /// Over inproc the queue between two sockets holds this and the receiver's
+        /// [`recv_limit_bytes`](Builder::recv_limit_bytes) together, without limit if either has none.
+        ///
+        /// ```
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let push = zocket::Push::builder().send_limit_bytes(16 << 20).build()?;
+        /// # drop(push);
+        /// # Ok(())
+        /// # }
+        /// ```
+        send_limit_bytes(bytes: impl Into<Option<usize>>) -> Option<usize> {
+            put send_limit_bytes = some_bytes(bytes.into())?;
+            live set_send_limit_bytes "All queues have the new limit. What is queued stays; while that is more, nothing is added. Who waits for room goes on if there is some.";
+        }
+
         /// How long a `send` waits for room; `None` is for ever. Default `None`. libzmq's
         /// `ZMQ_SNDTIMEO`.
         send_timeout(timeout: impl Into<Option<Duration>>) -> Option<Duration> {
@@ -533,6 +557,27 @@ options! {
         recv_hwm(messages: usize) -> usize {
             put recv_hwm = messages;
             live set_recv_hwm "All queues have the new mark. What is queued stays; while that is more, nothing more is read from the peer.";
+        }
+
+        /// How many bytes each incoming queue may hold, beside its [`recv_hwm`](Self::recv_hwm); `None`
+        /// is unlimited. Default `None`. libzmq has no such option.
+        ///
+        /// The bytes are those of the frames, and what has come of a message that is not whole yet. A
+        /// connection whose queue has reached this, or its high-water mark, is not read any further before
+        /// both are down to half; what one read has brought already comes on top (64 KiB, or of a large
+        /// frame as much again as there is). While nothing is queued a message is read to its end however
+        /// large it is (see [`max_message_size`](Self::max_message_size)).
+        ///
+        /// ```
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let pull = zocket::Pull::builder().recv_limit_bytes(16 << 20).build()?;
+        /// # drop(pull);
+        /// # Ok(())
+        /// # }
+        /// ```
+        recv_limit_bytes(bytes: impl Into<Option<usize>>) -> Option<usize> {
+            put recv_limit_bytes = some_bytes(bytes.into())?;
+            live set_recv_limit_bytes "All queues have the new limit. What is queued stays; while that is more, nothing more is read from the peer.";
         }
 
         /// How long a `recv` waits for a message; `None` is for ever. Default `None`. libzmq's
@@ -1154,6 +1199,13 @@ fn property<'a>(name: &'a str, value: &'a [u8]) -> Result<(&'a str, &'a [u8]), S
         ));
     }
     Ok((name, value))
+}
+
+fn some_bytes(most: Option<usize>) -> Result<Option<usize>, String> {
+    match most {
+        Some(0) => Err("0 bytes cannot be (`None` is unlimited)".to_owned()),
+        most => Ok(most),
+    }
 }
 
 /// Who wants no connection at all does not bind.
