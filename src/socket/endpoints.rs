@@ -1,6 +1,7 @@
 //! Where a socket is bound and what it is connected to.
 
 use std::io as std_io;
+use std::net::Ipv4Addr;
 #[cfg(unix)]
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::halves::Ended;
 use super::monitoring::GIVEN_UP;
 use crate::command::unique_number;
 use crate::command::{Port, Refused, Token, WireEnds};
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::{Address, Endpoint, Host};
 use crate::error::{BindError, ConnectError, UnbindError};
 use crate::io::{self, Handle, Latch, Order};
 use crate::monitor::MonitorEvent;
@@ -127,6 +128,11 @@ impl Core {
                         Ok(listener) => return Ok(listener),
                         Err(error) => failure = error,
                     }
+                }
+                // Of "both families" one is left where the system has no other.
+                if tcp.host == Host::Any && transport::tcp::is_family_missing(&failure) {
+                    let any = (Ipv4Addr::UNSPECIFIED, tcp.port).into();
+                    return transport::tcp::bind(any, options);
                 }
                 Err(failure)
             }

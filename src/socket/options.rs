@@ -425,6 +425,10 @@ options! {
 
         /// Whether host names and the wildcard `*` also mean IPv6. Default `false`. An IPv6 address
         /// given as such is used either way. libzmq's `ZMQ_IPV6`.
+        ///
+        /// Bound to `*` (or `[::]`) with it, a socket takes peers of both families; `*` is IPv4 alone
+        /// where the system has no IPv6. Without it `*` takes IPv4 peers, `[::]` IPv6 peers. Of a name
+        /// that is connected to, all addresses are tried in the order in which the resolver gives them.
         ipv6(on: bool) -> bool {
             put (transport.ipv6) = on;
             later set_ipv6;
