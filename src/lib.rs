@@ -144,6 +144,10 @@
 //! | a peer that goes with its reply | REQ waits for ever | `recv` says `PeerLost`, and the next request can be sent |
 //! | largest message | unlimited, counted per frame | 256 MiB and 65,536 frames for the whole message |
 //!
+//! [`with_libzmq_defaults`](Builder::with_libzmq_defaults) sets libzmq's. Options are set by a
+//! [`Builder`], read from a living socket and mostly changed there ([`SocketOptions`]); the repository's
+//! `docs/options.md` has all of libzmq's, and what stands for each here.
+//!
 //! Sockets in statics are never dropped, and `process::exit` drops nothing: what they had queued is
 //! lost then. Close them first.
 //!
@@ -182,6 +186,8 @@
 //!   events, and holds nobody up.
 //! * **Waiting is one mechanism**, for threads and tasks, for every call that waits, and for pollers and
 //!   descriptors, which watch: a state behind a lock, and those who are to hear of it.
+//! * **What waits is limited in messages and in bytes**, for each queue and for all of a context: one
+//!   comparison more for each message, and what is shared is accounted for by the batch.
 //! * **Every pipe keeps a tally**, and the socket adds up those of its pipes: what was accepted is
 //!   written, queued or dropped; what arrived is returned, queued or discarded.
 //!
@@ -253,16 +259,16 @@ pub use error::{
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
 pub use monitor::{HandshakeFailure, MonitorEvent};
-pub use options::ReconnectStop;
+pub use options::{ReconnectStop, RouterNotify};
 pub use peer_info::{PeerCredentials, PeerId, PeerInfo, PeerName};
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use socket::{
-    Asks, Builder, Conflates, Dealer, Events, Forwards, Identifies, Iter, Matches, Monitor, Pair,
-    Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request, Router, Routes,
-    Sends, Socket, SocketKind, SocketOptions, Sub, Subscription, TellsUpstream, ToldUpstream,
-    Upstream, XPub, XSub,
+    Asks, Builder, Conflates, Dealer, Deals, Events, Forwards, Greets, Identifies, Iter, Matches,
+    Monitor, Pair, Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request,
+    Router, Routes, Sends, Socket, SocketKind, SocketOptions, Sub, Subscription, TellsUpstream,
+    ToldUpstream, Upstream, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Count, Discarded, Dropped, Stats};

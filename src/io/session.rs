@@ -13,10 +13,10 @@ use crate::command::{Place, Port, Refused, Welcome, WireEnds};
 use crate::endpoint::Endpoint;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
 use crate::peer_info::{Hello, PeerInfo};
-use crate::pipe::Load;
+use crate::pipe::{Load, Record};
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
-use crate::zmtp::{self, Config, Connection, Due, Eof, Heartbeat, PeerHello, Silence};
+use crate::zmtp::{self, Config, Connection, Due, Eof, Heartbeat, Item, PeerHello, Silence};
 
 /// A stream on which ZMTP is spoken, from the first byte of the greeting on.
 ///
@@ -151,6 +151,11 @@ impl Session {
 
     pub(super) fn peer(&self) -> &str {
         &self.peer
+    }
+
+    /// Who it turned out to be, once the handshake is complete.
+    pub(super) fn who(&self) -> Option<&PeerInfo> {
+        self.who.as_ref()
     }
 
     /// What the end of this session is to whoever watches the endpoint.
@@ -445,7 +450,11 @@ impl Session {
             },
             place,
         );
-        let Welcome { peer, is_another } = welcome.map_err(End::Refused)?;
+        let Welcome {
+            peer,
+            notice,
+            is_another,
+        } = welcome.map_err(End::Refused)?;
         self.established = Some(kit.now);
         let mut wakes = Wakes::new();
         if is_another && let Some(lane) = &ends.outbound {
@@ -465,8 +474,19 @@ impl Session {
         ));
         if let Some(lane) = &ends.inbound {
             let mut silent = None;
-            lane.deposit(Load::NONE, 0, &mut wakes, |runs| silent = runs.name(peer));
+            let load = notice.as_ref().map_or(Load::NONE, |notice| Load {
+                messages: 1,
+                bytes: notice.byte_len(),
+            });
+            lane.deposit(load, 0, &mut wakes, |runs| {
+                silent = runs.name(peer);
+                let notice = notice.map(|notice| Record::Item(Item::Message(notice)));
+                runs.records.extend(notice);
+            });
             drop(silent);
+        }
+        if let Some(hello) = &port.options().hello_message {
+            self.connection.send_first(hello);
         }
         if port.options().probe_router {
             self.connection.send_probe();
@@ -506,6 +526,12 @@ impl Session {
         kit.timers.cancel(self.beat);
         kit.timers.cancel(self.drain_limit);
         self.transmit.forget_written();
+        if let Some(lane) = self.ends.as_ref().and_then(|ends| ends.inbound.as_ref()) {
+            // What had come of a message that is not whole is gone.
+            let mut wakes = Wakes::new();
+            lane.hold_incomplete(0, &mut wakes);
+            wakes.fire();
+        }
         let _ = kit.registry.deregister(&mut self.stream);
         (self.ends, self.transmit)
     }

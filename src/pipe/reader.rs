@@ -62,6 +62,14 @@ impl Intake {
         }
     }
 
+    /// Which lane it is, and the bytes in memory for it.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        match self {
+            Self::Runs(lane) => (Arc::as_ptr(lane).addr(), lane.held()),
+            Self::Values(lane) => (Arc::as_ptr(lane).addr(), lane.held()),
+        }
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         match self {
             Self::Runs(lane) => lane.is_over(),
@@ -80,8 +88,8 @@ pub(crate) struct Reader {
     changes: VecDeque<Change>,
     /// Read since credit was last returned.
     read: Load,
-    /// How many messages may be read before credit must be returned.
-    step: usize,
+    /// How much may be read before credit must be returned: so many messages, or so many bytes.
+    step: Load,
 }
 
 /// What a look into a pipe gave. Small, to be returned in registers.
@@ -105,7 +113,7 @@ impl Reader {
             peer: None,
             changes: VecDeque::new(),
             read: Load::NONE,
-            step: 0,
+            step: Load::NONE,
         }
     }
 
@@ -117,6 +125,51 @@ impl Reader {
     /// Says whom everything is from, over inproc, where nothing else does.
     pub(crate) fn set_peer(&mut self, peer: PeerInfo) {
         self.peer = Some(peer);
+    }
+
+    /// Puts a message of the socket's own before all that comes from a peer that is new, over inproc.
+    pub(crate) fn put_first(&mut self, message: Message) {
+        let load = Load {
+            messages: 1,
+            bytes: message.byte_len(),
+        };
+        match &mut self.inlet {
+            // Elsewhere the session does, as it names the peer.
+            Inlet::Runs(..) => {}
+            Inlet::Values(lane, front) => {
+                // Counted with what waits in the lane, as if it had been taken from there.
+                if lane.count_taken(load) {
+                    front.push_front(message);
+                }
+            }
+        }
+    }
+
+    /// Puts messages of the socket's own behind all that has come, whatever the limit.
+    pub(crate) fn put_last(&mut self, messages: Vec<Message>, wakes: &mut Wakes) {
+        for message in messages {
+            let load = Load {
+                messages: 1,
+                bytes: message.byte_len(),
+            };
+            match &self.inlet {
+                Inlet::Runs(lane, _) => lane.slip_in(load, wakes, |runs| {
+                    let record = Record::Item(Item::Message(message));
+                    runs.records.push_back(record);
+                }),
+                Inlet::Values(lane, _) => {
+                    lane.slip_in(load, wakes, |values| values.push_back(message))
+                }
+            };
+        }
+    }
+
+    /// Says that nothing more will come than what is there.
+    pub(crate) fn end_intake(&self, wakes: &mut Wakes) {
+        match &self.inlet {
+            Inlet::Runs(lane, _) => lane.end_writing(wakes),
+            Inlet::Values(lane, _) => lane.end_writing(wakes),
+        }
     }
 
     /// What was read and not yet given back: the lane takes it for queued.
@@ -257,7 +310,7 @@ impl Reader {
         let bytes = message.byte_len();
         self.read.messages += 1;
         self.read.bytes += bytes;
-        if self.read.messages >= self.step {
+        if self.read.messages >= self.step.messages || self.read.bytes >= self.step.bytes {
             self.give_back(wakes);
         }
         bytes
@@ -330,6 +383,13 @@ impl Reader {
     /// back counts as queued there. (A session does not look before its lane is full.)
     pub(crate) fn settle(&mut self, wakes: &mut Wakes) {
         if let Inlet::Values(..) = &self.inlet {
+            self.give_back(wakes);
+        }
+    }
+
+    /// The same, whoever the peer is: somebody has asked.
+    pub(crate) fn hurry(&mut self, wakes: &mut Wakes) {
+        if !self.read.is_none() {
             self.give_back(wakes);
         }
     }

@@ -10,6 +10,7 @@ use crate::command::InprocPeer;
 use crate::endpoint_status::{EndpointState, EndpointStatus};
 use crate::error::{RecvError, TryRecvError};
 use crate::monitor::MonitorEvent;
+use crate::peer_info::PeerInfo;
 use crate::pipe::PipeId;
 use crate::signal::Wakes;
 use crate::waiting::{Half, Ready};
@@ -350,6 +351,7 @@ impl Control {
             && self.inproc.contains_key(&pipe)
             && let Ok(endpoint) = peer.address().parse()
         {
+            self.leaving.insert(pipe, peer.clone());
             let reason = reason.to_owned();
             let event = MonitorEvent::Disconnected {
                 endpoint,
@@ -363,14 +365,15 @@ impl Control {
         }
     }
 
-    /// The same, and of the way there; gives that, if there was one.
+    /// The same, and of the way there; gives both, if there was one.
     pub(super) fn part(
         &mut self,
         pipe: PipeId,
         reason: &str,
         wakes: &mut Wakes,
-    ) -> Option<InprocPeer> {
+    ) -> Option<(InprocPeer, Option<PeerInfo>)> {
         self.tell_left(pipe, reason, wakes);
-        self.inproc.remove(&pipe)
+        let peer = self.leaving.remove(&pipe);
+        Some((self.inproc.remove(&pipe)?, peer))
     }
 }

@@ -7,17 +7,19 @@ use std::time::Duration;
 use super::builder::Builder;
 use super::core::Core;
 use super::{
-    Asks, Conflates, Forwards, Identifies, Matches, Publishes, Receives, Routes, Sends, SocketKind,
-    TellsUpstream, ToldUpstream,
+    Asks, Conflates, Deals, Forwards, Greets, Identifies, Matches, Publishes, Receives, Routes,
+    Sends, SocketKind, TellsUpstream, ToldUpstream,
 };
+use crate::endpoint::{Address, Endpoint, EndpointError, TcpAddress};
 use crate::error::OptionError;
 use crate::message::Message;
 use crate::network::Network;
-use crate::options::{Options, ReconnectStop, Verbosity};
+use crate::options::{Options, ReconnectStop, RouterNotify, Verbosity};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::sync::{AtomicU64, Ordering};
 use crate::transport::ipc::HAS_CREDENTIALS;
+use crate::transport::socks::SocksCredentials;
 use crate::transport::tuning;
 
 /// The options of a living socket, of type `T`: to be read, each by the name of the [`Builder`]'s
@@ -517,6 +519,30 @@ options! {
             live set_send_hwm "All queues have the new mark. What is queued stays; while that is more, nothing is added. Who waits for room goes on if there is some.";
         }
 
+        /// How many bytes each outgoing queue may hold, beside its [`send_hwm`](Self::send_hwm); `None`
+        /// is unlimited. Default `None`. libzmq has no such option.
+        ///
+        /// The bytes are those of the frames. A queue that has reached this, or its high-water mark, is
+        /// full; one that has not takes one more message, however large, so it holds this and one message
+        /// at most, and a message larger than this can still be sent. Who waits for room goes on when both
+        /// are down to half. A [permit](crate::Permit) keeps room for a message of any size: what permits
+        /// send may exceed this by one message for each of them.
+        ///
+        /// Over inproc the queue between two sockets holds this and the receiver's
+        /// [`recv_limit_bytes`](Builder::recv_limit_bytes) together, without limit if either has none.
+        ///
+        /// ```
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let push = zocket::Push::builder().send_limit_bytes(16 << 20).build()?;
+        /// # drop(push);
+        /// # Ok(())
+        /// # }
+        /// ```
+        send_limit_bytes(bytes: impl Into<Option<usize>>) -> Option<usize> {
+            put send_limit_bytes = some_bytes(bytes.into())?;
+            live set_send_limit_bytes "All queues have the new limit. What is queued stays; while that is more, nothing is added. Who waits for room goes on if there is some.";
+        }
+
         /// How long a `send` waits for room; `None` is for ever. Default `None`. libzmq's
         /// `ZMQ_SNDTIMEO`.
         send_timeout(timeout: impl Into<Option<Duration>>) -> Option<Duration> {
@@ -532,6 +558,27 @@ options! {
         recv_hwm(messages: usize) -> usize {
             put recv_hwm = messages;
             live set_recv_hwm "All queues have the new mark. What is queued stays; while that is more, nothing more is read from the peer.";
+        }
+
+        /// How many bytes each incoming queue may hold, beside its [`recv_hwm`](Self::recv_hwm); `None`
+        /// is unlimited. Default `None`. libzmq has no such option.
+        ///
+        /// The bytes are those of the frames, and what has come of a message that is not whole yet. A
+        /// connection whose queue has reached this, or its high-water mark, is not read any further before
+        /// both are down to half; what one read has brought already comes on top (64 KiB, or of a large
+        /// frame as much again as there is). While nothing is queued a message is read to its end however
+        /// large it is (see [`max_message_size`](Self::max_message_size)).
+        ///
+        /// ```
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let pull = zocket::Pull::builder().recv_limit_bytes(16 << 20).build()?;
+        /// # drop(pull);
+        /// # Ok(())
+        /// # }
+        /// ```
+        recv_limit_bytes(bytes: impl Into<Option<usize>>) -> Option<usize> {
+            put recv_limit_bytes = some_bytes(bytes.into())?;
+            live set_recv_limit_bytes "All queues have the new limit. What is queued stays; while that is more, nothing more is read from the peer.";
         }
 
         /// How long a `recv` waits for a message; `None` is for ever. Default `None`. libzmq's
@@ -580,6 +627,70 @@ options! {
         handover(on: bool) -> bool {
             put handover = on;
             live set_handover "It counts for peers that come from then on.";
+        }
+
+        /// Whether the socket receives an empty message of each peer as it comes, before all that the
+        /// peer sends, and of each that goes, behind all that it had sent. Default
+        /// [`NONE`](RouterNotify::NONE). libzmq's `ZMQ_ROUTER_NOTIFY` (which says nothing of inproc
+        /// peers).
+        ///
+        /// [`recv_from`](crate::Router::recv_from) gives them as any message, with the peer's id: an
+        /// empty message that the peer sent itself looks the same. They are put into the queue of that
+        /// peer however full it is: if nobody receives, they heap up as peers come and go. One comes
+        /// for each [`HandshakeSucceeded`](crate::MonitorEvent::HandshakeSucceeded) and for each
+        /// [`Disconnected`](crate::MonitorEvent::Disconnected), as long as the socket is open.
+        ///
+        /// ```
+        /// use zocket::{Dealer, Router, RouterNotify};
+        ///
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let router = Router::builder()
+        ///     .notify(RouterNotify::CONNECT | RouterNotify::DISCONNECT)
+        ///     .build()?;
+        /// let dealer = Dealer::builder().routing_id("worker").build()?;
+        /// dealer.connect(router.bind("tcp://127.0.0.1:*")?)?;
+        /// let (id, message) = router.recv_from()?;
+        /// assert_eq!((id.to_string().as_str(), message), ("worker", "".into()));
+        /// # Ok(())
+        /// # }
+        /// ```
+        notify(of: RouterNotify) -> RouterNotify {
+            put notify = of;
+            live set_notify "It counts for peers that come, and for those that go, from then on.";
+        }
+
+        /// What the socket receives of a peer that had connected to it and is gone, as if that had sent
+        /// it as its last message: a word of goodbye that comes even from one that died. Over inproc
+        /// also of one that was connected to, as nothing connects again there. Default none; an empty
+        /// message is none. libzmq's `ZMQ_DISCONNECT_MSG`.
+        ///
+        /// It comes behind a [`notify`](Self::notify) of the same, and is kept however full the queue
+        /// is.
+        disconnect_message(message: impl Into<Message>) -> Option<Message> {
+            put disconnect_message = unless_empty(message.into());
+            live set_disconnect_message "It counts for peers that go from then on.";
+        }
+    }
+    Greets, |it| matches!(it, SocketType::Dealer | SocketType::Router) => {
+        /// What every new peer is sent before anything else, and sent again whenever its connection has
+        /// been made again. Default none; an empty message is none. libzmq's `ZMQ_HELLO_MSG`.
+        ///
+        /// A peer that was connected to is sent it before what was queued meanwhile, of which it takes
+        /// no room.
+        hello_message(message: impl Into<Message>) -> Option<Message> {
+            put hello_message = unless_empty(message.into());
+            live set_hello_message "It counts for peers that come from then on.";
+        }
+    }
+    Deals, |it| matches!(it, SocketType::Dealer) => {
+        /// What the socket receives when a connection is lost that it had made, as if the peer had sent
+        /// it as its last message: what was on the way may be lost, and questions are to be asked again.
+        /// The next connection, or the next attempt, comes after that; over inproc, where nothing
+        /// connects again when the bound socket is gone, none may come. Default none; an empty message
+        /// is none. libzmq's `ZMQ_HICCUP_MSG` (which says nothing over inproc).
+        hiccup_message(message: impl Into<Message>) -> Option<Message> {
+            put hiccup_message = unless_empty(message.into());
+            live set_hiccup_message "It counts for connections that are lost from then on.";
         }
     }
     Asks, |it| matches!(it, SocketType::Req) => {
@@ -865,6 +976,122 @@ impl<T: SocketKind> SocketOptions<'_, T> {
     }
 }
 
+// What is optional text, which an entry of the table cannot borrow.
+
+impl<T: SocketKind> Builder<T> {
+    /// Connects over tcp through the SOCKS 5 proxy at this host and port, `proxy.example:1080`; to
+    /// the proxy from the source address of the endpoint, if that has one. Default `None`: without
+    /// any. tcp only, and where the socket connects.
+    ///
+    /// The host of an endpoint is the proxy's to resolve, and never looked up here. What the proxy
+    /// says, and its silence, counts as what an address says that is connected to: it is an event,
+    /// is in `endpoints()`, and another attempt follows, through the proxy again. The time that it
+    /// has is what [`connect_timeout`](Self::connect_timeout) leaves of itself, or, if that is not
+    /// set, [`handshake_timeout`](Self::handshake_timeout). libzmq's `ZMQ_SOCKS_PROXY`.
+    ///
+    /// ```
+    /// use zocket::Push;
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let push = Push::builder()
+    ///     .socks_proxy("127.0.0.1:1080")
+    ///     .socks_credentials(("me", "secret"))
+    ///     .build()?;
+    /// assert_eq!(push.options().socks_proxy().as_deref(), Some("127.0.0.1:1080"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn socks_proxy<'a>(self, proxy: impl Into<Option<&'a str>>) -> Self {
+        let proxy = proxy.into().map(host_and_port).transpose();
+        self.set(
+            "socks_proxy",
+            |_| true,
+            proxy,
+            |options, proxy| {
+                options.socks_proxy = proxy;
+            },
+        )
+    }
+
+    /// The user and the password that a SOCKS proxy is told if it asks for them (RFC 1929, which
+    /// sends them unencrypted): a user of 1 to 255 bytes, a password of up to 255. Default `None`.
+    /// The password is in no log record, no event and no `Debug` output, and only the user can be
+    /// read.
+    ///
+    /// libzmq's `ZMQ_SOCKS_USERNAME` and `ZMQ_SOCKS_PASSWORD`.
+    pub fn socks_credentials<'a>(
+        self,
+        user_and_password: impl Into<Option<(&'a str, &'a str)>>,
+    ) -> Self {
+        let who = user_and_password.into().map(socks_credentials).transpose();
+        self.set(
+            "socks_credentials",
+            |_| true,
+            who,
+            |options, who| {
+                options.socks_credentials = who;
+            },
+        )
+    }
+}
+
+impl<T: SocketKind> SocketOptions<'_, T> {
+    /// The [`socks_proxy`](Builder::socks_proxy) as it is now.
+    pub fn socks_proxy(&self) -> Option<String> {
+        let options = self.core.options();
+        let proxy = options.socks_proxy.as_ref()?;
+        Some(format!("{}:{}", proxy.host, proxy.port))
+    }
+
+    /// Changes the [`socks_proxy`](Builder::socks_proxy). It counts for connections made from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`]: the value cannot be.
+    pub fn set_socks_proxy<'p>(
+        &self,
+        proxy: impl Into<Option<&'p str>>,
+    ) -> Result<(), OptionError> {
+        let proxy = proxy.into().map(host_and_port).transpose();
+        self.change(
+            "socks_proxy",
+            |_| true,
+            proxy,
+            |options, proxy| {
+                options.socks_proxy = proxy;
+            },
+        )
+    }
+
+    /// The user of the [`socks_credentials`](Builder::socks_credentials) as they are now.
+    pub fn socks_credentials(&self) -> Option<String> {
+        let options = self.core.options();
+        let who = options.socks_credentials.as_ref()?;
+        Some(who.user().to_owned())
+    }
+
+    /// Changes the [`socks_credentials`](Builder::socks_credentials). It counts for connections made
+    /// from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`]: the value cannot be.
+    pub fn set_socks_credentials<'p>(
+        &self,
+        user_and_password: impl Into<Option<(&'p str, &'p str)>>,
+    ) -> Result<(), OptionError> {
+        let who = user_and_password.into().map(socks_credentials).transpose();
+        self.change(
+            "socks_credentials",
+            |_| true,
+            who,
+            |options, who| {
+                options.socks_credentials = who;
+            },
+        )
+    }
+}
+
 fn read<R>(options: &Options, read: impl FnOnce(&Options) -> R) -> R {
     read(options)
 }
@@ -935,6 +1162,22 @@ fn needs<V>(has: bool, value: V, wanted: bool) -> Result<V, String> {
     Ok(value)
 }
 
+/// Reads `host:port`, which are as definite as those of an endpoint to connect to.
+fn host_and_port(text: &str) -> Result<TcpAddress, String> {
+    let wrong = |error: EndpointError| format!("{text:?}: {}", error.kind());
+    let endpoint: Endpoint = format!("tcp://{text}").parse().map_err(wrong)?;
+    endpoint.check_connect().map_err(wrong)?;
+    match endpoint.address() {
+        Address::Tcp(tcp) if tcp.source.is_none() => Ok(tcp.clone()),
+        _ => Err(format!("{text:?}: it is to be a host and a port")),
+    }
+}
+
+fn socks_credentials((user, password): (&str, &str)) -> Result<SocksCredentials, String> {
+    SocksCredentials::new(user, password)
+        .ok_or_else(|| "a user has 1 to 255 bytes, a password up to 255".to_owned())
+}
+
 fn some_frames(frames: usize) -> Result<usize, String> {
     match frames {
         0 => Err("a message has at least one frame".to_owned()),
@@ -957,6 +1200,13 @@ fn property<'a>(name: &'a str, value: &'a [u8]) -> Result<(&'a str, &'a [u8]), S
         ));
     }
     Ok((name, value))
+}
+
+fn some_bytes(most: Option<usize>) -> Result<Option<usize>, String> {
+    match most {
+        Some(0) => Err("0 bytes cannot be (`None` is unlimited)".to_owned()),
+        most => Ok(most),
+    }
 }
 
 /// Who wants no connection at all does not bind.
@@ -1147,6 +1397,38 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_is_a_host_and_a_port() {
+        for good in ["proxy:1080", "127.0.0.1:1", "[::1]:1080", "a.b-c:65535"] {
+            let push = Push::builder().socks_proxy(good).build().unwrap();
+            assert_eq!(push.options().socks_proxy().as_deref(), Some(good));
+            push.options().set_socks_proxy(None).unwrap();
+            assert_eq!(push.options().socks_proxy(), None);
+        }
+        for wrong in [
+            "",
+            "proxy",
+            "proxy:0",
+            "proxy:*",
+            "*:1080",
+            "::1:1080",
+            "a:1;b:2",
+            "proxy:99999",
+            "tcp://proxy:1080",
+            "proxy:1080/",
+            "user@proxy:1080",
+        ] {
+            let said = said(|it| it.socks_proxy(wrong));
+            assert!(said.starts_with("socks_proxy: "), "{wrong:?}: {said}");
+        }
+        assert!(said(|it| it.socks_credentials(("", "x"))).starts_with("socks_credentials: "));
+        let builder = Push::builder().socks_credentials(("me", "hunter2"));
+        assert!(!format!("{builder:?}").contains("hunter2"));
+        let push = builder.build().unwrap();
+        assert_eq!(push.options().socks_credentials().as_deref(), Some("me"));
+        assert!(!format!("{:?}", push.options()).contains("hunter2"));
+    }
+
+    #[test]
     fn accept_filters_are_networks() {
         let builder = Push::builder()
             .tcp_accept_filter("10.0.0.0/8")
@@ -1245,6 +1527,8 @@ mod tests {
                 (it.max_connections(), it.max_connections_per_address()),
                 (None, None)
             );
+            assert_eq!(it.socks_proxy(), None, "ZMQ_SOCKS_PROXY");
+            assert_eq!(it.socks_credentials(), None, "ZMQ_SOCKS_USERNAME");
             assert!(it.tcp_accept_filter().is_empty(), "ZMQ_TCP_ACCEPT_FILTER");
             assert!(it.ipc_allow_uid().is_empty(), "ZMQ_IPC_FILTER_UID");
             assert!(it.ipc_allow_gid().is_empty(), "ZMQ_IPC_FILTER_GID");
