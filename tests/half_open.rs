@@ -95,6 +95,7 @@ impl Hosts {
                 "50",
             ])?;
             ip(&["-n", name, "link", "set", link, "up"])?;
+            ip(&["netns", "exec", name, "true"])?;
         }
         Ok(())
     }
