@@ -291,7 +291,8 @@ options! {
         /// Nobody is taken for dead for a silence that is not its own: not while the queue for what it
         /// sends is at its high-water mark, so that it is not read; and not if messages went out before
         /// the question that it may leave unread at its own high-water mark, unless it has a TTL. (A
-        /// zocket has one if its defaults are kept, a libzmq if it is set.)
+        /// zocket has one if its defaults are kept, and tells it after its first interval; a libzmq if
+        /// it is set.)
         ///
         /// libzmq's `ZMQ_HEARTBEAT_TIMEOUT`, by default the interval.
         heartbeat_timeout(timeout: impl Into<Option<Duration>>) -> Option<Duration> {
@@ -319,6 +320,10 @@ options! {
 
         /// How long one address may take to answer a connection attempt; `None` leaves it to the
         /// operating system. Default `None`. tcp only. libzmq's `ZMQ_CONNECT_TIMEOUT`.
+        ///
+        /// For links that come and go: an attempt that has begun while nothing answers goes on in the
+        /// kernel when the link is back, with its pauses, which double from a second on. One that is
+        /// limited is followed by another.
         connect_timeout(timeout: impl Into<Option<Duration>>) -> Option<Duration> {
             put connect_timeout = timeout.into();
             later set_connect_timeout;
