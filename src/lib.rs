@@ -223,8 +223,8 @@ pub use error::{
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
-pub use monitor::{HandshakeFailure, MonitorEvent};
-pub use options::ReconnectStop;
+pub use monitor::{Eviction, HandshakeFailure, MonitorEvent};
+pub use options::{ReconnectStop, SlowSubscriber};
 pub use peer_info::{PeerCredentials, PeerId, PeerInfo, PeerName};
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
@@ -236,7 +236,7 @@ pub use socket::{
     Upstream, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
-pub use stats::{Count, Discarded, Dropped, Stats};
+pub use stats::{Connections, Count, Discarded, Dropped, PeerStats, Stats};
 
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]

@@ -51,6 +51,7 @@ impl AddAssign for Tally {
         self.queued += more.queued;
         self.worked_off += more.worked_off;
         self.lost += more.lost;
+        self.ahead += more.ahead;
     }
 }
 
@@ -81,6 +82,8 @@ pub(crate) struct Tally {
     /// Written to the kernel, or taken by the other socket.
     pub(crate) worked_off: Load,
     pub(crate) lost: Load,
+    /// What of the lost was behind something that is still to be worked off.
+    pub(crate) ahead: Load,
 }
 
 impl Tally {
@@ -97,7 +100,9 @@ impl Tally {
     pub(crate) fn left_before(&self, position: Load) -> Load {
         let mut left = position;
         left -= self.worked_off;
-        left -= self.lost;
+        let mut lost = self.lost;
+        lost -= self.ahead;
+        left -= lost;
         left
     }
 }
@@ -164,6 +169,8 @@ pub(super) struct Credit {
     incomplete: usize,
     worked_off: Load,
     lost: Load,
+    /// What of the lost was behind something that is still to be worked off.
+    ahead: Load,
     limits: Limits,
     /// What follows from the limits and from the share: at this it is full, or must ask for more.
     brim: Load,
@@ -180,6 +187,7 @@ impl Credit {
             incomplete: 0,
             worked_off: Load::NONE,
             lost: Load::NONE,
+            ahead: Load::NONE,
             limits,
             brim: Load::NONE,
             share: Share::of(budget),
@@ -303,8 +311,23 @@ impl Credit {
         self.lost += load;
     }
 
+    /// The same of the first of so many that have not been taken.
+    pub(super) fn displace(&mut self, load: Load, not_taken: usize) {
+        if self.queued.messages > not_taken {
+            self.ahead += load;
+        }
+        self.lose(load);
+    }
+
+    /// All that was taken has been worked off.
+    #[inline]
+    pub(super) fn catch_up(&mut self) {
+        self.ahead = Load::NONE;
+    }
+
     /// Nothing of what is queued will ever be worked off; how much that is.
     pub(super) fn lose_all(&mut self) -> Load {
+        self.catch_up();
         let lost = self.queued;
         self.lose(lost);
         lost
@@ -333,7 +356,7 @@ impl Credit {
     /// How many messages have been worked off, or lost.
     #[inline]
     pub(super) fn done(&self) -> usize {
-        self.worked_off.messages + self.lost.messages
+        self.worked_off.messages + self.lost.messages - self.ahead.messages
     }
 
     pub(super) fn tally(&self) -> Tally {
@@ -341,6 +364,7 @@ impl Credit {
             queued: self.queued,
             worked_off: self.worked_off,
             lost: self.lost,
+            ahead: self.ahead,
         }
     }
 

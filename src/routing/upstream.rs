@@ -31,7 +31,7 @@ impl Upstream {
         let mut sent = Sent::default();
         self.writers.retain(|_, writer| {
             match writer.write_copy(Room::Free, message, bytes, &mut self.copies, wakes) {
-                Ok(()) => sent.queued += 1,
+                Ok(_) => sent.queued += 1,
                 Err(Refusal::Full) => sent.full += 1,
                 Err(Refusal::Ended) => return false,
             }
@@ -64,6 +64,8 @@ pub(crate) struct Sent {
     pub(crate) queued: usize,
     /// Dropped, for want of room at the peers they were for.
     pub(crate) full: usize,
+    /// Others that were dropped to make room.
+    pub(crate) displaced: usize,
     /// One of them had room until now.
     pub(crate) stalled: bool,
 }
