@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use crate::admission::{NotAdmitted, Remote, Seat};
 use crate::endpoint::Endpoint;
 use crate::error::Unsent;
+use crate::message::Message;
 use crate::monitor::MonitorEvent;
 use crate::options::Options;
 use crate::peer_info::{Hello, PeerInfo};
@@ -74,8 +75,19 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Welcome {
     /// Goes in front of everything that is received from this peer.
     pub(crate) peer: PeerInfo,
+    /// Comes next, before anything of the peer's own.
+    pub(crate) notice: Option<Message>,
     /// What is queued is not for this peer, but for one that was here before it.
     pub(crate) is_another: bool,
+}
+
+/// Who has left a listener or a connecting endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Left<'a> {
+    pub(crate) peer: &'a PeerInfo,
+    pub(crate) token: Token,
+    /// Whether it had connected here.
+    pub(crate) accepted: bool,
 }
 
 /// Why a socket does not take one more peer.
@@ -132,6 +144,9 @@ pub(crate) trait Port: Post {
     /// The inproc peer of a pipe is known now; `false` if the pipe was given up meanwhile.
     fn values_paired(&self, id: PipeId, peer: InprocPeer) -> bool;
 
+    /// Who is bound has not taken this pipe of one who [met](Self::meet) it; perhaps later.
+    fn unmeet(&self, id: PipeId);
+
     /// Whether a pipe has an inproc peer, as far as is known here.
     fn is_paired(&self, id: PipeId) -> bool;
 
@@ -153,8 +168,8 @@ pub(crate) trait Port: Post {
 
     /// A peer that had joined is gone. Said when the credit of all that was written to it whole has
     /// been returned: what is still queued in the pipe did not reach it.
-    /// The event is for those who watch the listener or the connecting endpoint of this number.
-    fn peer_left(&self, id: PipeId, token: Token, event: MonitorEvent);
+    /// The event is for those who watch the listener or the connecting endpoint that it left.
+    fn peer_left(&self, id: PipeId, left: Left<'_>, event: MonitorEvent);
 
     /// Messages queued for a peer that is gone for good were dropped.
     fn dropped(&self, load: Load, peer: &dyn fmt::Display);

@@ -92,6 +92,9 @@ pub enum BindError {
         #[source]
         error: io::Error,
     },
+    /// What was to be bound is no socket that listens, of tcp or ipc.
+    #[error("cannot bind to the descriptor: {0}")]
+    Descriptor(#[source] io::Error),
     /// Another socket of this context is bound to the inproc name.
     #[error("cannot bind {0}: the name is taken in this context")]
     NameTaken(Endpoint),
@@ -115,6 +118,9 @@ pub enum ConnectError {
     /// The text is not an endpoint, or not one that can be connected to.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// What was to be connected is no connected stream, of tcp or ipc.
+    #[error("cannot connect the descriptor: {0}")]
+    Descriptor(#[source] io::Error),
     /// Another peer of this ROUTER has the routing id.
     #[error("cannot connect to {0}: another peer has this routing id")]
     RoutingIdTaken(Endpoint),
@@ -543,7 +549,8 @@ pub struct Unsent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnsentTo {
-    /// The endpoint connected to, or the address of the accepted peer.
+    /// The endpoint that was connected to, or bound, where the peer came in; in the error of a flush
+    /// the address of that peer.
     pub endpoint: String,
     /// Messages left.
     pub messages: usize,

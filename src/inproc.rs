@@ -165,7 +165,7 @@ impl Registry {
                 }
             }
             Err(refused) => {
-                port.values_parted(*pipe, false);
+                port.unmeet(*pipe);
                 log::warn!("inproc://{name}: a connecting socket waits on: {refused}");
                 port.refused(name, Some(*pipe), &refused);
                 bound.refused(name, None, &refused);

@@ -1,13 +1,17 @@
 //! What can be set on a socket, with the defaults.
 
+use std::fmt;
+use std::ops::BitOr;
 use std::time::Duration;
 
 use crate::admission::AdmissionRules;
+use crate::endpoint::TcpAddress;
 use crate::message::Message;
 use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::transport::KernelOptions;
+use crate::transport::socks::SocksCredentials;
 
 /// The options of one socket, as they are at some moment.
 ///
@@ -34,6 +38,9 @@ pub(crate) struct Options {
     pub(crate) immediate: bool,
     pub(crate) transport: KernelOptions,
     pub(crate) admission: AdmissionRules,
+    /// Through whom tcp connects, as a host and a port.
+    pub(crate) socks_proxy: Option<TcpAddress>,
+    pub(crate) socks_credentials: Option<SocksCredentials>,
     /// Of one listener.
     pub(crate) max_pending_handshakes: usize,
     /// Announced to peers by REQ, DEALER and ROUTER.
@@ -45,6 +52,12 @@ pub(crate) struct Options {
     // ROUTER
     pub(crate) mandatory: bool,
     pub(crate) handover: bool,
+    pub(crate) notify: RouterNotify,
+    pub(crate) disconnect_message: Option<Message>,
+    // DEALER, ROUTER
+    pub(crate) hello_message: Option<Message>,
+    // DEALER
+    pub(crate) hiccup_message: Option<Message>,
     // REQ
     pub(crate) correlate: bool,
     pub(crate) relaxed: bool,
@@ -141,6 +154,61 @@ pub enum ReconnectStop {
     AfterDisconnect,
 }
 
+/// What of its peers a ROUTER is told by messages; see [`Builder::notify`](crate::Builder::notify).
+/// Two of them together are made with `|`.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct RouterNotify {
+    connect: bool,
+    disconnect: bool,
+}
+
+impl RouterNotify {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        connect: false,
+        disconnect: false,
+    };
+
+    /// That one has come. libzmq's `ZMQ_NOTIFY_CONNECT`.
+    pub const CONNECT: Self = Self {
+        connect: true,
+        disconnect: false,
+    };
+
+    /// That one has gone. libzmq's `ZMQ_NOTIFY_DISCONNECT`.
+    pub const DISCONNECT: Self = Self {
+        connect: false,
+        disconnect: true,
+    };
+
+    /// Whether all of `other` is in it.
+    pub const fn contains(self, other: Self) -> bool {
+        (self.connect || !other.connect) && (self.disconnect || !other.disconnect)
+    }
+}
+
+impl BitOr for RouterNotify {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self {
+            connect: self.connect || other.connect,
+            disconnect: self.disconnect || other.disconnect,
+        }
+    }
+}
+
+impl fmt::Debug for RouterNotify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.connect, self.disconnect) {
+            (false, false) => "NONE",
+            (true, false) => "CONNECT",
+            (false, true) => "DISCONNECT",
+            (true, true) => "CONNECT | DISCONNECT",
+        })
+    }
+}
+
 /// When a silent peer is asked whether it is there, and when it is taken for dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Heartbeats {
@@ -204,6 +272,7 @@ impl Options {
             max_frames: usize::MAX,
             max_subscriptions: usize::MAX,
             max_subscription_bytes: usize::MAX,
+            max_pending_handshakes: usize::MAX,
             ..Self::default()
         }
     }
@@ -269,6 +338,8 @@ impl Default for Options {
             immediate: false,
             transport: KernelOptions::default(),
             admission: AdmissionRules::default(),
+            socks_proxy: None,
+            socks_credentials: None,
             max_pending_handshakes: 1024,
             routing_id: None,
             metadata: Properties::default(),
@@ -276,6 +347,10 @@ impl Default for Options {
             conflate: false,
             mandatory: false,
             handover: false,
+            notify: RouterNotify::NONE,
+            disconnect_message: None,
+            hello_message: None,
+            hiccup_message: None,
             correlate: false,
             relaxed: false,
             invert_matching: false,

@@ -158,8 +158,7 @@ pub struct Discarded {
     pub subscriptions: u64,
     /// Sent to a PUB, which takes subscriptions only.
     pub unexpected: u64,
-    /// Unread when the socket was closed or let go of the peer; over inproc also what the sender dropped
-    /// for newer ones.
+    /// Unread when the socket was closed or let go of the peer.
     pub unread: u64,
 }
 

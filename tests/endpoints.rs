@@ -99,7 +99,7 @@ fn an_address_is_free_when_unbind_returns() {
         let there = home.vacant(transport);
         let pull = home.pull().build().unwrap();
         let other = home.pull().build().unwrap();
-        for _ in 0..50 {
+        for _ in 0..500 {
             pull.bind(&there).unwrap();
             pull.unbind(&there).unwrap();
             other.bind(&there).unwrap();
@@ -110,6 +110,26 @@ fn an_address_is_free_when_unbind_returns() {
         push.connect(&there).unwrap();
         push.send("hello").unwrap();
         assert_eq!(next_of(&pull), "hello");
+    }
+}
+
+#[test]
+fn an_address_is_free_when_its_socket_is_gone() {
+    for &transport in ALL {
+        let home = Home::new();
+        let there = home.vacant(transport);
+        // Somebody who comes back each time, and may be in the middle of it at the end.
+        let push = home.push().linger(Duration::ZERO).build().unwrap();
+        push.connect(&there).unwrap();
+        for round in 0..500 {
+            let pull = home.pull().build().unwrap();
+            pull.bind(&there).unwrap();
+            let _ = push.try_send("on its way");
+            if round % 2 == 0 {
+                pull.close().unwrap();
+            }
+            drop(pull);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
 use super::transmit::Transmit;
 use crate::admission::{Remote, Seat};
-use crate::command::{Place, Port, SocketId, Token};
+use crate::command::{Left, Place, Port, SocketId, Token};
 use crate::endpoint::Endpoint;
 use crate::monitor::MonitorEvent;
 use crate::pipe::Load;
@@ -286,15 +286,22 @@ impl Accepted {
                 self.endpoint,
                 session.peer()
             );
-            let joined = session.is_established();
+            let who = session.who().cloned();
             let event = session.obituary(&self.endpoint, &end);
             let (ends, mut transmit) = session.dismantle(kit);
             let pipe = ends.as_ref().map(|ends| ends.id);
             if let Some(ends) = ends {
                 self.lost += end_pipe(&ends, &mut transmit);
             }
-            match pipe {
-                Some(pipe) if joined => self.port.peer_left(pipe, self.listener, event),
+            match (pipe, who) {
+                (Some(pipe), Some(who)) => {
+                    let left = Left {
+                        peer: &who,
+                        token: self.listener,
+                        accepted: true,
+                    };
+                    self.port.peer_left(pipe, left, event);
+                }
                 _ => self.port.report(self.listener, event),
             }
         }

@@ -13,10 +13,10 @@ use crate::command::{Place, Port, Refused, Welcome, WireEnds};
 use crate::endpoint::Endpoint;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
 use crate::peer_info::{Hello, PeerInfo};
-use crate::pipe::Load;
+use crate::pipe::{Load, Record};
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
-use crate::zmtp::{self, Config, Connection, Due, Eof, Heartbeat, PeerHello, Silence};
+use crate::zmtp::{self, Config, Connection, Due, Eof, Heartbeat, Item, PeerHello, Silence};
 
 /// A stream on which ZMTP is spoken, from the first byte of the greeting on.
 ///
@@ -52,11 +52,14 @@ pub(super) struct Session {
     paused: bool,
 }
 
-/// How long a peer may take to read what was written to the end and to close its side in turn.
+/// How long a peer may take to read what was written to the end and to close its side in turn, if
+/// the linger, which limits this like everything else at the end, is longer or has no end.
 ///
 /// Closing before that would lose what is still on its way: a stream that is closed with input
-/// unread is reset, and libzmq drops what it has not read yet when an ipc stream is closed.
-const DRAIN: Duration = Duration::from_secs(1);
+/// unread, or gets some later, is reset, and with it goes what the kernel has yet to send; and libzmq
+/// drops what it has not read yet when an ipc stream is closed. Nothing tells whether a slow peer
+/// reads on, so this is as long as it may be silent.
+const DRAIN: Duration = Duration::from_secs(30);
 
 /// How often in a row a session waits for a writer that it has given room, if nothing else is to be
 /// done: enough to make sleeping rare, few enough to look after new arrivals soon.
@@ -151,6 +154,11 @@ impl Session {
 
     pub(super) fn peer(&self) -> &str {
         &self.peer
+    }
+
+    /// Who it turned out to be, once the handshake is complete.
+    pub(super) fn who(&self) -> Option<&PeerInfo> {
+        self.who.as_ref()
     }
 
     /// What the end of this session is to whoever watches the endpoint.
@@ -463,7 +471,11 @@ impl Session {
             },
             place,
         );
-        let Welcome { peer, is_another } = welcome.map_err(End::Refused)?;
+        let Welcome {
+            peer,
+            notice,
+            is_another,
+        } = welcome.map_err(End::Refused)?;
         self.established = Some(kit.now);
         let mut wakes = Wakes::new();
         if is_another && let Some(lane) = &ends.outbound {
@@ -483,8 +495,19 @@ impl Session {
         ));
         if let Some(lane) = &ends.inbound {
             let mut silent = None;
-            lane.deposit(Load::NONE, 0, &mut wakes, |runs| silent = runs.name(peer));
+            let load = notice.as_ref().map_or(Load::NONE, |notice| Load {
+                messages: 1,
+                bytes: notice.byte_len(),
+            });
+            lane.deposit(load, 0, &mut wakes, |runs| {
+                silent = runs.name(peer);
+                let notice = notice.map(|notice| Record::Item(Item::Message(notice)));
+                runs.records.extend(notice);
+            });
             drop(silent);
+        }
+        if let Some(hello) = &port.options().hello_message {
+            self.connection.send_first(hello);
         }
         if port.options().probe_router {
             self.connection.send_probe();

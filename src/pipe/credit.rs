@@ -52,6 +52,7 @@ impl AddAssign for Tally {
         self.worked_off += more.worked_off;
         self.lost += more.lost;
         self.ahead += more.ahead;
+        self.displaced += more.displaced;
     }
 }
 
@@ -84,6 +85,8 @@ pub(crate) struct Tally {
     pub(crate) lost: Load,
     /// What of the lost was behind something that is still to be worked off.
     pub(crate) ahead: Load,
+    /// What of the lost has made place for newer ones, and was never there for the taker.
+    pub(crate) displaced: Load,
 }
 
 impl Tally {
@@ -92,6 +95,20 @@ impl Tally {
         let mut load = self.queued;
         load += self.worked_off;
         load += self.lost;
+        load
+    }
+
+    /// All that was ever let in for the taker to have.
+    pub(crate) fn arrived(&self) -> Load {
+        let mut load = self.let_in();
+        load -= self.displaced;
+        load
+    }
+
+    /// What the taker was to have and never will.
+    pub(crate) fn missed(&self) -> Load {
+        let mut load = self.lost;
+        load -= self.displaced;
         load
     }
 
@@ -108,6 +125,13 @@ impl Tally {
 }
 
 impl Limits {
+    /// No limit at all.
+    pub(crate) const NONE: Self = Self {
+        messages: 0,
+        bytes: None,
+        conflate: false,
+    };
+
     /// Of what waits to be sent to one peer.
     pub(crate) fn sending(options: &Options) -> Self {
         Self {
@@ -171,6 +195,8 @@ pub(super) struct Credit {
     lost: Load,
     /// What of the lost was behind something that is still to be worked off.
     ahead: Load,
+    /// What of the lost has made place for newer ones.
+    displaced: Load,
     limits: Limits,
     /// What follows from the limits and from the share: at this it is full, or must ask for more.
     brim: Load,
@@ -188,6 +214,7 @@ impl Credit {
             worked_off: Load::NONE,
             lost: Load::NONE,
             ahead: Load::NONE,
+            displaced: Load::NONE,
             limits,
             brim: Load::NONE,
             share: Share::of(budget),
@@ -316,6 +343,7 @@ impl Credit {
         if self.queued.messages > not_taken {
             self.ahead += load;
         }
+        self.displaced += load;
         self.lose(load);
     }
 
@@ -365,6 +393,7 @@ impl Credit {
             worked_off: self.worked_off,
             lost: self.lost,
             ahead: self.ahead,
+            displaced: self.displaced,
         }
     }
 

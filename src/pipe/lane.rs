@@ -289,6 +289,34 @@ impl<B: Batch> Lane<B> {
         Some(full)
     }
 
+    /// Lets in what the taker itself has to say, behind what the writer has written and whatever the
+    /// limit; `false`: it has closed the lane.
+    pub(crate) fn slip_in(&self, load: Load, wakes: &mut Wakes, put: impl FnOnce(&mut B)) -> bool {
+        let mut state = self.state.lock();
+        if state.taker_ended {
+            return false;
+        }
+        put(&mut state.open);
+        state.credit.add(load);
+        if state.credit.conflates() {
+            // It makes place for what comes, with what is there; that does not for it.
+            state.newest += load;
+        }
+        state.stir_taker(wakes);
+        true
+    }
+
+    /// Counts what the taker itself has to say before what the writer has written, which it keeps;
+    /// `false`: it has closed the lane.
+    pub(crate) fn count_taken(&self, load: Load) -> bool {
+        let mut state = self.state.lock();
+        if state.taker_ended {
+            return false;
+        }
+        state.credit.add(load);
+        true
+    }
+
     /// Whether one more message would be refused; if so the writer will be told when there is room.
     /// It has so many bytes of an `incomplete` one, which count.
     pub(crate) fn is_full(&self, incomplete: usize, wakes: &mut Wakes) -> bool {

@@ -127,6 +127,51 @@ impl Reader {
         self.peer = Some(peer);
     }
 
+    /// Puts a message of the socket's own before all that comes from a peer that is new, over inproc.
+    pub(crate) fn put_first(&mut self, message: Message) {
+        let load = Load {
+            messages: 1,
+            bytes: message.byte_len(),
+        };
+        match &mut self.inlet {
+            // Elsewhere the session does, as it names the peer.
+            Inlet::Runs(..) => {}
+            Inlet::Values(lane, front) => {
+                // Counted with what waits in the lane, as if it had been taken from there.
+                if lane.count_taken(load) {
+                    front.push_front(message);
+                }
+            }
+        }
+    }
+
+    /// Puts messages of the socket's own behind all that has come, whatever the limit.
+    pub(crate) fn put_last(&mut self, messages: Vec<Message>, wakes: &mut Wakes) {
+        for message in messages {
+            let load = Load {
+                messages: 1,
+                bytes: message.byte_len(),
+            };
+            match &self.inlet {
+                Inlet::Runs(lane, _) => lane.slip_in(load, wakes, |runs| {
+                    let record = Record::Item(Item::Message(message));
+                    runs.records.push_back(record);
+                }),
+                Inlet::Values(lane, _) => {
+                    lane.slip_in(load, wakes, |values| values.push_back(message))
+                }
+            };
+        }
+    }
+
+    /// Says that nothing more will come than what is there.
+    pub(crate) fn end_intake(&self, wakes: &mut Wakes) {
+        match &self.inlet {
+            Inlet::Runs(lane, _) => lane.end_writing(wakes),
+            Inlet::Values(lane, _) => lane.end_writing(wakes),
+        }
+    }
+
     /// What was read and not yet given back: the lane takes it for queued.
     pub(crate) fn unreturned(&self) -> Load {
         self.read

@@ -417,7 +417,6 @@ impl Subscriber {
             Ok(0) => sent.queued += 1,
             Ok(displaced) => {
                 sent.queued += 1;
-                sent.displaced += displaced;
                 sent.stalled |= self.stall.miss_some(displaced, &self.writer, wakes);
             }
             Err(Refusal::Full) => {

@@ -64,8 +64,6 @@ pub(crate) struct Sent {
     pub(crate) queued: usize,
     /// Dropped, for want of room at the peers they were for.
     pub(crate) full: usize,
-    /// Others that were dropped to make room.
-    pub(crate) displaced: usize,
     /// One of them had room until now.
     pub(crate) stalled: bool,
 }

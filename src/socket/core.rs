@@ -85,6 +85,8 @@ pub(super) struct Control {
     pub(super) endpoints: Vec<Entry>,
     pub(super) last_endpoint: Option<Endpoint>,
     pub(super) inproc: HashMap<PipeId, InprocPeer>,
+    /// Who is no peer any more, with a way there that is still to be taken down.
+    pub(super) leaving: HashMap<PipeId, PeerInfo>,
     /// While it closes: who still has something to do for that, I/O threads and others.
     pub(super) awaited: usize,
     /// The deadline that came last, if one came while it was closing.
@@ -169,6 +171,7 @@ impl Core {
                 endpoints: Vec::new(),
                 last_endpoint: None,
                 inproc: HashMap::new(),
+                leaving: HashMap::new(),
                 awaited: 0,
                 hastened: None,
                 unheard: false,

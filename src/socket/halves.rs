@@ -141,7 +141,6 @@ impl Outbound {
     pub(super) fn count_copies(&mut self, sent: Sent, bytes: usize, wakes: &mut Wakes) {
         self.accepted += sent.load(bytes);
         self.dropped.full += sent.full as u64;
-        self.dropped.displaced += sent.displaced as u64;
         if sent.queued + sent.full == 0 {
             self.accepted += Load { messages: 1, bytes };
             self.dropped.unwanted += 1;

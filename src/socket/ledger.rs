@@ -135,15 +135,14 @@ impl Core {
                 let mut waiting = inbound.queued;
                 waiting -= unreturned;
                 let mut discarded = inb.discarded;
-                let arrived = inbound.let_in();
+                let arrived = inbound.arrived();
                 if let Policy::Upstreams(upstreams) = &inb.intake {
                     waiting += upstreams.queued();
                 }
-                discarded.unread += inbound.lost.messages as u64;
+                discarded.unread += inbound.missed().messages as u64;
                 let mut dropped = out.dropped;
-                // What was displaced is lost in its lane, too.
-                let lost = outbound.lost.messages as u64;
-                dropped.with_peer += lost.saturating_sub(dropped.displaced);
+                dropped.with_peer += outbound.missed().messages as u64;
+                dropped.displaced += outbound.displaced.messages as u64;
                 Stats {
                     accepted: count(out.accepted),
                     written: count(outbound.worked_off),
@@ -180,7 +179,7 @@ impl Core {
                             written: count(outbound.worked_off),
                             send_queue: count(outbound.queued),
                             missed: out.writers.stall(*pipe).map_or(0, Stall::missed),
-                            arrived: count(inbound.let_in()),
+                            arrived: count(inbound.arrived()),
                             recv_queue: count(waiting),
                         })
                     };

@@ -11,8 +11,9 @@
 //!
 //! * `core`: sending and receiving in every form; `endpoints`: where pipes come from, `pipes`: how they
 //!   are made and taken out, `peers`: who is at their other ends, `topics`: what those subscribe to;
-//!   `port`: how a socket hears of all that, `monitoring`: how it tells of it; `ending`: how it ends;
-//!   `ledger`: what is counted; `options`: all that can be set, `live`: what changing it does.
+//!   `port`: how a socket hears of all that, `monitoring`: how it tells of it; `notices`: what it tells
+//!   of peers by messages; `ending`: how it ends; `ledger`: what is counted; `options`: all that can be
+//!   set, `live`: what changing it does.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
 //!   `publishing` (PUB, XPUB).
 //! * `permit`, `flush`, `from_peer`, `many`: more forms, a file each: room for a message to come,
@@ -63,6 +64,7 @@ mod live;
 #[cfg(all(test, loom))]
 mod loom;
 mod monitoring;
+mod notices;
 mod options;
 mod owner;
 mod pair;
@@ -135,6 +137,10 @@ kinds! {
     Conflates: Push Pull Pub Sub Dealer;
     /// ROUTER.
     Routes: Router;
+    /// DEALER and ROUTER.
+    Greets: Dealer Router;
+    /// DEALER.
+    Deals: Dealer;
     /// REQ.
     Asks: Req;
     /// PUB and XPUB.

@@ -380,6 +380,7 @@ impl Control {
             && self.inproc.contains_key(&pipe)
             && let Ok(endpoint) = peer.address().parse()
         {
+            self.leaving.insert(pipe, peer.clone());
             let reason = reason.to_owned();
             let event = MonitorEvent::Disconnected {
                 endpoint,
@@ -393,14 +394,15 @@ impl Control {
         }
     }
 
-    /// The same, and of the way there; gives that, if there was one.
+    /// The same, and of the way there; gives both, if there was one.
     pub(super) fn part(
         &mut self,
         pipe: PipeId,
         reason: &str,
         wakes: &mut Wakes,
-    ) -> Option<InprocPeer> {
+    ) -> Option<(InprocPeer, Option<PeerInfo>)> {
         self.tell_left(pipe, reason, wakes);
-        self.inproc.remove(&pipe)
+        let peer = self.leaving.remove(&pipe);
+        Some((self.inproc.remove(&pipe)?, peer))
     }
 }

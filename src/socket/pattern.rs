@@ -38,6 +38,11 @@ impl Pattern {
         self.0 != SocketType::Push
     }
 
+    /// Whether it sends to its peers by their names.
+    pub(super) fn routes(self) -> bool {
+        self.0 == SocketType::Router
+    }
+
     pub(super) fn has_one_peer(self) -> bool {
         self.0 == SocketType::Pair
     }

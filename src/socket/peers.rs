@@ -9,10 +9,11 @@ use super::topics::all_of;
 use crate::command::{Refused, Welcome};
 use crate::error::DisconnectPeerError;
 use crate::io::PARTED;
+use crate::message::Message;
 use crate::monitor::{Eviction, MonitorEvent};
 use crate::peer_info::sealed::Name;
 use crate::peer_info::{Hello, PeerInfo};
-use crate::pipe::{PipeId, Writer};
+use crate::pipe::{Load, PipeId, Room, Writer};
 use crate::routing::Registered;
 use crate::routing_id::RoutingId;
 use crate::signal::{News, Wakes};
@@ -20,7 +21,9 @@ use crate::signal::{News, Wakes};
 impl Core {
     /// Gets to know who is at the other end of a pipe: by which id it is sent to, what it is told
     /// of our subscriptions, what it gets first.
-    pub(super) fn name(&self, id: PipeId, hello: &Hello) -> Result<Welcome, Refused> {
+    ///
+    /// If it `greets`, what the application has every peer told goes first.
+    pub(super) fn name(&self, id: PipeId, hello: &Hello, greets: bool) -> Result<Welcome, Refused> {
         let options = self.options();
         let known_as = |routing_id: Option<RoutingId>| {
             let hello = Hello {
@@ -29,6 +32,7 @@ impl Core {
             };
             PeerInfo::new(id, hello)
         };
+        let greeting = || options.hello_message.clone().filter(|_| greets);
         let named = self.outbound.update(|out, wakes| match &mut out.writers {
             Writers::Table(table) if !self.pattern.needs_connection() => {
                 match table.register(id, hello.routing_id.as_ref(), options.handover) {
@@ -37,7 +41,12 @@ impl Core {
                         id: routing_id,
                         renamed,
                         ousted,
-                    } => Ok((known_as(Some(routing_id)), renamed, ousted)),
+                    } => {
+                        if let Some(writer) = table.get(id) {
+                            out.accepted += write_beyond(writer, greeting(), wakes);
+                        }
+                        Ok((known_as(Some(routing_id)), renamed, ousted))
+                    }
                 }
             }
             Writers::Upstream(upstream) => {
@@ -69,7 +78,17 @@ impl Core {
             self.write_first(id, welcome.clone());
         }
         self.count_subscribers();
-        Ok(Welcome { peer, is_another })
+        Ok(Welcome {
+            peer,
+            notice: self.first_notice(),
+            is_another,
+        })
+    }
+
+    /// What goes before all else to a peer over inproc that is given messages as soon as its pipe is
+    /// there; where they are sent by name, to one whose name is not known yet.
+    pub(super) fn greet(&self, writer: &Writer, wakes: &mut Wakes) -> Load {
+        write_beyond(writer, self.options().hello_message.clone(), wakes)
     }
 
     /// Gives the pipe of a peer that is to be known by this id its name.
@@ -205,4 +224,15 @@ impl Core {
     pub(super) fn remember_peer(control: &mut Control, id: PipeId, peer: PeerInfo) {
         control.peers.insert(id, peer);
     }
+}
+
+/// Queues a message of the socket's own, if there is one, whatever the limit; how much that was.
+fn write_beyond(writer: &Writer, mut message: Option<Message>, wakes: &mut Wakes) -> Load {
+    if message.is_none() {
+        return Load::NONE;
+    }
+    let written = writer.write_into(Room::Beyond, &mut message, wakes);
+    // Encoded, it was only looked at.
+    wakes.drop_later(message);
+    written.map_or(Load::NONE, |bytes| Load { messages: 1, bytes })
 }

@@ -6,6 +6,7 @@ use super::core::{Core, Entry, Way};
 use super::halves::Writers;
 use super::ledger::Lanes;
 use super::monitoring::GIVEN_UP;
+use super::notices::Gone;
 use super::publishing;
 use crate::command::{Port, Refused, ValueEnds, WireEnds};
 use crate::endpoint_status::EndpointState;
@@ -44,10 +45,12 @@ impl Core {
         } else {
             (None, inlet)
         };
+        // One that is sent to by its name is greeted as it gets that.
+        let named = hello.is_some() && self.pattern.routes();
         let attached = self
             .attach_reader(id, first, None)
-            .and_then(|()| self.attach_writer(id, outlet))
-            .and_then(|()| hello.map(|hello| self.name(id, hello)).transpose());
+            .and_then(|()| self.attach_writer(id, outlet, !named))
+            .and_then(|()| hello.map(|hello| self.name(id, hello, named)).transpose());
         let peer = match attached {
             Ok(welcome) => welcome.map(|welcome| welcome.peer),
             Err(refused) => {
@@ -79,14 +82,20 @@ impl Core {
         self: &Arc<Self>,
         id: PipeId,
         outlet: Option<Outlet>,
+        greets: bool,
     ) -> Result<(), Refused> {
         self.outbound.update(|half, wakes| {
             half.has_place(self.pattern.has_one_peer())?;
             let Some(outlet) = outlet else {
                 return Ok(());
             };
+            // Over tcp and ipc the session does, with each connection.
+            let greets = greets && matches!(outlet, Outlet::Values(_));
             let writer = Writer::new(id, outlet);
             writer.set_owner(self.pipe_end(id), wakes);
+            if greets {
+                half.accepted += self.greet(&writer, wakes);
+            }
             half.writers.attach(writer);
             Ok(())
         })
@@ -106,11 +115,17 @@ impl Core {
                 return Err(Refused::Closed);
             }
             let mut reader = Reader::new(inlet);
-            if let Some(peer) = peer {
-                reader.set_peer(peer.clone());
-            }
             reader.set_owner(self.pipe_end(id), wakes);
+            let notice = peer.and_then(|peer| {
+                reader.set_peer(peer.clone());
+                self.first_notice()
+            });
+            let has_notice = notice.is_some();
+            notice.into_iter().for_each(|it| reader.put_first(it));
             half.readers.attach(id, reader);
+            if has_notice {
+                half.readers.activate(id);
+            }
             Ok(())
         })
     }
@@ -274,11 +289,19 @@ impl Core {
     /// Tells the inproc peer of a pipe that this side leaves, and forgets it. If only to begin
     /// `anew`, a peer that had connected connects again.
     pub(super) fn part_inproc(&self, id: PipeId, reason: &str, anew: bool) {
-        let peer = self
+        let (peer, wanted) = self
             .control
-            .update_for_all(|control, wakes| control.part(id, reason, wakes));
-        if let Some(peer) = peer {
+            .update_for_all(|control, wakes| (control.part(id, reason, wakes), control.wants(id)));
+        if let Some((peer, who)) = peer {
             self.on_left(id);
+            if let Some(who) = who {
+                let gone = match (wanted, anew) {
+                    (true, _) => Gone::Connected,
+                    (false, true) => Gone::Accepted,
+                    (false, false) => Gone::Disconnected,
+                };
+                self.tell_gone(id, &who, gone);
+            }
             // The peer writes no more; what it wrote stays readable. (Posting to ourselves must wait
             // until the half is free again.)
             let mut wakes = Wakes::new();

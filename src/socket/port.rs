@@ -7,10 +7,11 @@ use std::sync::Arc;
 use super::core::{Core, Phase, Way};
 use super::halves::Intake;
 use super::monitoring::LEFT;
+use super::notices::Gone;
 use super::publishing;
 use crate::admission::{Remote, Seat};
 use crate::command::{
-    InprocPeer, Place, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
+    InprocPeer, Left, Place, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
 };
 use crate::error::Unsent;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
@@ -149,10 +150,14 @@ impl Port for Core {
     }
 
     fn meet(&self, id: PipeId, hello: Hello) -> Result<(), Refused> {
-        let welcome = self.name(id, &hello)?;
+        let welcome = self.name(id, &hello, false)?;
         self.inbound.update(|half, _| {
             if let Some(reader) = half.readers.get_mut(id) {
                 reader.set_peer(welcome.peer.clone());
+                if let Some(notice) = welcome.notice {
+                    reader.put_first(notice);
+                    half.readers.activate(id);
+                }
             }
         });
         self.control.update(|control, _| {
@@ -211,6 +216,13 @@ impl Port for Core {
         wanted
     }
 
+    fn unmeet(&self, id: PipeId) {
+        self.control
+            .update_for_all(|control, _| control.peers.remove(&id));
+        self.on_left(id);
+        self.take_notice_back(id);
+    }
+
     fn is_paired(&self, id: PipeId) -> bool {
         self.control
             .peek(|control| control.inproc.contains_key(&id))
@@ -221,13 +233,20 @@ impl Port for Core {
     }
 
     fn values_parted(&self, id: PipeId, anew: bool) {
-        let (was_paired, wanted) = self.control.update_for_all(|control, wakes| {
-            let was_paired = control.part(id, LEFT, wakes).is_some();
-            (was_paired, control.wants(id))
-        });
+        let (was_paired, wanted) = self
+            .control
+            .update_for_all(|control, wakes| (control.part(id, LEFT, wakes), control.wants(id)));
         self.on_left(id);
-        if !was_paired {
+        let Some((_, peer)) = was_paired else {
             return;
+        };
+        if let Some(peer) = peer {
+            let gone = match (wanted, anew) {
+                (false, _) => Gone::Accepted,
+                (true, true) => Gone::Connected,
+                (true, false) => Gone::Bound,
+            };
+            self.tell_gone(id, &peer, gone);
         }
         self.inbound.update_for_all(|half, _| {
             if let Intake::Exchange(exchange) = &mut half.intake {
@@ -257,7 +276,7 @@ impl Port for Core {
             // One that comes back says anew what it wants, which may be less, or is another.
             self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id, &before));
         }
-        let welcome = self.name(id, &hello)?;
+        let welcome = self.name(id, &hello, false)?;
         let event = MonitorEvent::HandshakeSucceeded {
             endpoint: place.endpoint.clone(),
             peer: welcome.peer.clone(),
@@ -269,12 +288,20 @@ impl Port for Core {
         Ok(welcome)
     }
 
-    fn peer_left(&self, id: PipeId, token: Token, event: MonitorEvent) {
-        self.control.update_for_all(|control, wakes| {
+    fn peer_left(&self, id: PipeId, left: Left<'_>, event: MonitorEvent) {
+        let stays = self.control.update_for_all(|control, wakes| {
             control.forget_peer(id);
-            control.tell(&event, |way| way.is_served_as(token), wakes);
+            control.tell(&event, |way| way.is_served_as(left.token), wakes);
+            let mut all = control.endpoints.iter();
+            all.any(|entry| entry.way.is_served_as(left.token))
         });
         self.on_left(id);
+        let gone = match (left.accepted, stays) {
+            (true, _) => Gone::Accepted,
+            (false, true) => Gone::Connected,
+            (false, false) => Gone::Disconnected,
+        };
+        self.tell_gone(id, left.peer, gone);
         // Nobody must send another request between the look into the pipe and what follows from it:
         // that one would be taken for the one that was lost.
         self.outbound.update(|out, wakes| {
