@@ -247,6 +247,12 @@ macro_rules! socket {
                 self.core.stats()
             }
 
+            /// The same of each peer that is there: what was sent to it and came from it, and waits. A
+            /// peer that was connected to and has come again has what its endpoint counted before, too.
+            pub fn peer_stats(&self) -> Vec<$crate::PeerStats> {
+                self.core.peer_stats()
+            }
+
             /// Closes the socket: blocked calls return `Closed`, and what was sent is given the
             /// [`linger`](crate::Builder::linger) to be handed to the kernel (or to the peer, over
             /// inproc). Messages not yet received are discarded.

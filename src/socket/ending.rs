@@ -97,6 +97,9 @@ impl Core {
                 self.context.registry().unbind(name, self.id);
                 self.tell_closed(&entry.status.endpoint);
             }
+            if let Way::GivenUp = &entry.way {
+                self.tell_closed(&entry.status.endpoint);
+            }
         }
         self.end_halves(Ended::Closed);
         let paired: Vec<PipeId> = self

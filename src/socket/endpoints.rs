@@ -366,6 +366,7 @@ impl Core {
                         done,
                     });
                 }
+                Way::GivenUp => self.tell_closed(&endpoint),
                 Way::InprocName(name) => {
                     self.context().registry().unbind(&name, self.id());
                     self.tell_closed(&endpoint);

@@ -15,7 +15,7 @@ use crate::error::OptionError;
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::network::Network;
-use crate::options::{Options, ReconnectStop, RouterNotify, Verbosity};
+use crate::options::{Options, ReconnectStop, RouterNotify, SlowSubscriber, Verbosity};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::sync::{AtomicU64, Ordering};
@@ -245,7 +245,8 @@ options! {
         ///
         /// An endpoint that has ended is as good as disconnected: what was queued for it is dropped and
         /// counted, and it may be connected to again. A warning in the log says why, and
-        /// [`MonitorEvent::GivenUp`](crate::MonitorEvent::GivenUp) that it is so.
+        /// [`MonitorEvent::GivenUp`](crate::MonitorEvent::GivenUp) that it is so; in `endpoints()` it is
+        /// [`GivenUp`](crate::EndpointState::GivenUp) until then, or until it is disconnected.
         ///
         /// ```
         /// use zocket::{Push, ReconnectStop};
@@ -721,6 +722,40 @@ options! {
         nodrop(on: bool) -> bool {
             put nodrop = on;
             live set_nodrop "Those who wait for room are looked at anew, too.";
+        }
+
+        /// What becomes of a subscriber whose queue is full. Default
+        /// [`SlowSubscriber::DropNewest`]. With [`nodrop`](Self::nodrop) a send waits instead, whatever is
+        /// set here.
+        ///
+        /// What was dropped is counted, by cause, and told by
+        /// [`DroppingStarted`](crate::MonitorEvent::DroppingStarted) and
+        /// [`DroppingEnded`](crate::MonitorEvent::DroppingEnded). libzmq has no such option.
+        ///
+        /// ```
+        /// use zocket::{Pub, SlowSubscriber};
+        ///
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let prices = Pub::builder()
+        ///     .send_hwm(100)
+        ///     .slow_subscriber(SlowSubscriber::DropOldest)
+        ///     .build()?;
+        /// # drop(prices);
+        /// # Ok(())
+        /// # }
+        /// ```
+        slow_subscriber(policy: SlowSubscriber) -> SlowSubscriber {
+            put slow_subscriber = policy;
+            live set_slow_subscriber "It counts for the next message.";
+        }
+
+        /// The most topics that all subscribers from one address over tcp may have together, and all of
+        /// one user over ipc (of all users where the system does not say who it is); the one that wants
+        /// more is disconnected, which is an [`Evicted`](crate::MonitorEvent::Evicted) event. `None` is
+        /// unlimited. Default `None`. Those over inproc are not counted.
+        max_subscriptions_per_address(topics: impl Into<Option<usize>>) -> Option<usize> {
+            put max_subscriptions_per_address = topics.into();
+            live set_max_subscriptions_per_address "It counts for the next subscription; nobody loses one.";
         }
 
         /// The most topics that one subscriber may have at a time; one that wants more is disconnected.
