@@ -42,9 +42,9 @@ impl Core {
         };
         let io = match self
             .context()
-            .io_threads()
+            .threads()
             .map_err(failed)?
-            .and_then(|threads| threads.next())
+            .and_then(|threads| threads.next(&self.options().affinity))
         {
             Some(io) => io.clone(),
             None => return Err(BindError::NoIoThread(endpoint)),
@@ -130,9 +130,9 @@ impl Core {
         }
         let io = match self
             .context()
-            .io_threads()
+            .threads()
             .map_err(ConnectError::Io)?
-            .and_then(|threads| threads.next())
+            .and_then(|threads| threads.next(&self.options().affinity))
         {
             Some(io) => io.clone(),
             None => return Err(ConnectError::NoIoThread(endpoint)),
@@ -272,6 +272,7 @@ impl Core {
         endpoint: Endpoint,
         bound: bool,
     ) -> Result<Vec<Arc<Latch>>, UnbindError> {
+        self.check_open().map_err(UnbindError::from)?;
         let ways = self
             .remove_endpoints(&endpoint, bound)
             .map_err(UnbindError::from)?;

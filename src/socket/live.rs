@@ -21,7 +21,9 @@ impl Core {
             let old = self.options();
             let mut new = Options::clone(&old);
             put(&mut new);
-            if let Err(why) = new.settle() {
+            let settled = new.settle();
+            let affinity = self.context.check_affinity(&new.affinity);
+            if let Err(why) = settled.and(affinity) {
                 return Err((why, Box::new(new)));
             }
             let new = Arc::new(new);
