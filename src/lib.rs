@@ -163,7 +163,7 @@
 //!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
 //!    vocabulary: message, frame, endpoint, socket_type, routing_id, properties, peer_info, endpoint_status,
-//!    monitor, options, admission, network, stats, error, sync, signal, waiting
+//!    monitor, home, options, admission, network, stats, error, sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -215,6 +215,7 @@ mod endpoint;
 mod endpoint_status;
 mod error;
 mod frame;
+mod home;
 mod inproc;
 mod io;
 mod mailbox;
@@ -258,8 +259,8 @@ pub use error::{
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
-pub use monitor::{HandshakeFailure, MonitorEvent};
-pub use options::{ReconnectStop, RouterNotify};
+pub use monitor::{Eviction, HandshakeFailure, MonitorEvent};
+pub use options::{ReconnectStop, RouterNotify, SlowSubscriber};
 pub use peer_info::{PeerCredentials, PeerId, PeerInfo, PeerName};
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
@@ -271,7 +272,7 @@ pub use socket::{
     ToldUpstream, Upstream, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
-pub use stats::{Count, Discarded, Dropped, Stats};
+pub use stats::{Connections, Count, Discarded, Dropped, PeerStats, Stats};
 
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]

@@ -24,6 +24,10 @@ pub(crate) struct Options {
     pub(crate) send_limit_bytes: Option<usize>,
     pub(crate) recv_limit_bytes: Option<usize>,
     pub(crate) linger: Option<Duration>,
+    /// The I/O threads that may serve new endpoints; none is all.
+    pub(crate) affinity: Vec<usize>,
+    pub(crate) in_batch_size: Option<usize>,
+    pub(crate) out_batch_size: Option<usize>,
     pub(crate) send_timeout: Option<Duration>,
     pub(crate) recv_timeout: Option<Duration>,
     pub(crate) reconnect: Reconnect,
@@ -66,6 +70,8 @@ pub(crate) struct Options {
     pub(crate) nodrop: bool,
     pub(crate) max_subscriptions: usize,
     pub(crate) max_subscription_bytes: usize,
+    pub(crate) max_subscriptions_per_address: Option<usize>,
+    pub(crate) slow_subscriber: SlowSubscriber,
     // XPUB (and XSUB, for the first)
     pub(crate) only_first_subscribe: bool,
     pub(crate) verbose: Verbosity,
@@ -74,6 +80,22 @@ pub(crate) struct Options {
     pub(crate) welcome_message: Option<Message>,
     // XSUB
     pub(crate) verbose_unsubscribe: bool,
+}
+
+/// What a context has its sockets begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SocketDefaults {
+    pub(crate) linger: Option<Duration>,
+    pub(crate) ipv6: bool,
+}
+
+impl Default for SocketDefaults {
+    fn default() -> Self {
+        Self {
+            linger: Some(Duration::from_secs(5)),
+            ipv6: false,
+        }
+    }
 }
 
 /// Which subscriptions an XPUB tells of.
@@ -105,6 +127,26 @@ pub(crate) struct Reconnect {
     pub(crate) interval: Option<Duration>,
     /// What the interval doubles up to; shorter than the interval means that it stays constant.
     pub(crate) max: Duration,
+}
+
+/// What a publisher does with a subscriber whose queue is full; see
+/// [`Builder::slow_subscriber`](crate::Builder::slow_subscriber).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SlowSubscriber {
+    /// It misses the message.
+    ///
+    /// What libzmq does.
+    #[default]
+    DropNewest,
+    /// It misses the oldest of those that wait for it, and gets the message: what it has yet to see is
+    /// always the newest. What is being written is not dropped any more; if that is all there is, the
+    /// message is queued beyond the limit, so that there is one at least.
+    DropOldest,
+    /// Its connection is ended, with all that waits for it:
+    /// [`MonitorEvent::Evicted`](crate::MonitorEvent::Evicted) says so. It may come back, and knows that
+    /// it has missed something.
+    Disconnect,
 }
 
 /// What ends an endpoint that is connected to, rather than being followed by another attempt; see
@@ -217,21 +259,29 @@ impl Heartbeats {
     }
 }
 
-/// Those times of heartbeats that follow from the others if they are not chosen.
+/// What follows from something else if it is not chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Chosen {
     /// The interval otherwise.
     pub(crate) timeout: Option<Option<Duration>>,
     /// What interval and timeout make of it otherwise.
     pub(crate) ttl: Option<Option<Duration>>,
+    /// What the context says otherwise, and so of the next.
+    pub(crate) linger: Option<Option<Duration>>,
+    pub(crate) ipv6: Option<bool>,
 }
 
 impl Options {
+    /// What the context says of its sockets, where nothing else was chosen.
+    pub(crate) fn adopt(&mut self, defaults: SocketDefaults) {
+        self.linger = defaults.linger;
+        self.transport.ipv6 = defaults.ipv6;
+    }
+
     /// libzmq's defaults.
     pub(crate) fn of_libzmq(socket_type: SocketType) -> Self {
         let subscribes = matches!(socket_type, SocketType::Sub | SocketType::XSub);
         Self {
-            linger: subscribes.then_some(Duration::ZERO),
             reconnect: Reconnect {
                 interval: Some(Duration::from_millis(100)),
                 max: Duration::ZERO,
@@ -245,6 +295,8 @@ impl Options {
             chosen: Chosen {
                 timeout: None,
                 ttl: Some(None),
+                linger: Some(subscribes.then_some(Duration::ZERO)),
+                ipv6: None,
             },
             max_message_size: None,
             max_frames: usize::MAX,
@@ -257,6 +309,12 @@ impl Options {
 
     /// Works out what follows from the rest; an error if what was chosen does not go together.
     pub(crate) fn settle(&mut self) -> Result<(), String> {
+        if let Some(linger) = self.chosen.linger {
+            self.linger = linger;
+        }
+        if let Some(ipv6) = self.chosen.ipv6 {
+            self.transport.ipv6 = ipv6;
+        }
         let heartbeats = &mut self.heartbeats;
         heartbeats.timeout = self.chosen.timeout.unwrap_or(heartbeats.interval);
         heartbeats.ttl = (self.chosen.ttl).unwrap_or_else(|| heartbeats.derived_ttl());
@@ -296,7 +354,10 @@ impl Default for Options {
             recv_hwm: 1000,
             send_limit_bytes: None,
             recv_limit_bytes: None,
-            linger: Some(Duration::from_secs(5)),
+            linger: SocketDefaults::default().linger,
+            affinity: Vec::new(),
+            in_batch_size: None,
+            out_batch_size: None,
             send_timeout: None,
             recv_timeout: None,
             reconnect: Reconnect {
@@ -309,6 +370,8 @@ impl Default for Options {
             chosen: Chosen {
                 timeout: Some(Heartbeats::default().timeout),
                 ttl: None,
+                linger: None,
+                ipv6: None,
             },
             connect_timeout: None,
             max_message_size: Some(256 << 20),
@@ -335,6 +398,8 @@ impl Default for Options {
             nodrop: false,
             max_subscriptions: 1_000_000,
             max_subscription_bytes: 64 << 20,
+            max_subscriptions_per_address: None,
+            slow_subscriber: SlowSubscriber::DropNewest,
             only_first_subscribe: false,
             verbose: Verbosity::Changes,
             manual: false,
