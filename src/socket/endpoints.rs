@@ -53,8 +53,8 @@ impl Core {
 
     /// The I/O thread that serves the next endpoint, if there is any.
     fn next_io(&self) -> std_io::Result<Option<Arc<Handle>>> {
-        let threads = self.context().io_threads()?;
-        Ok(threads.and_then(|threads| threads.next().cloned()))
+        let threads = self.context().threads()?;
+        Ok(threads.and_then(|threads| threads.next(&self.options().affinity).cloned()))
     }
 
     /// Binds to a socket that listens already.
@@ -327,6 +327,7 @@ impl Core {
         endpoint: Endpoint,
         bound: bool,
     ) -> Result<Vec<Arc<Latch>>, UnbindError> {
+        self.check_open().map_err(UnbindError::from)?;
         let ways = self
             .remove_endpoints(&endpoint, bound)
             .map_err(UnbindError::from)?;

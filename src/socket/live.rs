@@ -21,6 +21,7 @@ impl Core {
             let mut new = Options::clone(&old);
             put(&mut new);
             new.settle()?;
+            self.context.check_affinity(&new.affinity)?;
             let new = Arc::new(new);
             *self.options.lock() = new.clone();
             self.apply(&old, &new, wakes);

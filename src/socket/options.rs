@@ -213,11 +213,12 @@ options! {
         /// How long dropping or closing the socket may wait until what was sent is with the kernel (or
         /// the peer, over inproc), and then for the peers to read it. `None` is for ever (for the
         /// peers half a minute); zero drops what is left, and may cost what the kernel has not sent
-        /// yet. Default 5 s.
+        /// yet. Default 5 s, or what the [context](crate::ContextBuilder::linger) says.
         ///
         /// libzmq's `ZMQ_LINGER`, whose default is for ever: the best-known way to hang at exit.
         linger(linger: impl Into<Option<Duration>>) -> Option<Duration> {
-            put linger = linger.into();
+            put (chosen.linger) = Some(linger.into());
+            read |it| it.linger;
             live set_linger "It counts for a close, a disconnect or an unbind that begins from then on.";
         }
 
@@ -354,6 +355,51 @@ options! {
             live set_immediate "It counts for endpoints connected to from then on.";
         }
 
+        /// Which I/O threads of the context may serve the endpoints of this socket, and the connections
+        /// that come of them, by their numbers from 0 on. Default none, which is all. tcp and ipc only.
+        ///
+        /// Of those that may, the one gets a new endpoint that serves the fewest endpoints and
+        /// connections. A number that the context has no thread of is refused by
+        /// [`build`](Self::build). libzmq's `ZMQ_AFFINITY`, a bit for each thread.
+        ///
+        /// ```
+        /// use zocket::{Context, Pull};
+        ///
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let context = Context::builder().io_threads(3).build()?;
+        /// let pull = Pull::builder().context(&context).affinity([0, 2]).build()?;
+        /// assert!(Pull::builder().context(&context).affinity([3]).build().is_err());
+        /// # drop(pull);
+        /// # Ok(())
+        /// # }
+        /// ```
+        affinity(threads: impl IntoIterator<Item = usize>) -> Vec<usize> {
+            put affinity = each_once(threads);
+            live set_affinity "It counts for endpoints bound and connected to from then on.";
+        }
+
+        /// About how many bytes a read asks for at most, from 256 to 64 Mi; `None` is as many as the
+        /// traffic of late deserves, between 256 and 65,536. Default `None`. tcp and ipc only.
+        ///
+        /// Less keeps what one read brings, beyond the [`recv_hwm`](Builder::recv_hwm), small; more may
+        /// save a fast connection system calls, and costs it memory. A frame of 32 KiB and more that
+        /// has not come whole is read into memory of its own, whatever this is. libzmq's
+        /// `ZMQ_IN_BATCH_SIZE`, by default 8192.
+        in_batch_size(bytes: impl Into<Option<usize>>) -> Option<usize> {
+            put in_batch_size = batch_size(bytes.into())?;
+            later set_in_batch_size;
+        }
+
+        /// How many bytes a write is given at most, from 256 to 64 Mi; `None` is all that is queued, as
+        /// far as the system takes it. Default `None`. tcp and ipc only.
+        ///
+        /// It is no limit to what goes out in a row: that is 4 MiB, before other connections of the
+        /// same I/O thread have their turn. libzmq's `ZMQ_OUT_BATCH_SIZE`, by default 8192.
+        out_batch_size(bytes: impl Into<Option<usize>>) -> Option<usize> {
+            put out_batch_size = batch_size(bytes.into())?;
+            later set_out_batch_size;
+        }
+
         /// The kernel's send buffer for each connection, in bytes; `None` leaves it to the operating
         /// system. Default `None`. libzmq's `ZMQ_SNDBUF`.
         send_buffer(bytes: impl Into<Option<usize>>) -> Option<usize> {
@@ -429,14 +475,16 @@ options! {
             later set_tcp_keepalive_count;
         }
 
-        /// Whether host names and the wildcard `*` also mean IPv6. Default `false`. An IPv6 address
-        /// given as such is used either way. libzmq's `ZMQ_IPV6`.
+        /// Whether host names and the wildcard `*` also mean IPv6. Default `false`, or what the
+        /// [context](crate::ContextBuilder::ipv6) says. An IPv6 address given as such is used either
+        /// way. libzmq's `ZMQ_IPV6`.
         ///
         /// Bound to `*` (or `[::]`) with it, a socket takes peers of both families; `*` is IPv4 alone
         /// where the system has no IPv6. Without it `*` takes IPv4 peers, `[::]` IPv6 peers. Of a name
         /// that is connected to, all addresses are tried in the order in which the resolver gives them.
         ipv6(on: bool) -> bool {
-            put (transport.ipv6) = on;
+            put (chosen.ipv6) = Some(on);
+            read |it| it.transport.ipv6;
             later set_ipv6;
         }
 
@@ -1157,6 +1205,16 @@ fn seconds(time: Option<Duration>) -> Result<Option<Duration>, String> {
     }
 }
 
+/// Less is all overhead, and more no batch.
+fn batch_size(bytes: Option<usize>) -> Result<Option<usize>, String> {
+    match bytes {
+        Some(bytes) if !(256..=64 << 20).contains(&bytes) => {
+            Err("it must be 256 to 67,108,864 (`None` is adaptive)".to_owned())
+        }
+        _ => Ok(bytes),
+    }
+}
+
 /// The largest number that the kernel takes for an option.
 const KERNEL_MAX: u128 = i32::MAX as u128;
 
@@ -1288,11 +1346,11 @@ where
     }
 }
 
-fn each_once(causes: impl IntoIterator<Item = ReconnectStop>) -> Vec<ReconnectStop> {
+fn each_once<V: PartialEq>(values: impl IntoIterator<Item = V>) -> Vec<V> {
     let mut each = Vec::new();
-    for cause in causes {
-        if !each.contains(&cause) {
-            each.push(cause);
+    for value in values {
+        if !each.contains(&value) {
+            each.push(value);
         }
     }
     each
