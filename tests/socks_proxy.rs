@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, Once};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::{ALL, Home, PATIENCE, Transport, next_of, until, until_alone};
 use zocket::{
@@ -175,8 +175,10 @@ const THERE: &str = "tcp://pull.invalid:5555";
 
 #[track_caller]
 fn told(monitor: &Monitor, is_it: impl Fn(&MonitorEvent) -> bool) -> MonitorEvent {
+    let deadline = Instant::now() + PATIENCE;
     loop {
-        let event = monitor.recv_timeout(PATIENCE).expect("it is told");
+        let left = deadline.saturating_duration_since(Instant::now());
+        let event = monitor.recv_timeout(left).expect("it is told");
         if is_it(&event) {
             return event;
         }
