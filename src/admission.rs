@@ -14,6 +14,7 @@ use crate::sync::Mutex;
 pub(crate) enum Remote {
     Tcp(SocketAddr),
     /// With what the system says of the process, if it says anything.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no ipc"))]
     Ipc(Option<PeerCredentials>),
 }
 

@@ -1,6 +1,6 @@
 //! What sockets share: the I/O threads, the inproc names, and a common end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
@@ -12,6 +12,7 @@ use crate::home::Home;
 use crate::inproc::Registry;
 use crate::io::{self, IoThreads, ThreadSetup};
 use crate::options::SocketDefaults;
+use crate::pipe::Budget;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
 /// A home for sockets: owns the I/O threads that serve them and the inproc names they share.
@@ -53,6 +54,7 @@ struct Inner {
     /// Held while the threads are started, so that they are started once.
     starting: Mutex<()>,
     registry: Registry,
+    budget: Option<Arc<Budget>>,
     members: Mutex<HashMap<SocketId, Weak<dyn Member>>>,
     terminated: AtomicBool,
     home: Home,
@@ -63,6 +65,7 @@ struct Settings {
     threads: ThreadSetup,
     max_sockets: Option<usize>,
     defaults: SocketDefaults,
+    memory_budget: Option<usize>,
 }
 
 /// Why a context does not take a socket in.
@@ -109,6 +112,10 @@ pub(crate) trait Member: Send + Sync {
 
     /// Waits for the end of a close that has begun.
     fn finish_close(&self, deadline: Option<Instant>) -> Result<(), Unsent>;
+
+    /// The bytes in memory for its queues; those of one that it shares with another socket only if
+    /// `is_new` has not seen that yet.
+    fn memory(&self, is_new: &mut dyn FnMut(usize) -> bool) -> usize;
 
     /// The same two for a task: starts closing, which ends without anybody who waits …
     fn close_behind(self: Arc<Self>, patience: Option<Duration>);
@@ -172,6 +179,9 @@ impl Context {
     fn with(settings: Settings) -> Self {
         Self {
             inner: Arc::new(Inner {
+                budget: settings
+                    .memory_budget
+                    .map(|most| Arc::new(Budget::new(most))),
                 settings,
                 threads: OnceLock::new(),
                 starting: Mutex::new(()),
@@ -316,6 +326,41 @@ impl Context {
         }
     }
 
+    /// The bytes that wait in all queues of all sockets of this context: to be sent, to be received,
+    /// and of messages that have come in part.
+    ///
+    /// Counted when this is called, by asking each socket, which costs others nothing. It is exact
+    /// where nothing is on the move, and otherwise what each queue had when it was asked. What it
+    /// counts is the bytes of frames; not those of headers and topics, of buffers that are empty, of
+    /// messages that the application has received, or of the kernel.
+    ///
+    /// ```
+    /// use zocket::{Context, Push};
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let context = Context::builder().memory_budget(64 << 20).build()?;
+    /// let push = Push::builder().context(&context).build()?;
+    /// push.connect("inproc://nobody-yet")?;
+    /// push.send("12345")?;
+    /// assert_eq!(context.memory_used(), 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn memory_used(&self) -> usize {
+        let mut seen = HashSet::new();
+        let mut is_new = |queue| seen.insert(queue);
+        let members = self.inner.members();
+        members
+            .iter()
+            .map(|member| member.memory(&mut is_new))
+            .sum()
+    }
+
+    /// The [`memory_budget`](ContextBuilder::memory_budget), if there is one.
+    pub fn memory_budget(&self) -> Option<usize> {
+        self.inner.settings.memory_budget
+    }
+
     /// Takes a socket in, unless the context is shut down, or full.
     pub(crate) fn enrol(&self, id: SocketId, member: &Arc<dyn Member>) -> Result<(), NotEnrolled> {
         if self.is_foreign() {
@@ -364,6 +409,10 @@ impl Context {
 
     pub(crate) fn is_shut_down(&self) -> bool {
         self.inner.terminated.load(Ordering::SeqCst) || self.is_foreign()
+    }
+
+    pub(crate) fn budget(&self) -> Option<&Arc<Budget>> {
+        self.inner.budget.as_ref()
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -528,12 +577,33 @@ impl ContextBuilder {
         self
     }
 
+    /// How many bytes all queues of all sockets of the context may hold together, at least 1; `None` is
+    /// unlimited. Default `None`. libzmq has no such option.
+    ///
+    /// The bytes are those of frames that wait to be sent or to be received, and of messages that have
+    /// come in part. When they are used up, every queue that is not empty behaves as at its high-water
+    /// mark, though it may not be there: peers are not read any further, a `send` waits or is `Full`, or
+    /// drops where its socket does that. It goes on when the queue is down to half of what it held, or
+    /// empty, or when an eighth of the budget is free again.
+    ///
+    /// A queue that is empty takes one message in any case, so that nobody waits for ever for memory
+    /// that others do not give back. So the budget may be exceeded, by one message for each queue; by
+    /// what one read brings (see [`recv_limit_bytes`](crate::Builder::recv_limit_bytes)); and as it is accounted for in steps, not message by message, by a few KiB
+    /// for each queue, or less if the budget is small (a step is a 64th of it, 32 KiB at most, and an
+    /// eighth of a step is free). Queues with [`conflate`](crate::Builder::conflate), and what XSUBs sent
+    /// to an XPUB that has taken it in, are not held up by it.
+    pub fn memory_budget(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.settings.memory_budget = bytes.into();
+        self
+    }
+
     /// Makes the context.
     ///
     /// # Errors
     ///
     /// [`BuildError::Invalid`] if there are to be more than 1,024 threads, their name has a NUL, no
-    /// socket is allowed, or the system does not let threads of this process run on these processors.
+    /// socket or no byte of the budget is allowed, or the system does not let threads of this process
+    /// run on these processors.
     pub fn build(self) -> Result<Context, BuildError> {
         const THREADS_MAX: usize = 1024;
         let mut wrong = Vec::new();
@@ -552,6 +622,9 @@ impl ContextBuilder {
         }
         if threads.name.contains('\0') {
             wrong.push("thread_name: contains a NUL".to_owned());
+        }
+        if self.settings.memory_budget == Some(0) {
+            wrong.push("memory_budget: 0 bytes cannot be (`None` is unlimited)".to_owned());
         }
         if wrong.is_empty() {
             Ok(Context::with(self.settings))

@@ -92,6 +92,9 @@ pub enum BindError {
         #[source]
         error: io::Error,
     },
+    /// What was to be bound is no socket that listens, of tcp or ipc.
+    #[error("cannot bind to the descriptor: {0}")]
+    Descriptor(#[source] io::Error),
     /// Another socket of this context is bound to the inproc name.
     #[error("cannot bind {0}: the name is taken in this context")]
     NameTaken(Endpoint),
@@ -115,6 +118,9 @@ pub enum ConnectError {
     /// The text is not an endpoint, or not one that can be connected to.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// What was to be connected is no connected stream, of tcp or ipc.
+    #[error("cannot connect the descriptor: {0}")]
+    Descriptor(#[source] io::Error),
     /// Another peer of this ROUTER has the routing id.
     #[error("cannot connect to {0}: another peer has this routing id")]
     RoutingIdTaken(Endpoint),

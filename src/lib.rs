@@ -100,6 +100,31 @@
 //! of this library blocks, as it would wait for itself; nor in a waker that is run by the end of a
 //! socket or a context.
 //!
+//! # Delivery
+//!
+//! A message arrives whole, in order and at most once, or not at all. What `Ok` says of a send, a flush
+//! and a close, for each pattern and transport, and who may lose what: [`delivery`].
+//!
+//! # Logging
+//!
+//! Through the [`log`](https://docs.rs/log) facade, on the thread where it happens and with no lock
+//! held, so that a logger may use sockets itself. Targets are the paths of modules, all of which begin
+//! with `zocket`: `zocket=info` is a filter for all of it.
+//!
+//! | level | what for | examples |
+//! |---|---|---|
+//! | `error` | zocket cannot go on as it should, for a fault of its own, of the system, or of foreign code that it runs | polling for I/O fails; a waker panics |
+//! | `warn` | something is lost, refused or given up, and somebody should know | messages left when a linger ended, or dropped with their peer; a peer that breaks the protocol or does not fit; no descriptor to accept with |
+//! | `info` | a connection ended that nobody has ended on purpose | it broke, or its peer was silent for too long |
+//! | `debug` | the course of things | bound, accepted, ready; an attempt to connect that failed, and when the next one follows |
+//! | `trace` | nothing | |
+//!
+//! No record has anything of a message or a topic in it, nor a secret. It says how many messages and
+//! bytes, at which endpoint, and with whom: addresses, routing ids, and the reason that a peer gives
+//! when it refuses us. The same goes for what a [`Monitor`] tells. The log is for people: a program that
+//! wants to act on what happens reads the monitor, [`stats`](Push::stats) and
+//! [`endpoints`](Push::endpoints).
+//!
 //! # Features
 //!
 //! | | |
@@ -118,6 +143,10 @@
 //! | two peers with one routing id at a ROUTER | the second is ignored for ever | it is refused and its connection closed, which is logged; `handover` as in libzmq |
 //! | a peer that goes with its reply | REQ waits for ever | `recv` says `PeerLost`, and the next request can be sent |
 //! | largest message | unlimited, counted per frame | 256 MiB and 65,536 frames for the whole message |
+//!
+//! [`with_libzmq_defaults`](Builder::with_libzmq_defaults) sets libzmq's. Options are set by a
+//! [`Builder`], read from a living socket and mostly changed there ([`SocketOptions`]); the repository's
+//! `docs/options.md` has all of libzmq's, and what stands for each here.
 //!
 //! Sockets in statics are never dropped, and `process::exit` drops nothing: what they had queued is
 //! lost then. Close them first.
@@ -157,6 +186,8 @@
 //!   events, and holds nobody up.
 //! * **Waiting is one mechanism**, for threads and tasks, for every call that waits, and for pollers and
 //!   descriptors, which watch: a state behind a lock, and those who are to hear of it.
+//! * **What waits is limited in messages and in bytes**, for each queue and for all of a context: one
+//!   comparison more for each message, and what is shared is accounted for by the batch.
 //! * **Every pipe keeps a tally**, and the socket adds up those of its pipes: what was accepted is
 //!   written, queued or dropped; what arrived is returned, queued or discarded.
 //!
@@ -207,6 +238,12 @@ mod transport;
 mod waiting;
 #[allow(dead_code)]
 mod zmtp;
+
+/// For readers only: the documentation has it, the library has not.
+#[cfg(doc)]
+pub mod delivery {
+    #![doc = include_str!("../docs/delivery.md")]
+}
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

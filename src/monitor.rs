@@ -14,6 +14,33 @@ use crate::peer_info::PeerInfo;
 ///
 /// Over inproc there are no connections, only peers: these three are told of them, too.
 /// Made to be logged as it is; no event has a payload in it, or a secret.
+///
+/// # libzmq's events
+///
+/// | libzmq's | here |
+/// |---|---|
+/// | `CONNECTED` | [`Connected`](Self::Connected) |
+/// | `CONNECT_DELAYED` | [`Connecting`](Self::Connecting), with the address that is tried |
+/// | `CONNECT_RETRIED` | [`RetryScheduled`](Self::RetryScheduled), with the wait and the number of attempts; before it what went wrong: [`ResolveFailed`](Self::ResolveFailed), [`ConnectFailed`](Self::ConnectFailed), [`HandshakeFailed`](Self::HandshakeFailed) or [`Disconnected`](Self::Disconnected) |
+/// | `LISTENING` | [`Listening`](Self::Listening) |
+/// | `BIND_FAILED` | [`BindFailed`](Self::BindFailed) |
+/// | `ACCEPTED` | [`Accepted`](Self::Accepted) |
+/// | `ACCEPT_FAILED` | [`AcceptFailed`](Self::AcceptFailed) |
+/// | `CLOSED` | [`Closed`](Self::Closed) |
+/// | `CLOSE_FAILED` | none: what can fail is to remove the file of an ipc endpoint, which is logged |
+/// | `DISCONNECTED` | [`Disconnected`](Self::Disconnected), with the peer and the reason |
+/// | `MONITOR_STOPPED` | none: a [`Monitor`](crate::Monitor) says `Closed` when there is nothing more to come |
+/// | `HANDSHAKE_SUCCEEDED` | [`HandshakeSucceeded`](Self::HandshakeSucceeded), with the peer |
+/// | `HANDSHAKE_FAILED_NO_DETAIL` | [`HandshakeFailed`](Self::HandshakeFailed): [`Timeout`](HandshakeFailure::Timeout), [`Lost`](HandshakeFailure::Lost), [`Stopped`](HandshakeFailure::Stopped) |
+/// | `HANDSHAKE_FAILED_PROTOCOL` | the same: [`Protocol`](HandshakeFailure::Protocol), with the fault in words |
+/// | `HANDSHAKE_FAILED_AUTH` | not yet: there is no authentication |
+/// | `PIPES_STATS` | none: `stats()` of the socket counts all the time |
+///
+/// And those that libzmq does not have: [`ResolveFailed`](Self::ResolveFailed) and
+/// [`ConnectFailed`](Self::ConnectFailed), [`GivenUp`](Self::GivenUp),
+/// [`Refused`](HandshakeFailure::Refused) handshakes, [`Dropped`](Self::Dropped),
+/// [`DroppingStarted`](Self::DroppingStarted) and [`DroppingEnded`](Self::DroppingEnded), and all that
+/// happens over inproc.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum MonitorEvent {

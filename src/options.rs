@@ -5,11 +5,13 @@ use std::ops::BitOr;
 use std::time::Duration;
 
 use crate::admission::AdmissionRules;
+use crate::endpoint::TcpAddress;
 use crate::message::Message;
 use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::transport::KernelOptions;
+use crate::transport::socks::SocksCredentials;
 
 /// The options of one socket, as they are at some moment.
 ///
@@ -19,6 +21,8 @@ use crate::transport::KernelOptions;
 pub(crate) struct Options {
     pub(crate) send_hwm: usize,
     pub(crate) recv_hwm: usize,
+    pub(crate) send_limit_bytes: Option<usize>,
+    pub(crate) recv_limit_bytes: Option<usize>,
     pub(crate) linger: Option<Duration>,
     /// The I/O threads that may serve new endpoints; none is all.
     pub(crate) affinity: Vec<usize>,
@@ -38,6 +42,9 @@ pub(crate) struct Options {
     pub(crate) immediate: bool,
     pub(crate) transport: KernelOptions,
     pub(crate) admission: AdmissionRules,
+    /// Through whom tcp connects, as a host and a port.
+    pub(crate) socks_proxy: Option<TcpAddress>,
+    pub(crate) socks_credentials: Option<SocksCredentials>,
     /// Of one listener.
     pub(crate) max_pending_handshakes: usize,
     /// Announced to peers by REQ, DEALER and ROUTER.
@@ -273,6 +280,7 @@ impl Options {
             max_frames: usize::MAX,
             max_subscriptions: usize::MAX,
             max_subscription_bytes: usize::MAX,
+            max_pending_handshakes: usize::MAX,
             ..Self::default()
         }
     }
@@ -322,6 +330,8 @@ impl Default for Options {
         Self {
             send_hwm: 1000,
             recv_hwm: 1000,
+            send_limit_bytes: None,
+            recv_limit_bytes: None,
             linger: SocketDefaults::default().linger,
             affinity: Vec::new(),
             in_batch_size: None,
@@ -347,6 +357,8 @@ impl Default for Options {
             immediate: false,
             transport: KernelOptions::default(),
             admission: AdmissionRules::default(),
+            socks_proxy: None,
+            socks_credentials: None,
             max_pending_handshakes: 1024,
             routing_id: None,
             metadata: Properties::default(),

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use peer::{PATIENCE, eventually, greeting, hello, ms, nobody, records};
-use zocket::{Context, Pull, Push};
+use zocket::{Context, EndpointState, Pull, Push};
 
 /// What a bad peer does with a connection; it keeps what it gets back.
 type Deed = fn(TcpStream) -> Option<TcpStream>;
@@ -95,6 +95,7 @@ fn meets(deed: Deed, reason: &str, keeps_the_queue: bool) {
     let (met, seconds) = (bad.met(), began.elapsed().as_secs() + 1);
     assert!(met < 40 * seconds as usize, "{met} attempts in {seconds} s");
     records::await_line(&[&bad.endpoint, reason]);
+    is_shown(&push, reason, keeps_the_queue);
 
     bad.go();
     let pull = Pull::builder().context(&Context::new()).build().unwrap();
@@ -109,6 +110,28 @@ fn meets(deed: Deed, reason: &str, keeps_the_queue: bool) {
         push.send(n.to_string()).unwrap();
         assert_eq!(pull.recv_timeout(PATIENCE).unwrap(), n.to_string().as_str());
     }
+}
+
+/// The endpoint says what went wrong and how often.
+fn is_shown(push: &Push, reason: &str, was_in_vain: bool) {
+    let status = push.endpoints().remove(0);
+    assert!(
+        matches!(
+            status.state,
+            EndpointState::Connecting | EndpointState::Waiting { .. } | EndpointState::Connected
+        ),
+        "{status:?}"
+    );
+    let error = status.last_error.as_deref().unwrap_or_default();
+    // In the log that comes before the reason.
+    let is_lost = reason == "connection lost";
+    assert!(
+        error.contains(reason) || is_lost && !error.is_empty(),
+        "{error}"
+    );
+    // A handshake that succeeds is no attempt in vain, whatever becomes of the connection.
+    assert!(status.attempts >= 2 || !was_in_vain, "{status:?}");
+    assert!(status.attempts == 0 || was_in_vain, "{status:?}");
 }
 
 #[test]

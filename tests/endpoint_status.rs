@@ -91,6 +91,24 @@ fn who_finds_nobody_waits_and_counts() {
     }
 }
 
+/// What else can go wrong with an attempt: `connecter_meets_bad_peer.rs`.
+#[test]
+fn a_name_that_does_not_resolve_is_what_went_wrong() {
+    let home = Home::new();
+    let push = home.push().build().unwrap();
+    let monitor = push.monitor();
+    push.connect("tcp://no-such-host.invalid:1").unwrap();
+    for attempts in 1..=3 {
+        told(&monitor, |event| {
+            matches!(event, MonitorEvent::RetryScheduled { .. })
+        });
+        let status = only(push.endpoints());
+        assert!(status.attempts >= attempts, "{status:?}");
+        assert!(!status.last_error.unwrap().is_empty());
+        assert_ne!(status.state, EndpointState::Connected);
+    }
+}
+
 #[test]
 fn who_comes_back_is_connected_again_and_what_went_wrong_is_kept() {
     for &transport in WIRE {

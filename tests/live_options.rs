@@ -9,8 +9,14 @@ mod support;
 
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, expect_numbers, fill, joined, until};
+use zocket::{Dealer, Endpoint, Interest, Poller, RecvError, Req, Router, RoutingId, TrySendError};
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
 
 // ---- high-water marks
 
@@ -65,7 +71,7 @@ fn a_send_hwm_that_shrinks_keeps_what_is_queued() {
         expect_numbers(&pull, 0..100);
         // The next pipe has the new mark, too.
         let elsewhere = home.vacant(transport);
-        let two = home.push().build().unwrap();
+        let two = home.push().linger(Duration::ZERO).build().unwrap();
         two.options().set_send_hwm(7).unwrap();
         two.connect(&elsewhere).unwrap();
         assert_eq!(fill(&two, 0), 7, "{transport:?}");
@@ -198,5 +204,211 @@ fn marks_change_under_traffic_and_nothing_is_lost() {
             expect_numbers(pull, 0..COUNT);
             drop(over);
         });
+    }
+}
+
+// ---- how long a call waits
+
+#[test]
+fn timeouts_count_for_calls_from_then_on() {
+    let home = Home::new();
+    let push = home.push().build().unwrap();
+    let pull = home.pull().build().unwrap();
+    push.options().set_send_timeout(ms(1)).unwrap();
+    pull.options().set_recv_timeout(ms(1)).unwrap();
+    assert!(push.send("nobody is there").unwrap_err().is_timeout());
+    assert_eq!(pull.recv(), Err(RecvError::Timeout));
+    assert!(push.reserve().is_err());
+    push.options().set_send_timeout(None).unwrap();
+    pull.options().set_recv_timeout(PATIENCE).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| push.send("somebody comes").unwrap());
+        meet!(home, Transport::Inproc, pull, push);
+        assert_eq!(pull.recv().unwrap(), "somebody comes");
+    });
+}
+
+/// A call that waits already has the time that it began with.
+#[test]
+fn a_call_that_waits_keeps_its_time() {
+    let home = Home::new();
+    let pull = home.pull().recv_timeout(None).build().unwrap();
+    let (done, is_done) = mpsc::channel();
+    thread::scope(|scope| {
+        let pull = &pull;
+        scope.spawn(move || done.send(pull.recv()).unwrap());
+        assert!(is_done.recv_timeout(QUIET).is_err());
+        pull.options().set_recv_timeout(ms(1)).unwrap();
+        assert!(is_done.recv_timeout(QUIET).is_err(), "it still waits");
+        pull.close().unwrap();
+        let outcome = is_done.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(outcome, Err(RecvError::Closed));
+    });
+}
+
+#[test]
+fn linger_counts_for_the_close_that_comes() {
+    for &transport in ALL {
+        let home = Home::new();
+        let push = home.push().linger(None).build().unwrap();
+        push.connect(home.vacant(transport)).unwrap();
+        push.send("for nobody").unwrap();
+        push.options().set_linger(Duration::ZERO).unwrap();
+        assert_eq!(push.close().unwrap_err().messages, 1, "{transport:?}");
+
+        let there = home.vacant(transport);
+        let push = home.push().linger(Duration::ZERO).build().unwrap();
+        push.connect(&there).unwrap();
+        push.send("for one who comes").unwrap();
+        push.options().set_linger(PATIENCE).unwrap();
+        thread::scope(|scope| {
+            let closes = scope.spawn(|| push.close());
+            let pull = home.pull().build().unwrap();
+            pull.bind(&there).unwrap();
+            assert_eq!(pull.recv_timeout(PATIENCE).unwrap(), "for one who comes");
+            closes.join().unwrap().unwrap();
+        });
+    }
+}
+
+// ---- what a ROUTER does
+
+fn dealer(home: &Home, here: &Endpoint, name: &str) -> Dealer {
+    let dealer = home.of(Dealer::builder().routing_id(name)).build().unwrap();
+    dealer.connect(here).unwrap();
+    dealer
+}
+
+#[test]
+fn mandatory_is_changed_at_once() {
+    for &transport in ALL {
+        let home = Home::new();
+        let router = home.of(Router::builder().send_hwm(1)).build().unwrap();
+        router.bind(home.endpoint(transport)).unwrap();
+        let nobody = RoutingId::try_from("nobody").unwrap();
+        router.try_send_to(&nobody, "dropped").unwrap();
+        assert_eq!(router.stats().dropped.unroutable, 1);
+        router.options().set_mandatory(true).unwrap();
+        router.try_send_to(&nobody, "said").unwrap_err();
+        router.options().set_mandatory(false).unwrap();
+        router.try_send_to(&nobody, "dropped").unwrap();
+        assert_eq!(router.stats().dropped.unroutable, 2);
+    }
+}
+
+/// Who waits for the room of a peer is not left waiting when that is not what is done any more.
+#[test]
+fn who_waits_as_it_is_mandatory_goes_on_when_it_is_not() {
+    let home = Home::new();
+    let router = home
+        .of(Router::builder().send_hwm(1).mandatory(true))
+        .build()
+        .unwrap();
+    let here = router.bind(home.endpoint(Transport::Inproc)).unwrap();
+    let dealer = home
+        .of(Dealer::builder().routing_id("d").recv_hwm(1))
+        .build()
+        .unwrap();
+    dealer.connect(&here).unwrap();
+    let id = RoutingId::try_from("d").unwrap();
+    while router.try_send_to(&id, "fills").is_ok() {}
+    let (done, is_done) = mpsc::channel();
+    thread::scope(|scope| {
+        let (router, id) = (&router, &id);
+        scope.spawn(move || done.send(router.send_to(id, "dropped").is_ok()).unwrap());
+        assert!(is_done.recv_timeout(QUIET).is_err(), "it waits");
+        router.options().set_mandatory(false).unwrap();
+        assert_eq!(is_done.recv_timeout(PATIENCE), Ok(true));
+    });
+    assert_eq!(router.stats().dropped.full, 1);
+}
+
+#[test]
+fn handover_counts_for_who_comes_next() {
+    for &transport in ALL {
+        let home = Home::new();
+        let router = home.of(Router::builder()).build().unwrap();
+        let here = router.bind(home.endpoint(transport)).unwrap();
+        let id = RoutingId::try_from("one").unwrap();
+        let first = dealer(&home, &here, "one");
+        first.send("first").unwrap();
+        assert_eq!(router.recv_from_timeout(PATIENCE).unwrap().1, "first");
+        // Refused, over and over.
+        let second = dealer(&home, &here, "one");
+        second.send("second").unwrap();
+        assert!(router.recv_from_timeout(QUIET).is_err());
+        second.disconnect(&here).unwrap();
+        router.options().set_handover(true).unwrap();
+        let third = dealer(&home, &here, "one");
+        third.send("third").unwrap();
+        let (from, message) = router.recv_from_timeout(PATIENCE).unwrap();
+        assert_eq!(
+            (from, message),
+            (id.clone(), "third".into()),
+            "{transport:?}"
+        );
+        router.send_to(&id, "for the third").unwrap();
+        assert_eq!(third.recv_timeout(PATIENCE).unwrap(), "for the third");
+    }
+}
+
+#[test]
+fn probe_router_counts_for_who_comes_next() {
+    for &transport in ALL {
+        let home = Home::new();
+        let dealer = home.of(Dealer::builder()).build().unwrap();
+        dealer.options().set_routing_id("late name").unwrap();
+        dealer.options().set_probe_router(true).unwrap();
+        let router = home.of(Router::builder()).build().unwrap();
+        dealer
+            .connect(router.bind(home.endpoint(transport)).unwrap())
+            .unwrap();
+        let (id, message) = router.recv_from_timeout(PATIENCE).unwrap();
+        assert_eq!((&*id, message), (&b"late name"[..], "".into()));
+    }
+}
+
+// ---- what a REQ does
+
+#[test]
+fn relaxed_goes_for_the_request_that_is_under_way() {
+    let home = Home::new();
+    let rep = home.of(Router::builder()).build().unwrap();
+    let req = home.of(Req::builder()).build().unwrap();
+    meet!(home, Transport::Tcp, rep, req);
+    req.send("one").unwrap();
+    let poller = Poller::new();
+    poller.add(&req, 7, Interest::WRITABLE).unwrap();
+    let mut events = Vec::new();
+    assert_eq!(poller.wait(&mut events, Some(Duration::ZERO)).unwrap(), 0);
+    assert!(matches!(
+        req.try_send("no").unwrap_err(),
+        TrySendError::WrongState(_)
+    ));
+    req.options().set_relaxed(true).unwrap();
+    assert_eq!(poller.wait(&mut events, Some(PATIENCE)).unwrap(), 1);
+    req.send_timeout("two", PATIENCE).unwrap();
+    req.options().set_relaxed(false).unwrap();
+    assert!(matches!(
+        req.try_send("no").unwrap_err(),
+        TrySendError::WrongState(_)
+    ));
+}
+
+#[test]
+fn correlate_goes_for_the_next_request_and_its_reply() {
+    let home = Home::new();
+    let router = home.of(Router::builder()).build().unwrap();
+    let req = home.of(Req::builder()).build().unwrap();
+    meet!(home, Transport::Tcp, router, req);
+    for correlate in [false, true, false] {
+        req.options().set_correlate(correlate).unwrap();
+        req.send("question").unwrap();
+        let (id, request) = router.recv_from_timeout(PATIENCE).unwrap();
+        assert_eq!(request.len(), if correlate { 3 } else { 2 });
+        // What is changed meanwhile is not for the reply to this one.
+        req.options().set_correlate(!correlate).unwrap();
+        router.send_to(&id, request).unwrap();
+        assert_eq!(req.recv_timeout(PATIENCE).unwrap(), "question");
     }
 }

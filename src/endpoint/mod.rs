@@ -248,6 +248,12 @@ impl Endpoint {
         Address::Ipc(IpcAddress::Abstract(name)).into()
     }
 
+    /// The endpoint of a Unix domain socket without a name.
+    #[cfg(unix)]
+    pub(crate) fn ipc_unnamed() -> Self {
+        Address::Ipc(IpcAddress::Wildcard).into()
+    }
+
     /// Whether a socket may connect to it.
     ///
     /// # Errors

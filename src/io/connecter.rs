@@ -14,12 +14,13 @@ use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
 use super::transmit::Transmit;
 use crate::command::{Left, Place, Port, SocketId, WireEnds};
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::{Address, Endpoint, TcpAddress};
 use crate::monitor::MonitorEvent;
-use crate::options::ReconnectStop;
+use crate::options::{Options, ReconnectStop};
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Load, PipeId};
 use crate::signal::{Target, Wakes};
+use crate::transport::socks::{Socks, SocksError};
 use crate::transport::{self, Stream};
 
 /// Keeps one endpoint connected.
@@ -30,6 +31,9 @@ use crate::transport::{self, Stream};
 ///        resolving ──► dialing one address ──► … the next ──► talking (a session)
 /// ```
 ///
+/// With a proxy it is the proxy's name that is resolved, and its address that is dialed; an address
+/// has answered when the proxy has made the connection.
+///
 /// The queue of what is to be sent belongs to the connecter, not to the session: it outlives the
 /// connection, and the next one goes on at the first message that did not reach the kernel whole.
 pub(super) struct Connecter {
@@ -39,9 +43,12 @@ pub(super) struct Connecter {
     /// The pipe that was made at `connect`; `None` with the option *immediate*, where it is made
     /// anew for each connection.
     kept: Option<WireEnds>,
+    way: Way,
     /// The batch in hand when the last connection broke.
     transmit: Transmit,
     state: State,
+    /// As they were when this attempt began: what is changed meanwhile counts for the next.
+    options: Arc<Options>,
     backoff: Backoff,
     /// Made in vain since a peer was there.
     attempts: u32,
@@ -54,6 +61,13 @@ pub(super) struct Connecter {
     lost: Load,
 }
 
+/// How there comes to be a connection.
+enum Way {
+    Dial,
+    /// By somebody else's doing, once: the stream is there until it is used.
+    Adopt(Option<Stream>),
+}
+
 enum State {
     /// Until the timer fires.
     Waiting(Option<Timer>),
@@ -62,6 +76,8 @@ enum State {
     Dialing {
         stream: Stream,
         address: String,
+        /// What is to be settled with the proxy, if there is one, when that answers.
+        socks: Option<Box<Socks>>,
         rest: VecDeque<SocketAddr>,
         source: Option<SocketAddr>,
         limit: Option<Timer>,
@@ -74,16 +90,23 @@ impl Connecter {
         endpoint: Endpoint,
         port: Arc<dyn Port>,
         kept: Option<WireEnds>,
+        adopted: Option<Stream>,
         me: Target,
     ) -> Self {
-        let backoff = Backoff::new(port.options().reconnect);
+        let options = port.options();
+        let backoff = Backoff::new(options.reconnect);
         Self {
             endpoint,
             port,
             me,
             kept,
+            way: match adopted {
+                Some(stream) => Way::Adopt(Some(stream)),
+                None => Way::Dial,
+            },
             transmit: Transmit::default(),
             state: State::Waiting(None),
+            options,
             backoff,
             attempts: 0,
             linger: None,
@@ -106,23 +129,40 @@ impl Connecter {
 
     /// Starts an attempt.
     pub(super) fn dial(&mut self, kit: &mut Kit<'_>) -> Fate {
+        self.options = self.port.options();
+        if let Way::Adopt(stream) = &mut self.way {
+            return match stream.take() {
+                Some(stream) => {
+                    let address = match self.endpoint.socket_addr() {
+                        Some(address) => address.to_string(),
+                        None => self.endpoint.to_string(),
+                    };
+                    self.dialed(stream, address, VecDeque::new(), None, kit)
+                }
+                None => self.retry(kit, &End::HungUp, End::HungUp.level(), None),
+            };
+        }
         match self.endpoint.address() {
             Address::Tcp(tcp) => {
                 self.state = State::Resolving;
                 let (handle, token) = (kit.handle.clone(), self.me.token);
-                kit.resolver.resolve_pair(
-                    tcp,
-                    self.port.options().transport.ipv6,
-                    move |resolved| {
-                        handle.order(Order::Resolved { token, resolved });
+                let there = match &self.options.socks_proxy {
+                    Some(proxy) => &TcpAddress {
+                        source: tcp.source.clone(),
+                        ..proxy.clone()
                     },
-                );
+                    None => tcp,
+                };
+                kit.resolver
+                    .resolve_pair(there, self.options.transport.ipv6, move |resolved| {
+                        handle.order(Order::Resolved { token, resolved });
+                    });
                 Fate::Rests
             }
             Address::Ipc(ipc) => {
                 let address = self.endpoint.to_string();
                 self.report_dialing(&address);
-                match transport::ipc::connect(ipc, &self.port.options().transport) {
+                match transport::ipc::connect(ipc, &self.options.transport) {
                     Ok(stream) => self.dialed(stream, address, VecDeque::new(), None, kit),
                     Err(error) => {
                         self.report_failure(&address, &error);
@@ -142,12 +182,16 @@ impl Connecter {
         match resolved {
             Ok((source, addresses)) => self.dial_next(source, addresses.into(), None, kit),
             Err(error) => {
+                let reason = match self.options.socks_proxy {
+                    Some(_) => format!("the SOCKS proxy: {error}"),
+                    None => error.to_string(),
+                };
+                let why = format!("resolving the name: {reason}");
                 self.report(MonitorEvent::ResolveFailed {
                     endpoint: self.endpoint.clone(),
-                    reason: error.to_string(),
+                    reason,
                 });
                 self.attempts = self.attempts.saturating_add(1);
-                let why = format_args!("resolving the name: {error}");
                 self.retry(kit, &why, log::Level::Debug, None)
             }
         }
@@ -162,12 +206,13 @@ impl Connecter {
         kit: &mut Kit<'_>,
     ) -> Fate {
         while let Some(address) = rest.pop_front() {
-            self.report_dialing(&address);
-            match transport::tcp::connect(source, address, &self.port.options().transport) {
-                Ok(stream) => return self.dialed(stream, address.to_string(), rest, source, kit),
+            let there = self.name_of(address);
+            self.report_dialing(&there);
+            match transport::tcp::connect(source, address, &self.options.transport) {
+                Ok(stream) => return self.dialed(stream, there, rest, source, kit),
                 Err(error) => {
-                    self.report_failure(&address, &error);
-                    failure = Some((address.to_string(), error));
+                    self.report_failure(&there, &error);
+                    failure = Some((there, error));
                 }
             }
         }
@@ -180,6 +225,28 @@ impl Connecter {
         self.failed(&address, &error, kit)
     }
 
+    /// The name of what is at an address: of who is there, or of who is reached through the proxy there.
+    fn name_of(&self, address: SocketAddr) -> String {
+        match self.endpoint.address() {
+            Address::Tcp(TcpAddress { host, port, .. }) if self.options.socks_proxy.is_some() => {
+                format!("{host}:{port} via {address}")
+            }
+            _ => address.to_string(),
+        }
+    }
+
+    /// What is to be settled with the proxy, if there is one on the way.
+    fn socks(&self) -> Result<Option<Box<Socks>>, SocksError> {
+        let options = &self.options;
+        match self.endpoint.address() {
+            Address::Tcp(tcp) if options.socks_proxy.is_some() && !self.is_adopted() => {
+                let socks = Socks::new(tcp, options.socks_credentials.clone())?;
+                Ok(Some(Box::new(socks)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn dialed(
         &mut self,
         mut stream: Stream,
@@ -188,19 +255,23 @@ impl Connecter {
         source: Option<SocketAddr>,
         kit: &mut Kit<'_>,
     ) -> Fate {
-        if let Err(error) = super::register(kit, &mut stream, self.me.token) {
-            self.report_failure(&address, &error);
-            return self.failed(&address, &error, kit);
-        }
+        let registered = super::register(kit, &mut stream, self.me.token);
+        let socks = match registered.and_then(|()| Ok(self.socks()?)) {
+            Ok(socks) => socks,
+            Err(error) => {
+                self.report_failure(&address, &error);
+                return self.failed(&address, &error, kit);
+            }
+        };
         let limit = self
-            .port
-            .options()
+            .options
             .connect_timeout
             .and_then(|limit| kit.now.checked_add(limit));
         let limit = limit.map(|at| kit.timers.set(at, self.me.token));
         self.state = State::Dialing {
             stream,
             address,
+            socks,
             rest,
             source,
             limit,
@@ -210,10 +281,28 @@ impl Connecter {
 
     /// Looks whether the connection stands.
     fn check_dialed(&mut self, kit: &mut Kit<'_>) -> Fate {
-        let State::Dialing { stream, .. } = &self.state else {
+        let State::Dialing {
+            stream,
+            socks,
+            limit,
+            ..
+        } = &mut self.state
+        else {
             return Fate::Rests;
         };
-        match stream.finish_connect() {
+        let stands = match (stream.finish_connect(), socks) {
+            (Ok(true), Some(socks)) => {
+                if limit.is_none()
+                    && let Some(time) = self.options.handshake_timeout
+                    && let Some(at) = kit.now.checked_add(time)
+                {
+                    *limit = Some(kit.timers.set(at, self.me.token));
+                }
+                negotiate(socks, stream)
+            }
+            (stands, _) => stands,
+        };
+        match stands {
             Ok(false) => Fate::Rests,
             Ok(true) => {
                 if let State::Dialing {
@@ -256,6 +345,7 @@ impl Connecter {
                 rest,
                 source,
                 limit,
+                ..
             } => {
                 kit.timers.cancel(limit);
                 let _ = kit.registry.deregister(&mut stream);
@@ -292,6 +382,11 @@ impl Connecter {
         self.port.options().reconnect_stop.contains(&cause)
     }
 
+    /// Whether the connection was made by somebody else, who alone could make another.
+    fn is_adopted(&self) -> bool {
+        matches!(self.way, Way::Adopt(_))
+    }
+
     /// Whether nothing is tried any more for what is left to be sent.
     fn is_given_up(&self) -> bool {
         self.disconnected && self.stops_at(ReconnectStop::AfterDisconnect)
@@ -309,7 +404,10 @@ impl Connecter {
         if self.stopping && self.may_close() {
             return self.end(End::Stopped, kit);
         }
-        let wait = if self.is_given_up() || cause.is_some_and(|cause| self.stops_at(cause)) {
+        let wait = if self.is_adopted()
+            || self.is_given_up()
+            || cause.is_some_and(|cause| self.stops_at(cause))
+        {
             None
         } else {
             self.backoff.next_wait(self.port.options().reconnect)
@@ -336,8 +434,13 @@ impl Connecter {
                 let event = MonitorEvent::GivenUp { endpoint };
                 self.port.endpoint_ended(self.me.token, event);
                 let fate = self.end(End::Stopped, kit);
-                // Whoever reads this can rely on it.
-                log::warn!("{}: {why}; no further attempt", self.endpoint);
+                // Whoever reads this can rely on it. (Of what was adopted nothing else was expected.)
+                let level = if self.is_adopted() {
+                    level
+                } else {
+                    log::Level::Warn
+                };
+                log::log!(level, "{}: {why}; no further attempt", self.endpoint);
                 fate
             }
         }
@@ -603,5 +706,30 @@ impl Connecter {
     /// What could not be sent, with whom it was for.
     pub(super) fn lost(&self) -> (&Endpoint, Load) {
         (&self.endpoint, self.lost)
+    }
+}
+
+/// Moves what can be moved to and from a proxy; whether it has made the connection.
+///
+/// It says some hundred bytes at the most.
+fn negotiate(socks: &mut Socks, stream: &mut Stream) -> io::Result<bool> {
+    loop {
+        while !socks.output().is_empty() {
+            match stream.write(socks.output()) {
+                Ok(sent) => socks.consume_output(sent),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut bytes = [0; 512];
+        let Some(wanted) = bytes.get_mut(..socks.wanted()).filter(|it| !it.is_empty()) else {
+            return Ok(true);
+        };
+        match stream.read(wanted) {
+            Ok(0) => return Err(SocksError::HungUp.into()),
+            Ok(read) => socks.handle_input(bytes.get(..read).unwrap_or_default())?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error),
+        }
     }
 }

@@ -35,12 +35,14 @@ pub(crate) enum Order {
         listener: transport::Listener,
         port: Arc<dyn Port>,
     },
-    /// Keep an endpoint connected; `ends` is the pipe that outlives its connections.
+    /// Keep an endpoint connected; `ends` is the pipe that outlives its connections. What has been
+    /// `adopted` is connected already, and will not be again.
     Connect {
         token: Token,
         endpoint: Endpoint,
         port: Arc<dyn Port>,
         ends: Option<WireEnds>,
+        adopted: Option<transport::Stream>,
     },
     /// What a connecter's name was resolved to.
     Resolved { token: Token, resolved: Resolved },
@@ -330,12 +332,13 @@ impl Reactor {
                 endpoint,
                 port,
                 ends,
+                adopted,
             } => {
                 let me = Target {
                     owner: self.tools.handle.clone(),
                     token,
                 };
-                let connecter = Connecter::new(endpoint, port, ends, me);
+                let connecter = Connecter::new(endpoint, port, ends, adopted, me);
                 self.insert(
                     token,
                     connecter.socket(),

@@ -26,6 +26,8 @@ pub(super) struct Receive {
     /// Read and scanned, on its way into the pipe.
     staged: Vec<Item>,
     heard: Heard,
+    /// Bytes of a message that is not whole yet, as the pipe knows them.
+    held: usize,
 }
 
 /// What was heard of the peer since this was looked at last.
@@ -71,6 +73,7 @@ impl Receive {
             hung_up: false,
             staged: Vec::new(),
             heard: Heard::default(),
+            held: 0,
         }
     }
 
@@ -87,8 +90,26 @@ impl Receive {
     /// Reads what there is and hands it over.
     ///
     /// Nothing is read while the pipe is full, so the queue holds at most its limit and what one
-    /// read brings.
+    /// read brings. What has come of a message that is not whole yet counts, too.
     pub(super) fn pump(
+        &mut self,
+        stream: &mut Stream,
+        connection: &mut Connection,
+        lane: Option<&Arc<Lane<Runs>>>,
+        wakes: &mut Wakes,
+    ) -> Result<Got, Broken> {
+        let got = self.pump_in(stream, connection, lane, wakes);
+        let held = connection.held();
+        if held != self.held
+            && let Some(lane) = lane
+        {
+            self.held = held;
+            lane.hold_incomplete(held, wakes);
+        }
+        got
+    }
+
+    fn pump_in(
         &mut self,
         stream: &mut Stream,
         connection: &mut Connection,
@@ -104,8 +125,11 @@ impl Receive {
             if !self.readable {
                 return Ok(Got::Drained);
             }
-            if lane.is_some_and(|lane| lane.is_full()) {
-                return Ok(Got::Paused);
+            if let Some(lane) = lane {
+                self.held = connection.held();
+                if lane.is_full(self.held, wakes) {
+                    return Ok(Got::Paused);
+                }
             }
             if connection.output().len() > OUTPUT_MAX {
                 return Ok(Got::Owing);

@@ -528,6 +528,12 @@ impl Session {
         kit.timers.cancel(self.beat);
         kit.timers.cancel(self.drain_limit);
         self.transmit.forget_written();
+        if let Some(lane) = self.ends.as_ref().and_then(|ends| ends.inbound.as_ref()) {
+            // What had come of a message that is not whole is gone.
+            let mut wakes = Wakes::new();
+            lane.hold_incomplete(0, &mut wakes);
+            wakes.fire();
+        }
         let _ = kit.registry.deregister(&mut self.stream);
         (self.ends, self.transmit)
     }

@@ -1,8 +1,9 @@
 //! One direction of a pipe: a batch that the writer fills and the taker swaps out whole.
 
 use std::fmt;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
+use super::budget::Budget;
 use super::changes::{Change, Changes};
 use super::credit::{Credit, Limits, Load, Tally};
 use super::mark::Mark;
@@ -108,18 +109,20 @@ pub(crate) struct Taken {
     pub(crate) got: bool,
     /// Whether a writer that waited for room is owed its wake-up by this.
     pub(crate) relieved: bool,
-    /// How many messages may be worked off before the next take or [`Lane::give_back`].
-    pub(crate) step: usize,
+    /// How much may be worked off before the next take or [`Lane::give_back`]: at so many messages, or
+    /// so many bytes, it is to be given back.
+    pub(crate) step: Load,
     /// Nothing is left, and nothing will come.
     pub(crate) ended: bool,
 }
 
 impl<B: Batch> Lane<B> {
-    pub(crate) fn new(limits: Limits) -> Self {
+    /// A lane with these limits, whose queue counts against the budget if there is one.
+    pub(crate) fn new(limits: Limits, budget: Option<Arc<Budget>>) -> Self {
         Self {
             state: Mutex::new(State {
                 open: B::default(),
-                credit: Credit::new(limits),
+                credit: Credit::new(limits, budget),
                 granted: (None, None),
                 // A lane starts as a taker that has looked would leave it: the first append wakes.
                 taker_idle: true,
@@ -261,12 +264,13 @@ impl<B: Batch> Lane<B> {
         put(&mut state.open);
         state.aside += aside;
         state.credit.add(load);
+        state.credit.settle(false, wakes);
         // Whose messages will come is no news before they do.
         if !state.open.is_hollow() {
             state.stir_taker(wakes);
         }
         let full = state.is_full();
-        state.writer_waits |= full;
+        state.note_full(full, wakes);
         Some(full)
     }
 
@@ -299,11 +303,18 @@ impl<B: Batch> Lane<B> {
     }
 
     /// Whether one more message would be refused; if so the writer will be told when there is room.
-    pub(crate) fn is_full(&self) -> bool {
+    /// It has so many bytes of an `incomplete` one, which count.
+    pub(crate) fn is_full(&self, incomplete: usize, wakes: &mut Wakes) -> bool {
         let mut state = self.state.lock();
+        state.hold_incomplete(incomplete, wakes);
         let full = !state.taker_ended && state.is_full();
-        state.writer_waits |= full;
+        state.note_full(full, wakes);
         full
+    }
+
+    /// The writer has so many bytes of a message that is not whole yet.
+    pub(crate) fn hold_incomplete(&self, bytes: usize, wakes: &mut Wakes) {
+        self.state.lock().hold_incomplete(bytes, wakes);
     }
 
     /// How much of what was let in up to `position` is still queued. Once nothing is, `waiter` is
@@ -331,6 +342,7 @@ impl<B: Batch> Lane<B> {
         if !state.writer_ended {
             state.writer_ended = true;
             state.writer = None;
+            state.hold_incomplete(0, wakes);
             if state.taker_idle {
                 state.taker_idle = false;
                 state.wake_taker(wakes);
@@ -373,6 +385,7 @@ impl<B: Batch> Lane<B> {
         }
         let relieved = waited && !state.writer_waits;
         let got = !state.open.is_empty() || !state.changes.is_empty();
+        state.credit.settle(!got, wakes);
         if got {
             std::mem::swap(&mut state.open, emptied);
             state.newest = Load::NONE;
@@ -393,14 +406,15 @@ impl<B: Batch> Lane<B> {
         }
     }
 
-    /// Gives back what was worked off, while the rest of the batch is still in hand; how many
-    /// messages of that may be worked off before the next time.
-    pub(crate) fn give_back(&self, worked_off: Load, wakes: &mut Wakes) -> usize {
+    /// Gives back what was worked off, while the rest of the batch is still in hand; how much of that
+    /// may be worked off before the next time.
+    pub(crate) fn give_back(&self, worked_off: Load, wakes: &mut Wakes) -> Load {
         let mut state = self.state.lock();
         state.give_back(worked_off, wakes);
         if state.writer_waits {
             state.relieve(wakes);
         }
+        state.credit.settle(false, wakes);
         state.step()
     }
 
@@ -429,6 +443,7 @@ impl<B: Batch> Lane<B> {
         state.newest = Load::NONE;
         let dropped = state.open.take_messages();
         state.relieve(wakes);
+        state.credit.settle(true, wakes);
         drop(state);
         drop(dropped);
         lost
@@ -468,6 +483,11 @@ impl<B: Batch> Lane<B> {
         state.writer_ended && state.open.is_hollow()
     }
 
+    /// The bytes in memory for it: of what is queued, and of what is not whole yet.
+    pub(crate) fn held(&self) -> usize {
+        self.state.lock().credit.held()
+    }
+
     /// What was written and not yet worked off.
     pub(crate) fn queued(&self) -> Load {
         self.state.lock().credit.queued()
@@ -504,9 +524,25 @@ impl<B: Batch> State<B> {
 const ASIDE_MAX: usize = 4 << 20;
 
 impl<B> State<B> {
-    #[inline]
-    fn is_full(&self) -> bool {
-        self.credit.is_full() || self.aside > ASIDE_MAX
+    /// Whether there is no room, even if more is asked for.
+    fn is_full(&mut self) -> bool {
+        self.aside > ASIDE_MAX
+            || self.credit.is_at_brim() && !self.credit.extend(self.writer.as_ref())
+    }
+
+    /// Whoever writes has found that it is full, or not.
+    fn note_full(&mut self, full: bool, wakes: &mut Wakes) {
+        if full {
+            self.writer_waits = true;
+            if self.credit.is_starved() {
+                self.hurry_taker(wakes);
+            }
+        }
+    }
+
+    fn hold_incomplete(&mut self, bytes: usize, wakes: &mut Wakes) {
+        self.credit.set_incomplete(bytes);
+        self.credit.settle(self.writer_ended, wakes);
     }
 
     #[inline]
@@ -525,14 +561,15 @@ impl<B> State<B> {
     fn lose_all(&mut self, worked_off: Load, wakes: &mut Wakes) -> Load {
         self.credit.give_back(worked_off);
         let lost = self.credit.lose_all();
+        self.credit.settle(true, wakes);
         self.mark.pass(self.credit.done(), wakes);
         lost
     }
 
     #[inline]
-    fn step(&self) -> usize {
+    fn step(&self) -> Load {
         if self.mark.is_set() {
-            1
+            Load::ONE_MESSAGE
         } else if self.writer_waits {
             self.credit.step_to_relief()
         } else {
@@ -561,15 +598,24 @@ impl<B> State<B> {
 
     #[inline]
     fn find_room(&mut self, wakes: &mut Wakes) -> Result<(), Refusal> {
-        if self.credit.is_full() {
-            self.writer_waits = true;
-            // How much the taker may keep to itself was said when less was reserved, perhaps.
-            if self.credit.has_reserved() {
-                self.hurry_taker(wakes);
-            }
-            return Err(Refusal::Full);
+        if self.credit.is_at_brim() {
+            return self.find_more_room(wakes);
         }
         Ok(())
+    }
+
+    #[cold]
+    fn find_more_room(&mut self, wakes: &mut Wakes) -> Result<(), Refusal> {
+        if self.credit.extend(self.writer.as_ref()) {
+            return Ok(());
+        }
+        self.writer_waits = true;
+        // How much the taker may keep to itself was said when less was reserved, or when there was
+        // more to be had, perhaps.
+        if self.credit.has_reserved() || self.credit.is_starved() {
+            self.hurry_taker(wakes);
+        }
+        Err(Refusal::Full)
     }
 
     /// Has the taker give back what it has worked off, and hear anew how much it may keep.
@@ -589,6 +635,7 @@ impl<B> State<B> {
     /// Tells a writer who waits that there is room.
     fn tell_writer(&mut self, wakes: &mut Wakes) {
         self.writer_waits = false;
+        self.credit.on_relieved();
         if let Some(writer) = &self.writer {
             wakes.post(writer.clone(), News::Writable);
         }

@@ -7,7 +7,7 @@ use loom::thread;
 
 use super::changes::Change;
 use super::lane::{Lane, Refusal, Room};
-use super::{Limits, Load};
+use super::{Budget, Limits, Load};
 use crate::signal::{News, Parker, Post, Target, Wakes};
 
 /// An owner that is one sleeping thread.
@@ -29,10 +29,16 @@ fn target(parker: &Arc<Parker>) -> Target {
 type TestLane = Lane<std::collections::VecDeque<crate::message::Message>>;
 
 fn lane(limit: usize) -> Arc<TestLane> {
-    Arc::new(Lane::new(Limits {
-        messages: limit,
+    lane_of(limit, None, None)
+}
+
+fn lane_of(messages: usize, bytes: Option<usize>, budget: Option<Arc<Budget>>) -> Arc<TestLane> {
+    let limits = Limits {
+        messages,
+        bytes,
         conflate: false,
-    }))
+    };
+    Arc::new(Lane::new(limits, budget))
 }
 
 fn write(lane: &TestLane, text: &'static str) -> Result<(), Refusal> {
@@ -285,5 +291,71 @@ fn loom_a_new_peer_is_told_of_every_change() {
         let taken = lane.take(&mut Default::default(), Load::NONE, &mut wakes);
         wakes.fire();
         assert_eq!(taken.changes.len(), 1);
+    });
+}
+
+/// The same where the limit is one of bytes.
+#[test]
+fn loom_credit_return_in_bytes() {
+    loom::model(|| {
+        let lane = lane_of(0, Some(1), None);
+        let writer = thread::spawn({
+            let lane = lane.clone();
+            move || write_all(&lane, &["a", "b"])
+        });
+        let (all, _) = take(&lane, usize::MAX);
+        assert_eq!(all, ["a", "b"]);
+        assert_eq!(writer.join().unwrap(), 2);
+        assert!(lane.queued().bytes <= 1);
+    });
+}
+
+/// A writer finds the budget used up just as another lane gives its share back: it is told, though
+/// nobody takes anything out of its own lane.
+#[test]
+fn loom_what_one_lane_gives_back_another_has() {
+    loom::model(|| {
+        let budget = Arc::new(Budget::new(3));
+        let one = lane_of(0, None, Some(budget.clone()));
+        let other = lane_of(0, None, Some(budget.clone()));
+        for text in ["a", "b"] {
+            write(&one, text).unwrap();
+        }
+        write(&other, "c").unwrap();
+        let taker = thread::spawn(move || {
+            let (all, read) = take(&one, 2);
+            assert_eq!(all, ["a", "b"]);
+            let mut wakes = Wakes::new();
+            one.take(&mut Default::default(), read, &mut wakes);
+            wakes.fire();
+            one
+        });
+        assert_eq!(write_all(&other, &["d"]), 1);
+        drop(taker.join().unwrap());
+        assert_eq!(other.queued().messages, 2);
+        drop(other);
+        assert_eq!(budget.used(), 0);
+    });
+}
+
+/// A writer waits for what another lane has, which ends: it is told.
+#[test]
+fn loom_an_end_gives_the_budget_back() {
+    loom::model(|| {
+        let budget = Arc::new(Budget::new(4));
+        let one = lane_of(0, None, Some(budget.clone()));
+        let other = lane_of(0, None, Some(budget));
+        for text in ["a", "b", "c"] {
+            write(&one, text).unwrap();
+        }
+        write(&other, "d").unwrap();
+        let leaver = thread::spawn(move || {
+            let mut wakes = Wakes::new();
+            let lost = one.end_taking(Load::NONE, &mut wakes);
+            wakes.fire();
+            lost.messages
+        });
+        assert_eq!(write_all(&other, &["e"]), 1);
+        assert_eq!(leaver.join().unwrap(), 3);
     });
 }

@@ -19,7 +19,8 @@
 //! | inbound, tcp and ipc | [`Runs`]: whose they are, and received bytes, checked | session | inbound half |
 //! | inproc | [`Values`]: messages as they are | outbound half | inbound half of the other socket |
 //!
-//! Room may be kept for a message to come ([`Lane::reserve`]); and somebody may wait for what was
+//! What may be queued is limited in messages and in bytes, and by what the [`Budget`] of the context
+//! has left for all queues together. Room may be kept for a message to come ([`Lane::reserve`]); and somebody may wait for what was
 //! written until now to be worked off ([`Lane::mark`]).
 //!
 //! Subscriptions ([`Change`]) have a way beside the batch, where no limit holds them up.
@@ -27,6 +28,7 @@
 //! Who owns which field, and when somebody is woken, is written at [`Lane`]. A lane does not know
 //! who is on either side: it posts an opaque token to a [`Target`](crate::signal::Target).
 
+mod budget;
 mod changes;
 mod credit;
 mod lane;
@@ -38,9 +40,10 @@ mod writer;
 #[cfg(all(test, loom))]
 mod loom;
 
+pub(crate) use budget::Budget;
 pub(crate) use changes::Change;
 pub(crate) use credit::{Limits, Load, Tally};
-pub(crate) use lane::{Lane, Refusal, Room};
+pub(crate) use lane::{Batch, Lane, Refusal, Room};
 pub(crate) use reader::{Inlet, Intake, Reader, Reading};
 pub(crate) use run::{Record, Runs, Values};
 pub(crate) use writer::{Copies, Outlet, Writer};

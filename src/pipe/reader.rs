@@ -62,6 +62,14 @@ impl Intake {
         }
     }
 
+    /// Which lane it is, and the bytes in memory for it.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        match self {
+            Self::Runs(lane) => (Arc::as_ptr(lane).addr(), lane.held()),
+            Self::Values(lane) => (Arc::as_ptr(lane).addr(), lane.held()),
+        }
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         match self {
             Self::Runs(lane) => lane.is_over(),
@@ -80,8 +88,8 @@ pub(crate) struct Reader {
     changes: VecDeque<Change>,
     /// Read since credit was last returned.
     read: Load,
-    /// How many messages may be read before credit must be returned.
-    step: usize,
+    /// How much may be read before credit must be returned: so many messages, or so many bytes.
+    step: Load,
 }
 
 /// What a look into a pipe gave. Small, to be returned in registers.
@@ -105,7 +113,7 @@ impl Reader {
             peer: None,
             changes: VecDeque::new(),
             read: Load::NONE,
-            step: 0,
+            step: Load::NONE,
         }
     }
 
@@ -302,7 +310,7 @@ impl Reader {
         let bytes = message.byte_len();
         self.read.messages += 1;
         self.read.bytes += bytes;
-        if self.read.messages >= self.step {
+        if self.read.messages >= self.step.messages || self.read.bytes >= self.step.bytes {
             self.give_back(wakes);
         }
         bytes
@@ -375,6 +383,13 @@ impl Reader {
     /// back counts as queued there. (A session does not look before its lane is full.)
     pub(crate) fn settle(&mut self, wakes: &mut Wakes) {
         if let Inlet::Values(..) = &self.inlet {
+            self.give_back(wakes);
+        }
+    }
+
+    /// The same, whoever the peer is: somebody has asked.
+    pub(crate) fn hurry(&mut self, wakes: &mut Wakes) {
+        if !self.read.is_none() {
             self.give_back(wakes);
         }
     }

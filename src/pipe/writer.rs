@@ -35,6 +35,11 @@ impl Outlet {
         on_lane!(self, lane => lane.is_over())
     }
 
+    /// Which lane it is, and the bytes in memory for it.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        on_lane!(self, lane => (Arc::as_ptr(lane).addr(), lane.held()))
+    }
+
     /// Says how much the writer lets wait.
     pub(crate) fn grant(&self, limits: Limits, wakes: &mut Wakes) {
         on_lane!(self, lane => lane.grant(End::Writer, limits, wakes));

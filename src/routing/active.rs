@@ -151,6 +151,10 @@ impl<T> Active<T> {
         self.entries.iter().map(|(_, entry)| entry)
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().map(|(_, entry)| entry)
+    }
+
     pub(crate) fn has_active(&self) -> bool {
         self.active > 0
     }

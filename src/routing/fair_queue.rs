@@ -204,6 +204,20 @@ impl FairQueue {
         }
     }
 
+    /// The same because the peer of a pipe has asked.
+    pub(crate) fn hurry(&mut self, id: PipeId, wakes: &mut Wakes) {
+        if let Some(reader) = self.readers.get_mut(id) {
+            reader.hurry(wakes);
+        }
+    }
+
+    /// The same for all pipes.
+    pub(crate) fn hurry_all(&mut self, wakes: &mut Wakes) {
+        for reader in self.readers.iter_mut() {
+            reader.hurry(wakes);
+        }
+    }
+
     /// What was read and is still counted as queued.
     pub(crate) fn unreturned(&self) -> Load {
         let mut load = Load::NONE;

@@ -280,6 +280,66 @@ macro_rules! socket {
             }
         }
 
+        #[cfg(unix)]
+        impl $name {
+            /// As [`bind`](Self::bind), to a socket that listens already, of tcp or ipc: one from a
+            /// service manager, or from a parent process. Returns the endpoint that it listens at.
+            /// (Unix only.) libzmq's `ZMQ_USE_FD`.
+            ///
+            /// A standard library listener or any other `OwnedFd` will do. It becomes non-blocking and
+            /// close-on-exec (the first for everybody who shares it), and is this socket's: `unbind`
+            /// with the endpoint closes it. Options of listeners, the backlog and buffers among them,
+            /// stay as they are; those of connections count for what is accepted. A file in the file
+            /// system belongs to who made it and is not removed.
+            ///
+            /// ```no_run
+            /// use std::os::fd::AsFd;
+            /// use zocket::Pull;
+            ///
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// // Socket activation: a service of systemd that has `StandardInput=socket`. (Descriptor 3,
+            /// // where other services find theirs, is had by `unsafe { OwnedFd::from_raw_fd(3) }`.)
+            /// let listener = std::io::stdin().as_fd().try_clone_to_owned()?;
+            /// let pull = Pull::new();
+            /// println!("listening at {}", pull.bind_fd(listener)?);
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// [`BindError`](crate::BindError): it is no such socket (and is closed), or this one is
+            /// closed.
+            pub fn bind_fd(
+                &self,
+                listener: impl Into<std::os::fd::OwnedFd>,
+            ) -> Result<$crate::Endpoint, $crate::BindError> {
+                self.core.bind_fd(listener.into())
+            }
+
+            /// As [`connect`](Self::connect), over a stream that is connected already, of tcp or ipc, on
+            /// which nothing was said yet: one half of a `UnixStream::pair()`, or what a program has
+            /// connected, or accepted, in its own way. Returns the endpoint at its other end, by which it
+            /// can be disconnected: `ipc://*` if that has no name. (Unix only.) libzmq's `ZMQ_USE_FD`.
+            ///
+            /// When the connection is lost it is not made again, as only its maker could do that: the
+            /// endpoint is given up, which is an event
+            /// ([`GivenUp`](crate::MonitorEvent::GivenUp)), and what was queued for it is dropped and
+            /// counted. Otherwise it is as if this socket had connected, options for tcp connections
+            /// included, except for those of buffers, devices and proxies.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`](crate::ConnectError): it is no such stream (and is closed), or this
+            /// socket is closed.
+            pub fn connect_fd(
+                &self,
+                stream: impl Into<std::os::fd::OwnedFd>,
+            ) -> Result<$crate::Endpoint, $crate::ConnectError> {
+                self.core.connect_fd(stream.into())
+            }
+        }
+
         #[cfg(all(unix, not(loom)))]
         impl $name {
             /// A file descriptor for those with an event loop of their own (mio, epoll, tokio's

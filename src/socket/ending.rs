@@ -359,6 +359,14 @@ impl Member for Core {
         self.await_close(deadline)
     }
 
+    fn memory(&self, is_new: &mut dyn FnMut(usize) -> bool) -> usize {
+        // What was read is not there any more.
+        self.inbound.update(|inb, wakes| {
+            inb.readers.hurry_all(wakes);
+            self.ledger.lock().held(is_new)
+        })
+    }
+
     fn close_behind(self: Arc<Self>, patience: Option<Duration>) {
         let deadline = self.clone().begin_close(patience);
         self.have_time_kept(deadline);

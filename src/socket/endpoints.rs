@@ -1,6 +1,8 @@
 //! Where a socket is bound and what it is connected to.
 
 use std::io as std_io;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,8 @@ use crate::monitor::MonitorEvent;
 use crate::pipe::PipeId;
 use crate::routing_id::RoutingId;
 use crate::signal::{Target, Wakes};
-use crate::transport::{self, Listener};
+use crate::transport::socks::Socks;
+use crate::transport::{self, Listener, Stream};
 
 impl Core {
     /// Binds in the calling thread, so that whatever is wrong is said at once.
@@ -40,17 +43,44 @@ impl Core {
             endpoint: endpoint.clone(),
             error,
         };
-        let io = match self
-            .context()
-            .threads()
-            .map_err(failed)?
-            .and_then(|threads| threads.next(&self.options().affinity))
-        {
-            Some(io) => io.clone(),
-            None => return Err(BindError::NoIoThread(endpoint)),
+        let Some(io) = self.next_io().map_err(failed)? else {
+            return Err(BindError::NoIoThread(endpoint));
         };
-        let mut listener = self.listen(&endpoint).map_err(failed)?;
+        let listener = self.listen(&endpoint).map_err(failed)?;
+        self.serve(listener, &io)
+    }
+
+    /// The I/O thread that serves the next endpoint, if there is any.
+    fn next_io(&self) -> std_io::Result<Option<Arc<Handle>>> {
+        let threads = self.context().threads()?;
+        let affinity = &self.options().affinity;
+        Ok(threads.and_then(|threads| threads.next(affinity).cloned()))
+    }
+
+    /// Binds to a socket that listens already.
+    #[cfg(unix)]
+    pub(super) fn bind_fd(self: &Arc<Self>, fd: OwnedFd) -> Result<Endpoint, BindError> {
+        self.check_open().map_err(BindError::from)?;
+        let listener = transport::adopt::listener(fd, &self.options().transport)
+            .map_err(BindError::Descriptor)?;
+        let endpoint = listener.endpoint().clone();
+        match self.next_io().map_err(BindError::Descriptor)? {
+            Some(io) => self.serve(listener, &io),
+            None => Err(BindError::NoIoThread(endpoint)),
+        }
+    }
+
+    /// Has a listener served.
+    fn serve(
+        self: &Arc<Self>,
+        mut listener: Listener,
+        io: &Arc<Handle>,
+    ) -> Result<Endpoint, BindError> {
         let real = listener.endpoint().clone();
+        let failed = |error| BindError::Io {
+            endpoint: real.clone(),
+            error,
+        };
         let token = unique_number();
         io.register(&mut listener, token).map_err(failed)?;
         let way = Way::Listener {
@@ -62,7 +92,7 @@ impl Core {
             listener,
             port: self.clone(),
         };
-        self.add_served_endpoint(real.clone(), way, &io, order)?;
+        self.add_served_endpoint(real.clone(), way, io, order)?;
         log::debug!("{self:?}: bound to {real}");
         Ok(real)
     }
@@ -128,14 +158,33 @@ impl Core {
         {
             return Err(ConnectError::Option { endpoint, error });
         }
-        let io = match self
-            .context()
-            .threads()
-            .map_err(ConnectError::Io)?
-            .and_then(|threads| threads.next(&self.options().affinity))
+        if let (Address::Tcp(tcp), Some(_)) = (endpoint.address(), &self.options().socks_proxy)
+            && let Err(error) = Socks::new(tcp, None)
         {
-            Some(io) => io.clone(),
-            None => return Err(ConnectError::NoIoThread(endpoint)),
+            let error = error.into();
+            return Err(ConnectError::Option { endpoint, error });
+        }
+        self.connect_served(endpoint, id, None)
+    }
+
+    /// Takes a stream that is connected already.
+    #[cfg(unix)]
+    pub(super) fn connect_fd(self: &Arc<Self>, fd: OwnedFd) -> Result<Endpoint, ConnectError> {
+        self.check_open().map_err(ConnectError::from)?;
+        let (stream, endpoint) = transport::adopt::stream(fd, &self.options().transport)
+            .map_err(ConnectError::Descriptor)?;
+        self.connect_served(endpoint, None, Some(stream))
+    }
+
+    /// Has a connecting endpoint served, which may have its connection already.
+    fn connect_served(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        id: Option<&RoutingId>,
+        adopted: Option<Stream>,
+    ) -> Result<Endpoint, ConnectError> {
+        let Some(io) = self.next_io().map_err(ConnectError::Io)? else {
+            return Err(ConnectError::NoIoThread(endpoint));
         };
         let token = unique_number();
         let ends = self.open_at_once(&io, token);
@@ -152,6 +201,7 @@ impl Core {
             endpoint: endpoint.clone(),
             port: self.clone(),
             ends,
+            adopted,
         };
         if let Err(ended) = self.add_served_endpoint(endpoint.clone(), way, &io, order) {
             if let Some(pipe) = pipe {

@@ -91,6 +91,20 @@ impl Ledger {
         })
     }
 
+    /// The bytes in memory for all lanes that `is_new` has not seen yet.
+    pub(super) fn held(&self, is_new: &mut dyn FnMut(usize) -> bool) -> usize {
+        let lanes = self.live.iter().flat_map(|(_, lanes)| {
+            let outbound = lanes.outbound.as_ref().map(Outlet::held);
+            outbound
+                .into_iter()
+                .chain(lanes.inbound.as_ref().map(Intake::held))
+        });
+        lanes
+            .filter(|(lane, _)| is_new(*lane))
+            .map(|(_, bytes)| bytes)
+            .sum()
+    }
+
     fn sums(&mut self) -> Sums {
         self.sweep();
         let mut sums = self.past;

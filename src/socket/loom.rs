@@ -486,3 +486,121 @@ fn loom_who_waits_at_a_monitor_sees_the_end() {
         reader.join().unwrap();
     });
 }
+
+/// How many messages a core takes that nobody reads.
+fn room(core: &Core) -> usize {
+    (0..)
+        .take_while(|_| core.send("fills".into(), || Patience::None).is_ok())
+        .count()
+}
+
+/// A mark is changed just as the pipe is made that it is for: it has the new one in any case.
+#[test]
+fn loom_a_mark_changed_while_joining_holds() {
+    loom::model(|| {
+        let options = Options {
+            send_hwm: 1,
+            recv_hwm: 1,
+            ..Options::default()
+        };
+        let (a, b) = two(SocketType::Pair, SocketType::Pair, options);
+        a.bind("inproc://model".parse().unwrap()).unwrap();
+        let changer = thread::spawn({
+            let a = a.clone();
+            move || a.change_options(|options| options.send_hwm = 2).unwrap()
+        });
+        b.connect("inproc://model".parse().unwrap()).unwrap();
+        changer.join().unwrap();
+        assert_eq!(room(&a), 3);
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// Both ends change their marks at the same time: both count.
+#[test]
+fn loom_two_ends_change_their_marks() {
+    loom::model(|| {
+        let (a, b) = {
+            let options = Options {
+                send_hwm: 1,
+                recv_hwm: 1,
+                ..Options::default()
+            };
+            two(SocketType::Pair, SocketType::Pair, options)
+        };
+        join(&a, &b);
+        let changer = thread::spawn({
+            let b = b.clone();
+            move || b.change_options(|options| options.recv_hwm = 2).unwrap()
+        });
+        a.change_options(|options| options.send_hwm = 3).unwrap();
+        changer.join().unwrap();
+        assert_eq!(room(&a), 5);
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// A sender is about to wait for room just as the mark grows: it has some.
+#[test]
+fn loom_a_mark_that_grows_wakes_who_waits() {
+    loom::model(|| {
+        let options = Options {
+            send_hwm: 1,
+            recv_hwm: 1,
+            ..Options::default()
+        };
+        let (a, b) = two(SocketType::Pair, SocketType::Pair, options);
+        join(&a, &b);
+        assert_eq!(room(&a), 2);
+        let waits = thread::spawn({
+            let a = a.clone();
+            move || send(&a, "one more")
+        });
+        b.change_options(|options| options.recv_hwm = 2).unwrap();
+        waits.join().unwrap();
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// A message that the mark is changed beside is received, and so is the next one.
+#[test]
+fn loom_a_mark_that_shrinks_keeps_nobody_waiting() {
+    loom::model(|| {
+        let options = Options {
+            send_hwm: 2,
+            recv_hwm: 2,
+            ..Options::default()
+        };
+        let (a, b) = two(SocketType::Pair, SocketType::Pair, options);
+        join(&a, &b);
+        assert_eq!(room(&a), 4);
+        let reader = thread::spawn({
+            let b = b.clone();
+            move || {
+                for _ in 0..4 {
+                    assert_eq!(recv(&b).unwrap(), "fills");
+                }
+                assert_eq!(recv(&b).unwrap(), "one more");
+            }
+        });
+        a.change_options(|options| options.send_hwm = 1).unwrap();
+        send(&a, "one more");
+        reader.join().unwrap();
+        let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// The other end closes just as options are changed: both come to their end.
+#[test]
+fn loom_options_change_while_a_pipe_ends() {
+    loom::model(|| {
+        let (a, b) = pair(1);
+        let changer = thread::spawn({
+            let a = a.clone();
+            move || a.change_options(|options| options.send_hwm = 0).unwrap()
+        });
+        let _ = b.close(None);
+        changer.join().unwrap();
+        let _ = a.close(None);
+    });
+}

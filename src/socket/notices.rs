@@ -70,7 +70,7 @@ impl Core {
                 return half.readers.activate(pipe);
             }
             // All that came through it has been read, and it is no more: they have one of their own.
-            let inlet = Inlet::values(Arc::new(Lane::new(Limits::NONE)));
+            let inlet = Inlet::values(Arc::new(Lane::new(Limits::NONE, None)));
             self.ledger.lock().open(
                 own,
                 Lanes {

@@ -10,14 +10,16 @@ use super::{
     Asks, Conflates, Deals, Forwards, Greets, Identifies, Matches, Publishes, Receives, Routes,
     Sends, SocketKind, TellsUpstream, ToldUpstream,
 };
+use crate::endpoint::{Address, Endpoint, EndpointError, TcpAddress};
 use crate::error::OptionError;
 use crate::message::Message;
+use crate::network::Network;
 use crate::options::{Options, ReconnectStop, RouterNotify, Verbosity};
-use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::sync::{AtomicU64, Ordering};
 use crate::transport::ipc::HAS_CREDENTIALS;
+use crate::transport::socks::SocksCredentials;
 use crate::transport::tuning;
 
 /// The options of a living socket, of type `T`: to be read, each by the name of the [`Builder`]'s
@@ -208,9 +210,9 @@ macro_rules! options {
 options! {
     SocketKind, |_| true => {
         /// How long dropping or closing the socket may wait until what was sent is with the kernel (or
-        /// the peer, over inproc), and then for the peers to read it. `None` is for ever (for the peers
-        /// half a minute), zero drops what is left, and perhaps what a kernel has not sent yet. Default
-        /// 5 s, or what the [context](crate::ContextBuilder::linger) says.
+        /// the peer, over inproc), and then for the peers to read it. `None` is for ever (for the
+        /// peers half a minute); zero drops what is left, and may cost what the kernel has not sent
+        /// yet. Default 5 s, or what the [context](crate::ContextBuilder::linger) says.
         ///
         /// libzmq's `ZMQ_LINGER`, whose default is for ever: the best-known way to hang at exit.
         linger(linger: impl Into<Option<Duration>>) -> Option<Duration> {
@@ -411,6 +413,33 @@ options! {
             live set_backlog "It counts for endpoints bound from then on.";
         }
 
+        /// The most connections, through the handshake or not, that were accepted and are open at a time,
+        /// at all endpoints of the socket together; `None` is unlimited. Default `None`. tcp and ipc only.
+        ///
+        /// More are disconnected before a byte is read or written, which is an
+        /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event and counts as an attempt in
+        /// `endpoints()`. (They will try again.) libzmq has nothing like it.
+        max_connections(connections: impl Into<Option<usize>>) -> Option<usize> {
+            put (admission.most) = somebody(connections.into())?;
+            live set_max_connections "It counts for connections that come from then on; nobody is disconnected.";
+        }
+
+        /// As [`max_connections`](Self::max_connections), but for each address that connections come from
+        /// over tcp, and each user over ipc (all together where the system does not say who it is).
+        /// Default `None`.
+        max_connections_per_address(connections: impl Into<Option<usize>>) -> Option<usize> {
+            put (admission.most_of_one) = somebody(connections.into())?;
+            live set_max_connections_per_address "It counts for connections that come from then on; nobody is disconnected.";
+        }
+
+        /// The most connections that may be in their handshake at a time at one bound endpoint; more are
+        /// refused as with [`max_connections`](Self::max_connections), so that silent connections cost a
+        /// bounded amount. Default 1024. libzmq has no limit.
+        max_pending_handshakes(connections: usize) -> usize {
+            put max_pending_handshakes = some_handshakes(connections)?;
+            live set_max_pending_handshakes "It counts for connections that come from then on.";
+        }
+
         /// Whether the kernel probes idle tcp connections; `None` leaves it to the operating system.
         /// Default `None`. libzmq's `ZMQ_TCP_KEEPALIVE`.
         tcp_keepalive(on: impl Into<Option<bool>>) -> Option<bool> {
@@ -520,33 +549,6 @@ options! {
             put (transport.device) = Some(device(name.into())?);
             later set_bind_to_device;
         }
-
-        /// The most connections, through the handshake or not, that were accepted and are open at a time,
-        /// at all endpoints of the socket together; `None` is unlimited. Default `None`. tcp and ipc only.
-        ///
-        /// More are disconnected before a byte is read or written, which is an
-        /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event and counts as an attempt in
-        /// `endpoints()`. (They will try again.) libzmq has nothing like it.
-        max_connections(connections: impl Into<Option<usize>>) -> Option<usize> {
-            put (admission.most) = some_connections(connections.into())?;
-            live set_max_connections "It counts for connections that come from then on; nobody is disconnected.";
-        }
-
-        /// As [`max_connections`](Self::max_connections), but for each address that connections come from
-        /// over tcp, and each user over ipc (all together where the system does not say who it is).
-        /// Default `None`.
-        max_connections_per_address(connections: impl Into<Option<usize>>) -> Option<usize> {
-            put (admission.most_of_one) = some_connections(connections.into())?;
-            live set_max_connections_per_address "It counts for connections that come from then on; nobody is disconnected.";
-        }
-
-        /// The most connections that may be in their handshake at a time at one bound endpoint; more are
-        /// refused as with [`max_connections`](Self::max_connections), so that silent connections cost a
-        /// bounded amount. Default 1024. libzmq has no limit.
-        max_pending_handshakes(connections: usize) -> usize {
-            put max_pending_handshakes = some_handshakes(connections)?;
-            live set_max_pending_handshakes "It counts for connections that come from then on.";
-        }
     }
     Sends, |it| it != SocketType::Pull => {
         /// The high-water mark of each outgoing queue, in messages; 0 is unlimited. Default 1000.
@@ -557,6 +559,30 @@ options! {
         send_hwm(messages: usize) -> usize {
             put send_hwm = messages;
             live set_send_hwm "All queues have the new mark. What is queued stays; while that is more, nothing is added. Who waits for room goes on if there is some.";
+        }
+
+        /// How many bytes each outgoing queue may hold, beside its [`send_hwm`](Self::send_hwm); `None`
+        /// is unlimited. Default `None`. libzmq has no such option.
+        ///
+        /// The bytes are those of the frames. A queue that has reached this, or its high-water mark, is
+        /// full; one that has not takes one more message, however large, so it holds this and one message
+        /// at most, and a message larger than this can still be sent. Who waits for room goes on when both
+        /// are down to half. A [permit](crate::Permit) keeps room for a message of any size: what permits
+        /// send may exceed this by one message for each of them.
+        ///
+        /// Over inproc the queue between two sockets holds this and the receiver's
+        /// [`recv_limit_bytes`](Builder::recv_limit_bytes) together, without limit if either has none.
+        ///
+        /// ```
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let push = zocket::Push::builder().send_limit_bytes(16 << 20).build()?;
+        /// # drop(push);
+        /// # Ok(())
+        /// # }
+        /// ```
+        send_limit_bytes(bytes: impl Into<Option<usize>>) -> Option<usize> {
+            put send_limit_bytes = some_bytes(bytes.into())?;
+            live set_send_limit_bytes "All queues have the new limit. What is queued stays; while that is more, nothing is added. Who waits for room goes on if there is some.";
         }
 
         /// How long a `send` waits for room; `None` is for ever. Default `None`. libzmq's
@@ -574,6 +600,27 @@ options! {
         recv_hwm(messages: usize) -> usize {
             put recv_hwm = messages;
             live set_recv_hwm "All queues have the new mark. What is queued stays; while that is more, nothing more is read from the peer.";
+        }
+
+        /// How many bytes each incoming queue may hold, beside its [`recv_hwm`](Self::recv_hwm); `None`
+        /// is unlimited. Default `None`. libzmq has no such option.
+        ///
+        /// The bytes are those of the frames, and what has come of a message that is not whole yet. A
+        /// connection whose queue has reached this, or its high-water mark, is not read any further before
+        /// both are down to half; what one read has brought already comes on top (64 KiB, or of a large
+        /// frame as much again as there is). While nothing is queued a message is read to its end however
+        /// large it is (see [`max_message_size`](Self::max_message_size)).
+        ///
+        /// ```
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let pull = zocket::Pull::builder().recv_limit_bytes(16 << 20).build()?;
+        /// # drop(pull);
+        /// # Ok(())
+        /// # }
+        /// ```
+        recv_limit_bytes(bytes: impl Into<Option<usize>>) -> Option<usize> {
+            put recv_limit_bytes = some_bytes(bytes.into())?;
+            live set_recv_limit_bytes "All queues have the new limit. What is queued stays; while that is more, nothing more is read from the peer.";
         }
 
         /// How long a `recv` waits for a message; `None` is for ever. Default `None`. libzmq's
@@ -795,7 +842,112 @@ options! {
     }
 }
 
-// ---- those that add up, call by call
+/// The same for an option that is a list of what applies to all types.
+macro_rules! lists {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident($value:ident: $type:ty) -> $read_as:ty {
+            add ($($field:ident).+) <- $item:expr;
+            read $read:expr;
+            replace $set:ident($values:ident: $list:ty) = $all:expr;
+        }
+    )*) => {$(
+        impl<T: SocketKind> Builder<T> {
+            $(#[$doc])*
+            pub fn $name(self, $value: $type) -> Self {
+                let item = value_of(|| Ok($item));
+                self.set(stringify!($name), |_| true, item, |options, item| {
+                    options.$($field).+.push(item);
+                })
+            }
+        }
+
+        impl<T: SocketKind> SocketOptions<'_, T> {
+            #[doc = concat!("All that [`", stringify!($name), "`](Builder::", stringify!($name), ") was called with, or what was put in its place.")]
+            pub fn $name(&self) -> $read_as {
+                self.core.options().$($field).+.iter().map($read).collect()
+            }
+
+            #[doc = concat!("Puts these in the place of all [`", stringify!($name), "`](Builder::", stringify!($name), ")s, at once. Who is connected stays.")]
+            ///
+            /// # Errors
+            ///
+            /// [`OptionError`]: one of them cannot be.
+            pub fn $set(&self, $values: $list) -> Result<(), OptionError> {
+                let all = value_of(|| Ok($all));
+                self.change(stringify!($name), |_| true, all, |options, all| {
+                    options.$($field).+ = all;
+                })
+            }
+        }
+    )*};
+}
+
+// Those that are a list: built up one by one, read and replaced as a whole.
+lists! {
+    /// Lets peers of this network connect over tcp where the socket is bound, and no others except
+    /// those of the networks that further calls add: `10.0.0.0/8`, `fd00::/8`, or one address.
+    /// Default: peers may come from anywhere. tcp only.
+    ///
+    /// Others are disconnected before a byte is read or written, which is an
+    /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event. A peer with an IPv4 address is one,
+    /// even if it came to an IPv6 socket. A filter is no authentication: who can use an address
+    /// passes for its owner. libzmq's `ZMQ_TCP_ACCEPT_FILTER`.
+    ///
+    /// ```
+    /// use zocket::Pull;
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let pull = Pull::builder()
+    ///     .tcp_accept_filter("127.0.0.0/8")
+    ///     .tcp_accept_filter("::1")
+    ///     .build()?;
+    /// // Bits behind the prefix are a mistake, and so are other forms of an address.
+    /// assert!(Pull::builder().tcp_accept_filter("10.1.2.3/8").build().is_err());
+    /// assert!(Pull::builder().tcp_accept_filter("10.").build().is_err());
+    /// # drop(pull);
+    /// # Ok(())
+    /// # }
+    /// ```
+    tcp_accept_filter(network: impl AsRef<str>) -> Vec<String> {
+        add (admission.networks) <- network_of(network)?;
+        read ToString::to_string;
+        replace set_tcp_accept_filter(networks: impl IntoIterator<Item: AsRef<str>>) = each(networks, network_of)?;
+    }
+
+    /// Lets processes of this effective user connect over ipc where the socket is bound, and no others
+    /// except those whom further calls let in, or [`ipc_allow_gid`](Self::ipc_allow_gid) and
+    /// [`ipc_allow_pid`](Self::ipc_allow_pid): one that matches is enough. Default: whoever may open
+    /// the path. ipc only.
+    ///
+    /// Others are disconnected before a byte is read or written, which is an
+    /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event. Who it is, the kernel says
+    /// (`SO_PEERCRED`), as it was at the time of the connection. Linux and Android; elsewhere
+    /// [`build`](Self::build) refuses it. libzmq's `ZMQ_IPC_FILTER_UID`.
+    ipc_allow_uid(user: u32) -> Vec<u32> {
+        add (admission.users) <- needs(HAS_CREDENTIALS, user, true)?;
+        read Clone::clone;
+        replace set_ipc_allow_uid(users: impl IntoIterator<Item = u32>) = each(users, |user| needs(HAS_CREDENTIALS, user, true))?;
+    }
+
+    /// The same for processes of this effective group; other groups that their user is a member of do
+    /// not count. libzmq's `ZMQ_IPC_FILTER_GID`, for which they do.
+    ipc_allow_gid(group: u32) -> Vec<u32> {
+        add (admission.groups) <- needs(HAS_CREDENTIALS, group, true)?;
+        read Clone::clone;
+        replace set_ipc_allow_gid(groups: impl IntoIterator<Item = u32>) = each(groups, |group| needs(HAS_CREDENTIALS, group, true))?;
+    }
+
+    /// The same for one process. Numbers of processes are used again: one that has ended must not
+    /// stay in the list for long. libzmq's `ZMQ_IPC_FILTER_PID`.
+    ipc_allow_pid(process: u32) -> Vec<u32> {
+        add (admission.processes) <- needs(HAS_CREDENTIALS, process, true)?;
+        read Clone::clone;
+        replace set_ipc_allow_pid(processes: impl IntoIterator<Item = u32>) = each(processes, |process| needs(HAS_CREDENTIALS, process, true))?;
+    }
+}
+
+// One that is many, each said by itself.
 
 impl<T: SocketKind> Builder<T> {
     /// A property that every peer is told of in the handshake, besides what the protocol says itself:
@@ -821,102 +973,162 @@ impl<T: SocketKind> Builder<T> {
     /// # }
     /// ```
     pub fn metadata(self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
-        let (name, value) = (name.as_ref(), value.as_ref());
-        let with = metadata(&self.options.metadata, name, value);
+        let named = property(name.as_ref(), value.as_ref());
         self.set(
             "metadata",
             |_| true,
-            with,
-            |options, metadata| {
-                options.metadata = metadata;
+            named,
+            |options, (name, value)| {
+                options.metadata.set(name, value);
             },
         )
     }
+}
 
-    /// Lets peers of this network connect over tcp where the socket is bound, and no others except
-    /// those of the networks that further calls add: `10.0.0.0/8`, `fd00::/8`, or one address.
-    /// Default: peers may come from anywhere. tcp only.
+impl<T: SocketKind> SocketOptions<'_, T> {
+    /// All of the [`metadata`](Builder::metadata) as it is now, names and values, in the order in
+    /// which they were said last.
+    pub fn metadata(&self) -> Vec<(String, Vec<u8>)> {
+        let options = self.core.options();
+        let said = options.metadata.iter();
+        said.map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.to_vec()))
+            .collect()
+    }
+
+    /// Adds to the [`metadata`](Builder::metadata), or changes one of this name.
+    /// It counts for endpoints bound and connections made from then on.
     ///
-    /// Others are disconnected before a byte is read or written, which is an
-    /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event. A peer with an IPv4 address is one,
-    /// even if it came to an IPv6 socket. A filter is no authentication: who can use an address
-    /// passes for its owner. libzmq's `ZMQ_TCP_ACCEPT_FILTER`.
+    /// # Errors
+    ///
+    /// [`OptionError`]: the value cannot be.
+    pub fn set_metadata(
+        &self,
+        name: impl AsRef<str>,
+        value: impl AsRef<[u8]>,
+    ) -> Result<(), OptionError> {
+        let named = property(name.as_ref(), value.as_ref());
+        self.change(
+            "metadata",
+            |_| true,
+            named,
+            |options, (name, value)| {
+                options.metadata.set(name, value);
+            },
+        )
+    }
+}
+
+// What is optional text, which an entry of the table cannot borrow.
+
+impl<T: SocketKind> Builder<T> {
+    /// Connects over tcp through the SOCKS 5 proxy at this host and port, `proxy.example:1080`; to
+    /// the proxy from the source address of the endpoint, if that has one. Default `None`: without
+    /// any. tcp only, and where the socket connects.
+    ///
+    /// The host of an endpoint is the proxy's to resolve, and never looked up here. What the proxy
+    /// says, and its silence, counts as what an address says that is connected to: it is an event,
+    /// is in `endpoints()`, and another attempt follows, through the proxy again. The time that it
+    /// has is what [`connect_timeout`](Self::connect_timeout) leaves of itself, or, if that is not
+    /// set, [`handshake_timeout`](Self::handshake_timeout). libzmq's `ZMQ_SOCKS_PROXY`.
     ///
     /// ```
-    /// use zocket::Pull;
+    /// use zocket::Push;
     ///
     /// # fn main() -> Result<(), zocket::Error> {
-    /// let pull = Pull::builder()
-    ///     .tcp_accept_filter("127.0.0.0/8")
-    ///     .tcp_accept_filter("::1")
+    /// let push = Push::builder()
+    ///     .socks_proxy("127.0.0.1:1080")
+    ///     .socks_credentials(("me", "secret"))
     ///     .build()?;
-    /// // Bits behind the prefix are a mistake, and so are other forms of an address.
-    /// assert!(Pull::builder().tcp_accept_filter("10.1.2.3/8").build().is_err());
-    /// assert!(Pull::builder().tcp_accept_filter("10.").build().is_err());
-    /// # drop(pull);
+    /// assert_eq!(push.options().socks_proxy().as_deref(), Some("127.0.0.1:1080"));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn tcp_accept_filter(self, network: impl AsRef<str>) -> Self {
-        let network = network.as_ref();
-        let parsed = network
-            .parse()
-            .map_err(|error| format!("{network:?}: {error}"));
+    pub fn socks_proxy<'a>(self, proxy: impl Into<Option<&'a str>>) -> Self {
+        let proxy = proxy.into().map(host_and_port).transpose();
         self.set(
-            "tcp_accept_filter",
+            "socks_proxy",
             |_| true,
-            parsed,
-            |options, network| {
-                options.admission.networks.push(network);
+            proxy,
+            |options, proxy| {
+                options.socks_proxy = proxy;
             },
         )
     }
 
-    /// Lets processes of this effective user connect over ipc where the socket is bound, and no others
-    /// except those whom further calls let in, or [`ipc_allow_gid`](Self::ipc_allow_gid) and
-    /// [`ipc_allow_pid`](Self::ipc_allow_pid): one that matches is enough. Default: whoever may open
-    /// the path. ipc only.
+    /// The user and the password that a SOCKS proxy is told if it asks for them (RFC 1929, which
+    /// sends them unencrypted): a user of 1 to 255 bytes, a password of up to 255. Default `None`.
+    /// The password is in no log record, no event and no `Debug` output, and only the user can be
+    /// read.
     ///
-    /// Others are disconnected before a byte is read or written, which is an
-    /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event. Who it is, the kernel says
-    /// (`SO_PEERCRED`), as it was at the time of the connection. Linux and Android; elsewhere
-    /// [`build`](Self::build) refuses it. libzmq's `ZMQ_IPC_FILTER_UID`.
-    pub fn ipc_allow_uid(self, user: u32) -> Self {
-        let user = needs(HAS_CREDENTIALS, user, true);
+    /// libzmq's `ZMQ_SOCKS_USERNAME` and `ZMQ_SOCKS_PASSWORD`.
+    pub fn socks_credentials<'a>(
+        self,
+        user_and_password: impl Into<Option<(&'a str, &'a str)>>,
+    ) -> Self {
+        let who = user_and_password.into().map(socks_credentials).transpose();
         self.set(
-            "ipc_allow_uid",
+            "socks_credentials",
             |_| true,
-            user,
-            |options, user| {
-                options.admission.users.push(user);
+            who,
+            |options, who| {
+                options.socks_credentials = who;
+            },
+        )
+    }
+}
+
+impl<T: SocketKind> SocketOptions<'_, T> {
+    /// The [`socks_proxy`](Builder::socks_proxy) as it is now.
+    pub fn socks_proxy(&self) -> Option<String> {
+        let options = self.core.options();
+        let proxy = options.socks_proxy.as_ref()?;
+        Some(format!("{}:{}", proxy.host, proxy.port))
+    }
+
+    /// Changes the [`socks_proxy`](Builder::socks_proxy). It counts for connections made from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`]: the value cannot be.
+    pub fn set_socks_proxy<'p>(
+        &self,
+        proxy: impl Into<Option<&'p str>>,
+    ) -> Result<(), OptionError> {
+        let proxy = proxy.into().map(host_and_port).transpose();
+        self.change(
+            "socks_proxy",
+            |_| true,
+            proxy,
+            |options, proxy| {
+                options.socks_proxy = proxy;
             },
         )
     }
 
-    /// The same for processes of this effective group; other groups that their user is a member of do
-    /// not count. libzmq's `ZMQ_IPC_FILTER_GID`, for which they do.
-    pub fn ipc_allow_gid(self, group: u32) -> Self {
-        let group = needs(HAS_CREDENTIALS, group, true);
-        self.set(
-            "ipc_allow_gid",
-            |_| true,
-            group,
-            |options, group| {
-                options.admission.groups.push(group);
-            },
-        )
+    /// The user of the [`socks_credentials`](Builder::socks_credentials) as they are now.
+    pub fn socks_credentials(&self) -> Option<String> {
+        let options = self.core.options();
+        let who = options.socks_credentials.as_ref()?;
+        Some(who.user().to_owned())
     }
 
-    /// The same for one process. Numbers of processes are used again: one that has ended must not
-    /// stay in the list for long. libzmq's `ZMQ_IPC_FILTER_PID`.
-    pub fn ipc_allow_pid(self, process: u32) -> Self {
-        let process = needs(HAS_CREDENTIALS, process, true);
-        self.set(
-            "ipc_allow_pid",
+    /// Changes the [`socks_credentials`](Builder::socks_credentials). It counts for connections made
+    /// from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`]: the value cannot be.
+    pub fn set_socks_credentials<'p>(
+        &self,
+        user_and_password: impl Into<Option<(&'p str, &'p str)>>,
+    ) -> Result<(), OptionError> {
+        let who = user_and_password.into().map(socks_credentials).transpose();
+        self.change(
+            "socks_credentials",
             |_| true,
-            process,
-            |options, process| {
-                options.admission.processes.push(process);
+            who,
+            |options, who| {
+                options.socks_credentials = who;
             },
         )
     }
@@ -1002,6 +1214,22 @@ fn needs<V>(has: bool, value: V, wanted: bool) -> Result<V, String> {
     Ok(value)
 }
 
+/// Reads `host:port`, which are as definite as those of an endpoint to connect to.
+fn host_and_port(text: &str) -> Result<TcpAddress, String> {
+    let wrong = |error: EndpointError| format!("{text:?}: {}", error.kind());
+    let endpoint: Endpoint = format!("tcp://{text}").parse().map_err(wrong)?;
+    endpoint.check_connect().map_err(wrong)?;
+    match endpoint.address() {
+        Address::Tcp(tcp) if tcp.source.is_none() => Ok(tcp.clone()),
+        _ => Err(format!("{text:?}: it is to be a host and a port")),
+    }
+}
+
+fn socks_credentials((user, password): (&str, &str)) -> Result<SocksCredentials, String> {
+    SocksCredentials::new(user, password)
+        .ok_or_else(|| "a user has 1 to 255 bytes, a password up to 255".to_owned())
+}
+
 fn some_frames(frames: usize) -> Result<usize, String> {
     match frames {
         0 => Err("a message has at least one frame".to_owned()),
@@ -1009,8 +1237,32 @@ fn some_frames(frames: usize) -> Result<usize, String> {
     }
 }
 
+fn some_probes(probes: Option<u32>) -> Result<Option<u32>, String> {
+    match probes {
+        Some(0) => Err("0 probes cannot be".to_owned()),
+        _ => Ok(probes),
+    }
+}
+
+fn property<'a>(name: &'a str, value: &'a [u8]) -> Result<(&'a str, &'a [u8]), String> {
+    let is_said = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
+    if !name.starts_with("X-") || !name.bytes().all(is_said) || !(3..=255).contains(&name.len()) {
+        return Err(format!(
+            "{name:?} is no name: \"X-\" and 1 to 253 letters, digits or -_.+"
+        ));
+    }
+    Ok((name, value))
+}
+
+fn some_bytes(most: Option<usize>) -> Result<Option<usize>, String> {
+    match most {
+        Some(0) => Err("0 bytes cannot be (`None` is unlimited)".to_owned()),
+        most => Ok(most),
+    }
+}
+
 /// Who wants no connection at all does not bind.
-fn some_connections(most: Option<usize>) -> Result<Option<usize>, String> {
+fn somebody(most: Option<usize>) -> Result<Option<usize>, String> {
     match most {
         Some(0) => Err("0 would let nobody in, for ever".to_owned()),
         _ => Ok(most),
@@ -1018,32 +1270,19 @@ fn some_connections(most: Option<usize>) -> Result<Option<usize>, String> {
 }
 
 fn some_handshakes(most: usize) -> Result<usize, String> {
-    some_connections(Some(most)).map(|_| most)
+    somebody(Some(most)).map(|_| most)
 }
 
-/// What is said already, and this.
-fn metadata(said: &Properties, name: &str, value: &[u8]) -> Result<Properties, String> {
-    /// Every peer takes that much: ours has 64 KiB for the whole handshake.
-    const BYTES_MAX: usize = 16 << 10;
-    let is_said = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
-    if !name.starts_with("X-") || !name.bytes().all(is_said) || !(3..=255).contains(&name.len()) {
-        return Err(format!(
-            "{name:?} is no name: \"X-\" and 1 to 253 letters, digits or -_.+"
-        ));
-    }
-    if said.as_bytes().len() + name.len() + value.len() > BYTES_MAX {
-        return Err(format!("more than {BYTES_MAX} bytes together"));
-    }
-    let mut all = said.clone();
-    all.set(name, value);
-    Ok(all)
+fn network_of(text: impl AsRef<str>) -> Result<Network, String> {
+    let text = text.as_ref();
+    text.parse().map_err(|error| format!("{text:?}: {error}"))
 }
 
-fn some_probes(probes: Option<u32>) -> Result<Option<u32>, String> {
-    match probes {
-        Some(0) => Err("0 probes cannot be".to_owned()),
-        _ => Ok(probes),
-    }
+fn each<I, V>(
+    items: impl IntoIterator<Item = I>,
+    value: impl Fn(I) -> Result<V, String>,
+) -> Result<Vec<V>, String> {
+    items.into_iter().map(value).collect()
 }
 
 fn own_id<I>(id: I) -> Result<RoutingId, String>
@@ -1210,6 +1449,38 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_is_a_host_and_a_port() {
+        for good in ["proxy:1080", "127.0.0.1:1", "[::1]:1080", "a.b-c:65535"] {
+            let push = Push::builder().socks_proxy(good).build().unwrap();
+            assert_eq!(push.options().socks_proxy().as_deref(), Some(good));
+            push.options().set_socks_proxy(None).unwrap();
+            assert_eq!(push.options().socks_proxy(), None);
+        }
+        for wrong in [
+            "",
+            "proxy",
+            "proxy:0",
+            "proxy:*",
+            "*:1080",
+            "::1:1080",
+            "a:1;b:2",
+            "proxy:99999",
+            "tcp://proxy:1080",
+            "proxy:1080/",
+            "user@proxy:1080",
+        ] {
+            let said = said(|it| it.socks_proxy(wrong));
+            assert!(said.starts_with("socks_proxy: "), "{wrong:?}: {said}");
+        }
+        assert!(said(|it| it.socks_credentials(("", "x"))).starts_with("socks_credentials: "));
+        let builder = Push::builder().socks_credentials(("me", "hunter2"));
+        assert!(!format!("{builder:?}").contains("hunter2"));
+        let push = builder.build().unwrap();
+        assert_eq!(push.options().socks_credentials().as_deref(), Some("me"));
+        assert!(!format!("{:?}", push.options()).contains("hunter2"));
+    }
+
+    #[test]
     fn accept_filters_are_networks() {
         let builder = Push::builder()
             .tcp_accept_filter("10.0.0.0/8")
@@ -1303,6 +1574,18 @@ mod tests {
             assert_eq!(it.max_frames(), usize::MAX);
             assert_eq!(it.max_subscriptions(), usize::MAX);
             assert_eq!(it.max_subscription_bytes(), usize::MAX);
+            assert_eq!(it.max_pending_handshakes(), usize::MAX);
+            assert_eq!(
+                (it.max_connections(), it.max_connections_per_address()),
+                (None, None)
+            );
+            assert_eq!(it.socks_proxy(), None, "ZMQ_SOCKS_PROXY");
+            assert_eq!(it.socks_credentials(), None, "ZMQ_SOCKS_USERNAME");
+            assert!(it.tcp_accept_filter().is_empty(), "ZMQ_TCP_ACCEPT_FILTER");
+            assert!(it.ipc_allow_uid().is_empty(), "ZMQ_IPC_FILTER_UID");
+            assert!(it.ipc_allow_gid().is_empty(), "ZMQ_IPC_FILTER_GID");
+            assert!(it.ipc_allow_pid().is_empty(), "ZMQ_IPC_FILTER_PID");
+            assert!(it.metadata().is_empty(), "ZMQ_METADATA");
             assert!(!it.immediate(), "ZMQ_IMMEDIATE");
             assert_eq!(it.send_buffer(), None, "ZMQ_SNDBUF -1");
             assert_eq!(it.recv_buffer(), None, "ZMQ_RCVBUF -1");

@@ -13,7 +13,7 @@ use crate::endpoint_status::EndpointState;
 use crate::message::Message;
 use crate::monitor::MonitorEvent;
 use crate::peer_info::{Hello, PeerInfo};
-use crate::pipe::{Inlet, Lane, Limits, Load, Outlet, PipeId, Reader, Refusal, Writer};
+use crate::pipe::{Batch, Inlet, Lane, Limits, Load, Outlet, PipeId, Reader, Refusal, Writer};
 use crate::signal::{News, Target, Wakes};
 use crate::socket_type::SocketType;
 use crate::sync::Ordering;
@@ -137,18 +137,23 @@ impl Core {
         }
     }
 
+    /// One direction of a pipe; what is queued in it counts against the context's budget.
+    fn lane<B: Batch>(&self, limits: Limits) -> Arc<Lane<B>> {
+        Arc::new(Lane::new(limits, self.context.budget().cloned()))
+    }
+
     /// Makes the ends of a pipe to a session.
     pub(super) fn open_wire_pipe(self: &Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
         let id = self.next_pipe_id();
         let options = self.options();
         let mut wakes = Wakes::new();
         let outbound = self.pattern.sends().then(|| {
-            let lane = Arc::new(Lane::new(Limits::sending(&options)));
+            let lane = self.lane(Limits::sending(&options));
             lane.set_taker(session.clone(), &mut wakes);
             lane
         });
         let inbound = self.pattern.receives().then(|| {
-            let lane = Arc::new(Lane::new(Limits::receiving(&options)));
+            let lane = self.lane(Limits::receiving(&options));
             lane.set_writer(session, &mut wakes);
             lane
         });
@@ -176,11 +181,11 @@ impl Core {
         let inbound = self
             .pattern
             .sends()
-            .then(|| Arc::new(Lane::new(Limits::sending(&options))));
+            .then(|| self.lane(Limits::sending(&options)));
         let outbound = self
             .pattern
             .receives()
-            .then(|| Arc::new(Lane::new(Limits::receiving(&options))));
+            .then(|| self.lane(Limits::receiving(&options)));
         let ends = ValueEnds { inbound, outbound };
         let outlet = ends.inbound.clone().map(Outlet::Values);
         let inlet = ends.outbound.clone().map(Inlet::values);

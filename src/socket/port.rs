@@ -59,7 +59,7 @@ impl Post for Core {
             }
             News::Hurry => self
                 .inbound
-                .update(|half, wakes| half.readers.settle(pipe, wakes)),
+                .update(|half, wakes| half.readers.hurry(pipe, wakes)),
             News::Flushed => self.control.update_for_all(|_, _| {}),
             News::Renew => self.renew(pipe),
             News::HangUp => self.part_with(pipe),

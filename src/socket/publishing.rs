@@ -12,7 +12,7 @@ use crate::frame::Frame;
 use crate::message::Message;
 use crate::options::{Options, Verbosity};
 use crate::peer_info::PeerInfo;
-use crate::pipe::{Load, PipeId, Reader, Reading};
+use crate::pipe::{Limits, Load, PipeId, Reader, Reading};
 use crate::routing::{Added, ByPipe, Removed, Subscriptions, TooMany};
 use crate::signal::{News, Wakes};
 use crate::socket_type::SocketType;
@@ -22,7 +22,7 @@ use crate::socket_type::SocketType;
 pub(super) struct Upstreams {
     queue: VecDeque<Event>,
     /// Messages in the queue, by who sent them.
-    held: ByPipe<usize>,
+    held: ByPipe<Load>,
     rules: Rules,
     /// What subscribers have asked for, where the application decides what they get.
     requested: Subscriptions,
@@ -38,8 +38,8 @@ struct Rules {
     verbose: Verbosity,
     manual: bool,
     only_first: bool,
-    /// The most messages of one peer that wait; 0 is unlimited.
-    hwm: usize,
+    /// How much of one peer may wait.
+    limits: Limits,
     max_topics: usize,
     max_topic_bytes: usize,
 }
@@ -51,7 +51,7 @@ impl Rules {
             verbose: options.verbose,
             manual: options.is_manual(),
             only_first: options.only_first_subscribe,
-            hwm: options.recv_hwm,
+            limits: Limits::receiving(options),
             max_topics: options.max_subscriptions,
             max_topic_bytes: options.max_subscription_bytes,
         }
@@ -135,10 +135,7 @@ impl Upstreams {
         let mut load = Load::NONE;
         for event in &self.queue {
             if let Event::Message(_, message) = event {
-                load += Load {
-                    messages: 1,
-                    bytes: message.byte_len(),
-                };
+                load += load_of(message);
             }
         }
         load
@@ -148,12 +145,13 @@ impl Upstreams {
     pub(super) fn next(&mut self) -> Option<(Event, bool)> {
         let event = self.queue.pop_front()?;
         let mut relieved = false;
-        if let Event::Message(pipe, _) = &event
+        if let Event::Message(pipe, message) = &event
             && let Some(held) = self.held.get_mut(pipe)
         {
-            relieved = self.rules.hwm != 0 && *held == self.rules.hwm;
-            *held -= 1;
-            if *held == 0 {
+            let held_up = self.rules.limits.are_reached(*held);
+            *held -= load_of(message);
+            relieved = held_up && !self.rules.limits.are_reached(*held);
+            if held.messages == 0 {
                 self.held.remove(pipe);
             }
         }
@@ -166,11 +164,8 @@ impl Upstreams {
     }
 
     fn is_held_up(&self, pipe: PipeId) -> bool {
-        self.rules.hwm != 0
-            && self
-                .held
-                .get(&pipe)
-                .is_some_and(|held| *held >= self.rules.hwm)
+        let held = self.held.get(&pipe);
+        held.is_some_and(|held| self.rules.limits.are_reached(*held))
     }
 
     fn tell(&mut self, told: Told) {
@@ -212,6 +207,13 @@ impl Upstreams {
         if self.rules.tells && (last || self.rules.verbose == Verbosity::All) {
             self.tell(told);
         }
+    }
+}
+
+fn load_of(message: &Message) -> Load {
+    Load {
+        messages: 1,
+        bytes: message.byte_len(),
     }
 }
 
@@ -261,7 +263,7 @@ pub(super) fn digest(
                 }
                 match rest {
                     Some(rest) if upstreams.rules.tells => {
-                        *upstreams.held.entry(pipe).or_default() += 1;
+                        *upstreams.held.entry(pipe).or_default() += load_of(&rest);
                         upstreams.queue.push_back(Event::Message(pipe, rest));
                     }
                     Some(_) => discarded.unexpected += 1,

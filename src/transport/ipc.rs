@@ -17,9 +17,9 @@
 #[cfg(not(unix))]
 pub(crate) use other::{bind, connect};
 #[cfg(unix)]
-pub(super) use unix::credentials;
-#[cfg(unix)]
 pub(crate) use unix::{IpcListener, bind, connect};
+#[cfg(unix)]
+pub(super) use unix::{adopted_listener, adopted_stream, credentials, endpoint_of};
 
 /// Whether this system says whose process is at the other end of a connection.
 pub(crate) const HAS_CREDENTIALS: bool = cfg!(any(target_os = "linux", target_os = "android"));
@@ -171,6 +171,31 @@ mod unix {
             Some(file),
             directory,
         ))
+    }
+
+    /// A socket that somebody else has bound, and whose file is not ours to remove.
+    pub(in crate::transport) fn adopted_listener(socket: Socket) -> io::Result<Listener> {
+        suppress_sigpipe(&SockRef::from(&socket))?;
+        match endpoint_of(&socket.local_addr()?) {
+            Some(endpoint) => Ok(listener(socket, endpoint, None, None)),
+            None => Err(Errno::INVAL.into()),
+        }
+    }
+
+    pub(in crate::transport) fn adopted_stream(socket: Socket) -> io::Result<Stream> {
+        suppress_sigpipe(&SockRef::from(&socket))?;
+        Ok(Stream::Ipc(mio::net::UnixStream::from_std(socket.into())))
+    }
+
+    /// The endpoint of an address that has a name.
+    pub(in crate::transport) fn endpoint_of(address: &SockAddr) -> Option<Endpoint> {
+        match (address.as_pathname(), address.as_abstract_namespace()) {
+            (Some(path), _) if !path.as_os_str().is_empty() => {
+                Some(Endpoint::ipc_path(path.to_owned()))
+            }
+            (_, Some(name)) => Some(Endpoint::ipc_abstract(name.to_owned())),
+            _ => None,
+        }
     }
 
     fn listener(

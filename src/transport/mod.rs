@@ -1,9 +1,13 @@
 //! Non-blocking byte streams and listeners over tcp and ipc, which know nothing of ZMTP.
 //!
 //! [`Stream`] and [`Listener`] are what `io` relies on; `tcp` and `ipc` make them. `tuning` has the
-//! options of tcp sockets that not every system has.
+//! options of tcp sockets that not every system has, `socks` is how a proxy is asked for a connection,
+//! `adopt` takes sockets that were made elsewhere.
 
+#[cfg(unix)]
+pub(crate) mod adopt;
 pub(crate) mod ipc;
+pub(crate) mod socks;
 pub(crate) mod tcp;
 #[cfg(test)]
 mod tests;
@@ -106,6 +110,16 @@ impl Stream {
             Stream::Tcp(_) => None,
             #[cfg(unix)]
             Stream::Ipc(stream) => ipc::credentials(stream),
+        }
+    }
+
+    /// Reads once, as much as fits into `buf`; `Ok(0)` is the end of the stream.
+    pub(crate) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        use std::io::Read;
+        match self {
+            Stream::Tcp(stream) => retry(|| stream.read(buf)),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => retry(|| stream.read(buf)),
         }
     }
 

@@ -38,6 +38,11 @@ pub(crate) fn bind(addr: SocketAddr, options: &KernelOptions) -> io::Result<List
     prepare(&socket, addr, options)?;
     socket.bind(&addr.into())?;
     socket.listen(options.backlog())?;
+    listener(socket, options)
+}
+
+/// A socket that listens already.
+pub(super) fn listener(socket: Socket, options: &KernelOptions) -> io::Result<Listener> {
     let inner = mio::net::TcpListener::from_std(socket.into());
     let endpoint = Endpoint::tcp(inner.local_addr()?);
     Ok(Listener::Tcp(TcpListener {
@@ -123,7 +128,7 @@ fn in_progress(error: &io::Error) -> bool {
 }
 
 /// An accepted socket has inherited some of these, on some systems.
-fn tune(socket: &SockRef<'_>, ipv6: bool, options: &KernelOptions) -> io::Result<()> {
+pub(super) fn tune(socket: &SockRef<'_>, ipv6: bool, options: &KernelOptions) -> io::Result<()> {
     suppress_sigpipe(socket)?;
     socket.set_tcp_nodelay(true)?;
     match options.keepalive {

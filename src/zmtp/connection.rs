@@ -189,6 +189,12 @@ impl Connection {
         self.scanner.read_buf()
     }
 
+    /// Bytes that have come of a message that is not whole yet.
+    #[inline]
+    pub(crate) fn held(&self) -> usize {
+        self.scanner.held()
+    }
+
     /// A buffer whose messages have been cut comes back.
     pub(crate) fn recycle(&mut self, buf: Vec<u8>) {
         self.scanner.recycle(buf);

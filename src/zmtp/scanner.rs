@@ -83,6 +83,8 @@ pub(crate) struct Scanner {
     /// The message that has begun, if a frame of it is on its own.
     assembly: Option<Vec<Part>>,
     body: Option<Body>,
+    /// Bytes in the assembly.
+    gathered: usize,
     /// The size of the last large body that came whole, as far as it counts for the next.
     proven: usize,
     window: Window,
@@ -136,6 +138,7 @@ impl Scanner {
             bytes: 0,
             assembly: None,
             body: None,
+            gathered: 0,
             proven: 0,
             window: Window::new(),
             spare: Vec::new(),
@@ -208,6 +211,13 @@ impl Scanner {
     /// Forgets all that was received and gives all memory back.
     pub(super) fn close(&mut self) {
         *self = Self::new(self.limits);
+    }
+
+    /// Bytes that have come of what is not whole yet.
+    #[inline]
+    pub(crate) fn held(&self) -> usize {
+        let body = self.body.as_ref().map_or(0, |body| body.buf.len());
+        self.run.len() + self.gathered + body
     }
 
     /// Whether the stream may end here: nothing has begun that has not ended.
@@ -459,6 +469,7 @@ impl Scanner {
         let parts = self.assembly.get_or_insert_default();
         if !begun.is_empty() {
             parts.push(Part::Frames(begun.to_vec()));
+            self.gathered += begun.len();
         }
         self.count_copy(self.read - border);
         self.run.truncate(border);
@@ -492,6 +503,7 @@ impl Scanner {
         self.proven = (size + READ_AHEAD).min(PROVEN_MAX);
         let parts = self.assembly.get_or_insert_default();
         parts.push(Part::Large(Frame::from(buf)));
+        self.gathered += size;
         if more {
             return 0;
         }
@@ -510,6 +522,7 @@ impl Scanner {
         }
         cut_frames(self.run.get(tail).unwrap_or(&[]), &mut frames);
         out.push_back(Item::Message(Message::from_frames(frames)));
+        self.gathered = 0;
         (self.frames, self.bytes) = (0, 0);
     }
 
