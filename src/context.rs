@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::command::SocketId;
 use crate::error::{BuildError, Unsent};
+use crate::home::Home;
 use crate::inproc::Registry;
-use crate::io::{self, IoThreads};
+use crate::io::{self, IoThreads, ThreadSetup};
+use crate::options::SocketDefaults;
 use crate::pipe::Budget;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
@@ -20,6 +22,12 @@ use crate::sync::{AtomicBool, Mutex, Ordering};
 /// end when the last clone and the last socket are gone.
 ///
 /// Most programs need none: sockets made with `new()` live in [`Context::global`].
+///
+/// A process that forks keeps its contexts; the child has copies that nobody serves, as none of the
+/// threads is there. In the child such a context counts as shut down: making or binding a socket of it,
+/// connecting, and every call that would wait say `Terminated`, and dropping it does nothing. (A message
+/// for which there is room is still taken, and goes nowhere.) A child makes its own, before or after;
+/// the [global](Self::global) one is its own. Every descriptor is closed on `exec`.
 ///
 /// ```
 /// use zocket::{Context, Pair};
@@ -49,13 +57,45 @@ struct Inner {
     budget: Option<Arc<Budget>>,
     members: Mutex<HashMap<SocketId, Weak<dyn Member>>>,
     terminated: AtomicBool,
+    home: Home,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Settings {
-    io_threads: usize,
-    thread_name: String,
+    threads: ThreadSetup,
+    max_sockets: Option<usize>,
     memory_budget: Option<usize>,
+    defaults: SocketDefaults,
+}
+
+/// Why a context does not take a socket in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotEnrolled {
+    /// It is shut down.
+    Terminated,
+    /// It has as many as it may have.
+    TooMany(usize),
+}
+
+/// The global context of a process, and behind it that of its child that was forked off: in the child
+/// the first is the parent's, to be left alone.
+struct Generation(OnceLock<(Context, Box<Generation>)>);
+
+impl Generation {
+    const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    fn context(&self) -> &Context {
+        let (context, child) = self
+            .0
+            .get_or_init(|| (Context::new(), Box::new(Self::new())));
+        if context.is_foreign() {
+            child.context()
+        } else {
+            context
+        }
+    }
 }
 
 /// A socket, as its context sees it.
@@ -100,12 +140,43 @@ impl Context {
         }
     }
 
-    /// The context of the process, in which sockets made with `new()` live.
+    /// The context of the process, in which sockets made with `new()` live, and which has the default
+    /// settings.
     ///
-    /// It is never dropped; its threads end with the process.
+    /// It is never dropped; its threads end with the process. A child process has its own.
     pub fn global() -> Self {
-        static GLOBAL: OnceLock<Context> = OnceLock::new();
-        GLOBAL.get_or_init(Self::new).clone()
+        static GLOBAL: Generation = Generation::new();
+        GLOBAL.context().clone()
+    }
+
+    /// How many I/O threads it has (started or not).
+    pub fn io_threads(&self) -> usize {
+        self.inner.settings.threads.count
+    }
+
+    /// What its I/O threads are called, without their numbers.
+    pub fn thread_name(&self) -> &str {
+        &self.inner.settings.threads.name
+    }
+
+    /// Which processors its I/O threads may run on; empty is all.
+    pub fn thread_affinity(&self) -> &[usize] {
+        &self.inner.settings.threads.processors
+    }
+
+    /// The most sockets that it has at a time; `None` is unlimited.
+    pub fn max_sockets(&self) -> Option<usize> {
+        self.inner.settings.max_sockets
+    }
+
+    /// What its sockets linger if they are not told otherwise; `None` is for ever.
+    pub fn linger(&self) -> Option<Duration> {
+        self.inner.settings.defaults.linger
+    }
+
+    /// Whether host names mean IPv6, too, to its sockets, if they are not told otherwise.
+    pub fn ipv6(&self) -> bool {
+        self.inner.settings.defaults.ipv6
     }
 
     fn with(settings: Settings) -> Self {
@@ -120,6 +191,7 @@ impl Context {
                 registry: Registry::default(),
                 members: Mutex::new(HashMap::new()),
                 terminated: AtomicBool::new(false),
+                home: Home::here(),
             }),
         }
     }
@@ -131,6 +203,9 @@ impl Context {
     /// had accepted for sending; a socket made later is born terminated. Doing it twice is the
     /// same as doing it once.
     pub fn shutdown(&self) {
+        if self.is_foreign() {
+            return;
+        }
         // Whoever is woken by this must not wait for what is to be done after it.
         let _serving = io::Serving::begin();
         self.end_calls();
@@ -156,6 +231,9 @@ impl Context {
     ///
     /// [`Unsent`] says what was left, and for whom.
     pub fn terminate(&self, timeout: Duration) -> Result<(), Unsent> {
+        if self.is_foreign() {
+            return Ok(());
+        }
         self.end_calls();
         let members = self.inner.members();
         if io::on_io_thread() {
@@ -230,6 +308,9 @@ impl Context {
     ) -> impl Future<Output = Result<(), Unsent>> + Send + use<> {
         let context = self.clone();
         async move {
+            if context.is_foreign() {
+                return Ok(());
+            }
             context.end_calls();
             let members = context.inner.members();
             for member in &members {
@@ -286,12 +367,45 @@ impl Context {
         self.inner.settings.memory_budget
     }
 
-    /// Takes a socket in; `false` if the context is shut down.
-    pub(crate) fn enrol(&self, id: SocketId, member: &Arc<dyn Member>) -> bool {
-        self.inner.members.lock().insert(id, Arc::downgrade(member));
+    /// Takes a socket in, unless the context is shut down, or full.
+    pub(crate) fn enrol(&self, id: SocketId, member: &Arc<dyn Member>) -> Result<(), NotEnrolled> {
+        if self.is_foreign() {
+            return Err(NotEnrolled::Terminated);
+        }
+        let mut members = self.inner.members.lock();
+        if let Some(most) = self.inner.settings.max_sockets
+            && members.len() >= most
+        {
+            return Err(NotEnrolled::TooMany(most));
+        }
+        members.insert(id, Arc::downgrade(member));
+        drop(members);
         // Looked at after the socket is on the list: a shutdown that did not see it there has set
         // the flag before.
-        !self.inner.terminated.load(Ordering::SeqCst)
+        if self.inner.terminated.load(Ordering::SeqCst) {
+            return Err(NotEnrolled::Terminated);
+        }
+        Ok(())
+    }
+
+    /// Whether it is a copy in a child process, of which nobody is served.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.inner.home.is_elsewhere()
+    }
+
+    /// Whether it has these I/O threads.
+    pub(crate) fn check_affinity(&self, threads: &[usize]) -> Result<(), String> {
+        let count = self.io_threads();
+        match threads.iter().find(|number| **number >= count) {
+            Some(number) => Err(format!(
+                "affinity: there is no I/O thread {number}, the context has {count}"
+            )),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn socket_defaults(&self) -> SocketDefaults {
+        self.inner.settings.defaults
     }
 
     /// Forgets a socket that is closed.
@@ -300,7 +414,7 @@ impl Context {
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
-        self.inner.terminated.load(Ordering::SeqCst)
+        self.inner.terminated.load(Ordering::SeqCst) || self.is_foreign()
     }
 
     pub(crate) fn budget(&self) -> Option<&Arc<Budget>> {
@@ -312,14 +426,14 @@ impl Context {
     }
 
     /// The I/O threads, started now if they were not; `None` if the context has none.
-    pub(crate) fn io_threads(&self) -> std::io::Result<Option<&Arc<IoThreads>>> {
+    pub(crate) fn threads(&self) -> std::io::Result<Option<&Arc<IoThreads>>> {
         let Inner {
             threads,
             starting,
             settings,
             ..
         } = &*self.inner;
-        if settings.io_threads == 0 {
+        if settings.threads.count == 0 {
             return Ok(None);
         }
         if let Some(threads) = threads.get() {
@@ -327,7 +441,7 @@ impl Context {
         }
         let _guard = starting.lock();
         if threads.get().is_none() {
-            let started = IoThreads::start(settings.io_threads, &settings.thread_name)?;
+            let started = IoThreads::start(&settings.threads)?;
             let _ = threads.set(Arc::new(started));
         }
         Ok(threads.get())
@@ -370,20 +484,10 @@ impl Default for Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("io_threads", &self.inner.settings.io_threads)
+            .field("io_threads", &self.io_threads())
             .field("sockets", &self.inner.members.lock().len())
             .field("terminated", &self.inner.terminated.load(Ordering::SeqCst))
             .finish_non_exhaustive()
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            io_threads: 1,
-            thread_name: "zocket-io".to_owned(),
-            memory_budget: None,
-        }
     }
 }
 
@@ -406,13 +510,76 @@ impl ContextBuilder {
     /// How many I/O threads serve tcp and ipc. Default 1, which feeds many sockets; 0 leaves
     /// inproc only.
     pub fn io_threads(mut self, count: usize) -> Self {
-        self.settings.io_threads = count;
+        self.settings.threads.count = count;
         self
     }
 
     /// What the I/O threads are called; a number is added. Default `zocket-io`.
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
-        self.settings.thread_name = name.into();
+        self.settings.threads.name = name.into();
+        self
+    }
+
+    /// The processors that the I/O threads may run on, all of them on each of these, numbered as by the
+    /// system. Default all. (libzmq's `ZMQ_THREAD_AFFINITY_CPU_ADD`.)
+    ///
+    /// Linux and Android; elsewhere [`build`](Self::build) refuses it. For each thread a processor of
+    /// its own, see [`thread_start_hook`](Self::thread_start_hook).
+    pub fn thread_affinity(mut self, processors: impl IntoIterator<Item = usize>) -> Self {
+        self.settings.threads.processors.clear();
+        for processor in processors {
+            if !self.settings.threads.processors.contains(&processor) {
+                self.settings.threads.processors.push(processor);
+            }
+        }
+        self
+    }
+
+    /// What each I/O thread calls when it starts, with its number, from 0 on, before it serves anybody.
+    /// Default nothing.
+    ///
+    /// It is the way to give the threads a priority or a scheduling policy (libzmq's
+    /// `ZMQ_THREAD_PRIORITY` and `ZMQ_THREAD_SCHED_POLICY`), for which this library has no safe call,
+    /// or each a processor of its own. It must come to an end: whatever is bound or connected waits
+    /// for it. Should it panic, that is logged, and the thread goes on. Nothing of this library blocks
+    /// in it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let context = zocket::Context::builder()
+    ///     .io_threads(2)
+    ///     .thread_start_hook(|number| println!("I/O thread {number} is there"))
+    ///     .build()?;
+    /// # drop(context);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn thread_start_hook(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.settings.threads.hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// The most sockets that the context has at a time, those that are not yet closed; `None` is
+    /// unlimited. Default `None`. libzmq's `ZMQ_MAX_SOCKETS`, by default 1023.
+    ///
+    /// One more is refused when it is built, with
+    /// [`TooManySockets`](BuildError::TooManySockets).
+    pub fn max_sockets(mut self, sockets: impl Into<Option<usize>>) -> Self {
+        self.settings.max_sockets = sockets.into();
+        self
+    }
+
+    /// How long sockets of this context [linger](crate::Builder::linger) that are not told otherwise.
+    /// Default 5 s. libzmq's `ZMQ_BLOCKY`: `false` is zero, `true` is `None`, for ever.
+    pub fn linger(mut self, linger: impl Into<Option<Duration>>) -> Self {
+        self.settings.defaults.linger = linger.into();
+        self
+    }
+
+    /// Whether host names and the wildcard `*` also mean [IPv6](crate::Builder::ipv6) to sockets of this
+    /// context that are not told otherwise. Default `false`. libzmq's `ZMQ_IPV6` of a context.
+    pub fn ipv6(mut self, on: bool) -> Self {
+        self.settings.defaults.ipv6 = on;
         self
     }
 
@@ -440,18 +607,26 @@ impl ContextBuilder {
     ///
     /// # Errors
     ///
-    /// [`BuildError::Invalid`] if there are more than 1,024 threads, a NUL in their name, or no bytes in
-    /// the budget.
+    /// [`BuildError::Invalid`] if there are to be more than 1,024 threads, their name has a NUL, no
+    /// socket is allowed, no bytes are in the budget, or the system does not let threads of this
+    /// process run on these processors.
     pub fn build(self) -> Result<Context, BuildError> {
         const THREADS_MAX: usize = 1024;
         let mut wrong = Vec::new();
-        if self.settings.io_threads > THREADS_MAX {
+        let threads = &self.settings.threads;
+        if threads.count > THREADS_MAX {
             wrong.push(format!(
                 "io_threads: {} is more than {THREADS_MAX}",
-                self.settings.io_threads
+                threads.count
             ));
         }
-        if self.settings.thread_name.contains('\0') {
+        if let Err(why) = threads.check_processors() {
+            wrong.push(format!("thread_affinity: {why}"));
+        }
+        if self.settings.max_sockets == Some(0) {
+            wrong.push("max_sockets: a context without sockets is of no use".to_owned());
+        }
+        if threads.name.contains('\0') {
             wrong.push("thread_name: contains a NUL".to_owned());
         }
         if self.settings.memory_budget == Some(0) {

@@ -513,6 +513,10 @@ pub enum BuildError {
     /// The operating system could not start an I/O thread.
     #[error("cannot start an I/O thread: {0}")]
     Io(#[source] io::Error),
+    /// The context has as many sockets as it may have
+    /// ([`max_sockets`](crate::ContextBuilder::max_sockets)).
+    #[error("the context may have {0} sockets at a time, and has them")]
+    TooManySockets(usize),
     /// The context is shut down.
     #[error("the context is shut down")]
     Terminated,
@@ -717,6 +721,10 @@ pub enum PollError {
     /// The system cannot wait for the descriptor.
     #[error("cannot wait for the descriptor: {0}")]
     Io(#[from] io::Error),
+    /// The poller was made by the process that this one was forked off from, and nobody here tells it
+    /// of anything.
+    #[error("the poller is the parent process's")]
+    Forked,
 }
 
 impl From<WaitError> for Error {

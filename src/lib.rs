@@ -163,7 +163,7 @@
 //!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
 //!    vocabulary: message, frame, endpoint, socket_type, routing_id, properties, peer_info, endpoint_status,
-//!    monitor, options, admission, network, stats, error, sync, signal, waiting
+//!    monitor, home, options, admission, network, stats, error, sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -215,6 +215,7 @@ mod endpoint;
 mod endpoint_status;
 mod error;
 mod frame;
+mod home;
 mod inproc;
 mod io;
 mod mailbox;

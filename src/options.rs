@@ -24,6 +24,10 @@ pub(crate) struct Options {
     pub(crate) send_limit_bytes: Option<usize>,
     pub(crate) recv_limit_bytes: Option<usize>,
     pub(crate) linger: Option<Duration>,
+    /// The I/O threads that may serve new endpoints; none is all.
+    pub(crate) affinity: Vec<usize>,
+    pub(crate) in_batch_size: Option<usize>,
+    pub(crate) out_batch_size: Option<usize>,
     pub(crate) send_timeout: Option<Duration>,
     pub(crate) recv_timeout: Option<Duration>,
     pub(crate) reconnect: Reconnect,
@@ -76,6 +80,22 @@ pub(crate) struct Options {
     pub(crate) welcome_message: Option<Message>,
     // XSUB
     pub(crate) verbose_unsubscribe: bool,
+}
+
+/// What a context has its sockets begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SocketDefaults {
+    pub(crate) linger: Option<Duration>,
+    pub(crate) ipv6: bool,
+}
+
+impl Default for SocketDefaults {
+    fn default() -> Self {
+        Self {
+            linger: Some(Duration::from_secs(5)),
+            ipv6: false,
+        }
+    }
 }
 
 /// Which subscriptions an XPUB tells of.
@@ -239,21 +259,29 @@ impl Heartbeats {
     }
 }
 
-/// Those times of heartbeats that follow from the others if they are not chosen.
+/// What follows from something else if it is not chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Chosen {
     /// The interval otherwise.
     pub(crate) timeout: Option<Option<Duration>>,
     /// What interval and timeout make of it otherwise.
     pub(crate) ttl: Option<Option<Duration>>,
+    /// What the context says otherwise, and so of the next.
+    pub(crate) linger: Option<Option<Duration>>,
+    pub(crate) ipv6: Option<bool>,
 }
 
 impl Options {
+    /// What the context says of its sockets, where nothing else was chosen.
+    pub(crate) fn adopt(&mut self, defaults: SocketDefaults) {
+        self.linger = defaults.linger;
+        self.transport.ipv6 = defaults.ipv6;
+    }
+
     /// libzmq's defaults.
     pub(crate) fn of_libzmq(socket_type: SocketType) -> Self {
         let subscribes = matches!(socket_type, SocketType::Sub | SocketType::XSub);
         Self {
-            linger: subscribes.then_some(Duration::ZERO),
             reconnect: Reconnect {
                 interval: Some(Duration::from_millis(100)),
                 max: Duration::ZERO,
@@ -267,6 +295,8 @@ impl Options {
             chosen: Chosen {
                 timeout: None,
                 ttl: Some(None),
+                linger: Some(subscribes.then_some(Duration::ZERO)),
+                ipv6: None,
             },
             max_message_size: None,
             max_frames: usize::MAX,
@@ -279,6 +309,12 @@ impl Options {
 
     /// Works out what follows from the rest; an error if what was chosen does not go together.
     pub(crate) fn settle(&mut self) -> Result<(), String> {
+        if let Some(linger) = self.chosen.linger {
+            self.linger = linger;
+        }
+        if let Some(ipv6) = self.chosen.ipv6 {
+            self.transport.ipv6 = ipv6;
+        }
         let heartbeats = &mut self.heartbeats;
         heartbeats.timeout = self.chosen.timeout.unwrap_or(heartbeats.interval);
         heartbeats.ttl = (self.chosen.ttl).unwrap_or_else(|| heartbeats.derived_ttl());
@@ -318,7 +354,10 @@ impl Default for Options {
             recv_hwm: 1000,
             send_limit_bytes: None,
             recv_limit_bytes: None,
-            linger: Some(Duration::from_secs(5)),
+            linger: SocketDefaults::default().linger,
+            affinity: Vec::new(),
+            in_batch_size: None,
+            out_batch_size: None,
             send_timeout: None,
             recv_timeout: None,
             reconnect: Reconnect {
@@ -331,6 +370,8 @@ impl Default for Options {
             chosen: Chosen {
                 timeout: Some(Heartbeats::default().timeout),
                 ttl: None,
+                linger: None,
+                ipv6: None,
             },
             connect_timeout: None,
             max_message_size: Some(256 << 20),

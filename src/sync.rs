@@ -4,6 +4,8 @@
 //! its data consistent at each step, and a foreign panic (an allocator's, say) must not turn
 //! into a second one in every other thread.
 
+use std::sync::TryLockError;
+
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Mutex as RawMutex, MutexGuard,
@@ -23,6 +25,15 @@ pub(crate) struct Mutex<T>(RawMutex<T>);
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(RawMutex::new(value))
+    }
+
+    /// `None`: somebody holds it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     #[inline]

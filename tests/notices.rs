@@ -287,7 +287,8 @@ fn a_queue_at_its_limit_takes_them_all_the_same() {
         one.connect(&here).unwrap();
         until("it is told of", || router.stats().arrived.messages == 1);
         one.send("only").unwrap();
-        drop(one);
+        // Not dropped: that would wait for it to be read.
+        one.detach();
         for message in ["", "only", ""] {
             expect(&router, "one", message);
         }

@@ -23,6 +23,7 @@ mod receive;
 mod reconnect;
 pub(crate) mod resolve;
 mod session;
+mod setup;
 mod thread;
 mod timers;
 mod transmit;
@@ -33,6 +34,7 @@ use std::time::Instant;
 
 pub(crate) use reactor::Order;
 pub(crate) use session::PARTED;
+pub(crate) use setup::ThreadSetup;
 #[cfg(unix)]
 pub(crate) use thread::serve_others;
 pub(crate) use thread::{IoThreads, Serving, on_io_thread, patience};

@@ -297,6 +297,7 @@ impl Reactor {
             match Accepted::start(connection, listener, child, &mut kit) {
                 Ok(accepted) => {
                     let socket = accepted.socket();
+                    self.tools.handle.add_load();
                     self.insert(child, socket, Slot::Accepted(Box::new(accepted)));
                     self.drive(child, now);
                 }
@@ -498,6 +499,7 @@ impl Reactor {
         let Some(slot) = self.slots.remove(&token) else {
             return;
         };
+        self.tools.handle.drop_load();
         let mut is_closed = false;
         let (port, endpoint, lost) = match slot {
             Slot::Listener(listener) => {

@@ -121,6 +121,7 @@ impl Session {
             max_frames: options.max_frames,
             routing_id: hello.routing_id,
             properties: hello.properties,
+            read_max: options.in_batch_size,
             ..Config::new(port.socket_type())
         });
         let time = options.handshake_timeout;
@@ -486,7 +487,8 @@ impl Session {
             });
         }
         self.who = Some(peer.clone());
-        self.transmit.begin(hello.version);
+        self.transmit
+            .begin(hello.version, port.options().out_batch_size);
         self.heartbeat = Some(Heartbeat::new(
             port.options().heartbeats,
             hello.version,

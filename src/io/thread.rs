@@ -7,8 +7,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::reactor::Reactor;
+use super::setup::ThreadSetup;
 use super::turn::Turn;
 use super::{Handle, Latch};
+use crate::home::Home;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::waiting::Patience;
 
@@ -71,27 +73,32 @@ pub(crate) struct IoThreads {
     /// Each opens with the end of its thread.
     ended: Vec<Arc<Latch>>,
     next: AtomicU64,
+    home: Home,
 }
 
 impl IoThreads {
-    pub(crate) fn start(count: usize, name: &str) -> io::Result<Self> {
+    pub(crate) fn start(setup: &ThreadSetup) -> io::Result<Self> {
         let started = Self {
             handles: Vec::new(),
             threads: Mutex::new(Vec::new()),
             ended: Vec::new(),
             next: AtomicU64::new(0),
+            home: Home::here(),
         };
-        (0..count).try_fold(started, |mut started, n| {
+        (0..setup.count).try_fold(started, |mut started, n| {
             // Should one fail to start, those before it are stopped by the drop of `started`.
             let poll = mio::Poll::new()?;
             let handle = Arc::new(Handle::new(poll.registry())?);
             let turn = Turn::new(Reactor::new(poll, handle.clone()), handle.clone());
             let ended = Arc::new(Latch::new());
             started.ended.push(ended.clone());
+            let of_thread = setup.clone();
             let thread = thread::Builder::new()
-                .name(format!("{name}-{n}"))
+                .name(format!("{}-{n}", setup.name))
                 .spawn(move || {
                     serve_others();
+                    of_thread.begin(n);
+                    drop(of_thread);
                     turn.run();
                     // With it go the descriptors.
                     drop(turn);
@@ -107,14 +114,25 @@ impl IoThreads {
         &self.handles
     }
 
-    /// The one whose turn it is to get a new listener or connecting endpoint.
-    pub(crate) fn next(&self) -> Option<&Arc<Handle>> {
-        let n = self.next.fetch_add(1, Ordering::Relaxed) as usize;
-        self.handles.get(n % self.handles.len().max(1))
+    /// The one that gets a new listener or connecting endpoint: that of those allowed (all, if none is
+    /// named) which serves the least; of several, one after the other.
+    pub(crate) fn next(&self, allowed: &[usize]) -> Option<&Arc<Handle>> {
+        let (count, first) = (
+            self.handles.len(),
+            self.next.fetch_add(1, Ordering::Relaxed),
+        );
+        (0..count)
+            .map(|n| (first as usize).wrapping_add(n) % count)
+            .filter(|n| allowed.is_empty() || allowed.contains(n))
+            .filter_map(|n| self.handles.get(n))
+            .min_by_key(|handle| handle.load())
     }
 
     /// Stops the threads; the future is ready when nothing is left of them.
     pub(crate) async fn stop_async(&self) {
+        if self.home.is_elsewhere() {
+            return;
+        }
         for handle in &self.handles {
             handle.stop();
         }
@@ -125,6 +143,9 @@ impl IoThreads {
 
     /// Stops the threads and waits until they are gone; one of them does not wait for itself.
     pub(crate) fn stop(&self) {
+        if self.home.is_elsewhere() {
+            return;
+        }
         for handle in &self.handles {
             handle.stop();
         }
@@ -139,6 +160,12 @@ impl IoThreads {
 
 impl Drop for IoThreads {
     fn drop(&mut self) {
+        if self.home.is_elsewhere() {
+            // They are the parent's: there is nobody here to wait for, nor to let go of, and the lock
+            // may have been held.
+            let threads = std::mem::replace(&mut self.threads, Mutex::new(Vec::new()));
+            return std::mem::forget(threads);
+        }
         self.stop();
     }
 }

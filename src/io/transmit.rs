@@ -28,6 +28,8 @@ const TTL_COVERS: usize = 64 << 10;
 pub(super) struct Transmit {
     /// What the peer has yet to be told before the batch in hand.
     control: Wire,
+    /// What one write is given at most, in bytes; `None` is as much as there is.
+    max: Option<usize>,
     /// In what form it is told.
     form: SubscriptionForm,
     /// The batch in hand: partly written, or empty.
@@ -136,9 +138,10 @@ impl Transmit {
     /// Writes once; 0 if the stream takes nothing now.
     fn write_some(&mut self, stream: &mut Stream) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); SLICES];
+        let max = self.max.unwrap_or(usize::MAX);
         if !self.control.is_empty() {
             // Rare, and no messages: not worth to be written together with the batch.
-            let filled = self.control.io_slices(&mut slices);
+            let filled = self.control.io_slices(&mut slices, max);
             let n = some(stream.write_vectored(slices.get(..filled).unwrap_or_default()))?;
             self.control.advance(n);
             self.note_written(n);
@@ -147,7 +150,7 @@ impl Transmit {
             }
             return Ok(n);
         }
-        let filled = self.batch.io_slices(&mut slices);
+        let filled = self.batch.io_slices(&mut slices, max);
         let n = some(stream.write_vectored(slices.get(..filled).unwrap_or_default()))?;
         self.note_written(n);
         if n > 0 {
@@ -198,8 +201,9 @@ impl Transmit {
         }
     }
 
-    /// A peer of this version of ZMTP is there.
-    pub(super) fn begin(&mut self, version: Version) {
+    /// A peer of this version of ZMTP is there, to which at most so much is written at once.
+    pub(super) fn begin(&mut self, version: Version, max: Option<usize>) {
+        self.max = max;
         self.form = SubscriptionForm::of(version);
         self.ttl_runs = false;
         self.burdened = false;

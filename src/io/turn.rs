@@ -14,13 +14,15 @@ use super::reactor::{Order, Reactor};
 use crate::command::Token;
 use crate::mailbox::Mailbox;
 use crate::signal::{News, Post};
-use crate::sync::Mutex;
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// How everybody else reaches one reactor: a mailbox, and a way to end its sleep.
 pub(crate) struct Handle {
     mailbox: Mailbox<Order>,
     waker: mio::Waker,
     registry: mio::Registry,
+    /// Listeners, connecting endpoints and accepted connections that are served, or soon will be.
+    load: AtomicU64,
 }
 
 impl Handle {
@@ -29,6 +31,7 @@ impl Handle {
             mailbox: Mailbox::new(),
             waker: mio::Waker::new(registry, super::WAKER)?,
             registry: registry.try_clone()?,
+            load: AtomicU64::new(0),
         })
     }
 
@@ -42,7 +45,26 @@ impl Handle {
     /// Gives an order without waking anybody, for callers that hold a lock: they owe
     /// [`wake_if`](Self::wake_if) with what this returns. `None`: the reactor has ended.
     pub(crate) fn enqueue(&self, order: Order) -> Option<bool> {
-        self.mailbox.order(order).ok()
+        // Counted at once, so that the next who asks for the least busy knows.
+        let adds = matches!(order, Order::Listen { .. } | Order::Connect { .. });
+        let asleep = self.mailbox.order(order).ok()?;
+        if adds {
+            self.add_load();
+        }
+        Some(asleep)
+    }
+
+    /// How much is served here. Only to choose by: nothing else is told by it.
+    pub(super) fn load(&self) -> u64 {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_load(&self) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn drop_load(&self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Registers what is to be served, so that a failure is the caller's to report.

@@ -387,7 +387,8 @@ impl Reader {
         }
     }
 
-    /// The same, whoever the peer is, for somebody who has asked; and from now on as soon as that wants.
+    /// The same, whoever the peer is: somebody has asked, and from now on wants to know sooner, so
+    /// that it matters even if nothing was read.
     pub(crate) fn hurry(&mut self, wakes: &mut Wakes) {
         self.give_back(wakes);
     }

@@ -30,11 +30,12 @@ use self::interest::Readiness;
 pub use self::interest::{Event, Interest};
 use self::list::{List, Look, Name, Source};
 use crate::error::PollError;
+use crate::home::Home;
 use crate::signal::{Wakes, Watch, Watcher};
 use crate::socket::{Core, Pollable};
 #[cfg(unix)]
 use crate::sync::Mutex;
-use crate::waiting::{Half, Watchable};
+use crate::waiting::{Half, Patience, Watchable};
 
 /// Waits on many sockets, and plain descriptors, at once.
 ///
@@ -75,6 +76,7 @@ use crate::waiting::{Half, Watchable};
 /// ```
 pub struct Poller {
     shared: Arc<Shared>,
+    home: Home,
 }
 
 struct Shared {
@@ -163,6 +165,7 @@ impl Poller {
                 #[cfg(unix)]
                 descriptors: Mutex::new(None),
             }),
+            home: Home::here(),
         }
     }
 
@@ -289,18 +292,27 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// None at present.
+    /// [`PollError::Forked`] in a child of the process that made the poller.
     pub fn wait(
         &self,
         events: &mut Vec<Event>,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<usize, PollError> {
         events.clear();
-        let found = (self.shared.list).wait(
-            || crate::io::patience(timeout.into()),
-            |list, wakes| list.take(events, wakes),
-        );
-        Ok(found.unwrap_or(0))
+        let mut forked = false;
+        let patience = || {
+            forked = self.home.is_elsewhere();
+            if forked {
+                return Patience::None;
+            }
+            crate::io::patience(timeout.into())
+        };
+        let found = (self.shared.list).wait(patience, |list, wakes| list.take(events, wakes));
+        match found {
+            Ok(found) => Ok(found),
+            Err(_) if forked => Err(PollError::Forked),
+            Err(_) => Ok(0),
+        }
     }
 
     /// As [`wait`](Self::wait), for tasks; without a timeout: use the executor's own.

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use super::core::Core;
 use super::sealed::CoreToken;
 use super::{Owner, Pattern, SocketKind};
-use crate::context::Context;
+use crate::context::{Context, NotEnrolled};
 use crate::error::BuildError;
 use crate::options::Options;
 use crate::socket_type::SocketType;
@@ -86,32 +86,35 @@ impl<T: SocketKind> Builder<T> {
     ///
     /// # Errors
     ///
-    /// [`BuildError::Invalid`] lists every value that cannot be; [`BuildError::Terminated`] if the
-    /// context is shut down.
+    /// [`BuildError::Invalid`] lists every value that cannot be; [`BuildError::TooManySockets`] if the
+    /// context may have no more; [`BuildError::Terminated`] if it is shut down.
     pub fn build(mut self) -> Result<T, BuildError> {
-        if let Err(wrong) = self.options.settle() {
-            self.wrong.push(wrong);
-        }
+        let context = self.context.unwrap_or_else(Context::global);
+        self.options.adopt(context.socket_defaults());
+        let settled = self.options.settle();
+        let affinity = context.check_affinity(&self.options.affinity);
+        self.wrong.extend(settled.and(affinity).err());
         if !self.wrong.is_empty() {
             return Err(BuildError::Invalid(self.wrong));
         }
-        let context = self.context.unwrap_or_else(Context::global);
         if context.is_shut_down() {
             return Err(BuildError::Terminated);
         }
-        Ok(make(self.socket_type, self.options, context))
+        let (core, enrolled) = Core::enrolled(Pattern(self.socket_type), self.options, context);
+        match enrolled {
+            // Shut down just now: it is born terminated.
+            Ok(()) | Err(NotEnrolled::Terminated) => Ok(T::from_core(CoreToken(Owner::new(core)))),
+            Err(NotEnrolled::TooMany(most)) => Err(BuildError::TooManySockets(most)),
+        }
     }
 
     /// The socket with nothing set: cannot fail, and makes a socket that is born terminated where
     /// `build` says so.
     pub(super) fn make_default(socket_type: SocketType) -> T {
-        make(socket_type, Options::default(), Context::global())
+        // There is no limit to the sockets of this context.
+        let core = Core::new(Pattern(socket_type), Options::default(), Context::global());
+        T::from_core(CoreToken(Owner::new(core)))
     }
-}
-
-fn make<T: SocketKind>(socket_type: SocketType, options: Options, context: Context) -> T {
-    let core = Core::new(Pattern(socket_type), options, context);
-    T::from_core(CoreToken(Owner::new(core)))
 }
 
 impl<T> fmt::Debug for Builder<T> {

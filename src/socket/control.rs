@@ -294,9 +294,9 @@ macro_rules! socket {
             ///
             /// A standard library listener or any other `OwnedFd` will do. It becomes non-blocking and
             /// close-on-exec (the first for everybody who shares it), and is this socket's: `unbind`
-            /// with the endpoint closes it. Options of listeners, the backlog and buffers among them,
-            /// stay as they are; those of connections count for what is accepted. A file in the file
-            /// system belongs to who made it and is not removed.
+            /// with the endpoint closes it. The backlog, the families and the device stay what they are;
+            /// options of connections count for those that are accepted. A file in the file system
+            /// belongs to who made it and is not removed.
             ///
             /// ```no_run
             /// use std::os::fd::AsFd;
@@ -331,8 +331,8 @@ macro_rules! socket {
             /// When the connection is lost it is not made again, as only its maker could do that: the
             /// endpoint is given up, which is an event
             /// ([`GivenUp`](crate::MonitorEvent::GivenUp)), and what was queued for it is dropped and
-            /// counted. Otherwise it is as if this socket had connected, options for tcp connections
-            /// included, except for those of buffers, devices and proxies.
+            /// counted. Otherwise it is as if this socket had connected, with its options, except for
+            /// devices and proxies.
             ///
             /// # Errors
             ///

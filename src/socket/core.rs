@@ -17,7 +17,7 @@ use super::raw::Memory;
 use super::turn::Turn;
 use crate::admission::Admission;
 use crate::command::{InprocPeer, SocketId, Token};
-use crate::context::{Context, Member};
+use crate::context::{Context, Member, NotEnrolled};
 use crate::endpoint::Endpoint;
 use crate::endpoint_status::EndpointStatus;
 use crate::error::{RecvError, SendFailure, Unsent, WaitError};
@@ -151,7 +151,17 @@ impl Ready for Control {
 }
 
 impl Core {
+    /// A socket in a context that has no limit to them.
     pub(super) fn new(pattern: Pattern, options: Options, context: Context) -> Arc<Self> {
+        Self::enrolled(pattern, options, context).0
+    }
+
+    /// A socket, and whether the context has taken it in; if not it is terminated.
+    pub(super) fn enrolled(
+        pattern: Pattern,
+        options: Options,
+        context: Context,
+    ) -> (Arc<Self>, Result<(), NotEnrolled>) {
         let core = Arc::new_cyclic(|me| Self {
             id: crate::command::unique_number(),
             me: me.clone(),
@@ -191,15 +201,15 @@ impl Core {
             context,
         });
         let member: Arc<dyn Member> = core.clone();
-        if !core.context.enrol(core.id, &member) {
+        let enrolled = core.context.enrol(core.id, &member);
+        if enrolled.is_err() {
             core.terminate();
             core.interrupt_monitors();
         }
-        core
+        (core, enrolled)
     }
 
-    /// The options as they are now. Not to be dropped under a lock: a message of the user's may be
-    /// in them.
+    /// The options as they are now. What is read on the path of a message is elsewhere, too.
     pub(super) fn options(&self) -> Arc<Options> {
         self.options.lock().clone()
     }
@@ -627,12 +637,15 @@ impl Core {
 
     /// The patience a caller has: none on an I/O thread, which must not wait for itself.
     pub(super) fn patience(&self, timeout: Option<Duration>) -> Patience {
+        if self.is_orphan() {
+            return Patience::None;
+        }
         io::patience(timeout)
     }
 
     /// The same of what a caller has had from its beginning.
     pub(super) fn patience_until(&self, patience: Patience) -> Patience {
-        if io::on_io_thread() {
+        if self.is_orphan() || io::on_io_thread() {
             Patience::None
         } else {
             patience
@@ -661,6 +674,7 @@ impl Core {
         timeout: Duration,
         ready: impl Fn(&Control) -> usize,
     ) -> Result<(), WaitError> {
+        self.check_open()?;
         let outcome = self.control.wait(
             || self.patience(Some(timeout)),
             |control, _| control.counts(count, &ready),
@@ -692,8 +706,11 @@ impl Core {
         count: usize,
         ready: fn(&Control) -> usize,
     ) -> impl Future<Output = Result<(), WaitError>> + Send + '_ {
-        self.control
-            .wait_async(move |control, _| control.counts(count, ready))
+        let open = self.check_open();
+        self.control.wait_async(move |control, _| match open {
+            Ok(()) => control.counts(count, ready),
+            Err(ended) => Some(Err(ended.into())),
+        })
     }
 
     pub(crate) fn cancel_control(&self, ticket: &Ticket) {
@@ -711,6 +728,9 @@ impl Core {
 
     /// Fails if the socket is not open.
     pub(super) fn check_open(&self) -> Result<(), Ended> {
+        if self.is_orphan() {
+            return Err(Ended::Terminated);
+        }
         self.control.peek(|control| control.check_open())
     }
 }
@@ -826,6 +846,9 @@ impl Way {
 
 impl Drop for Core {
     fn drop(&mut self) {
+        if self.context.is_foreign() {
+            return;
+        }
         self.end_monitors();
         self.context.withdraw(self.id);
     }

@@ -24,8 +24,34 @@ impl Core {
         self.options().linger
     }
 
+    /// Whether this is a copy in a child process, where nobody serves it: it is terminated then. Asks
+    /// the system, and so is for who is about to wait, or to have something done by others.
+    pub(super) fn is_orphan(&self) -> bool {
+        if !self.context.is_foreign() {
+            return false;
+        }
+        // What a thread of the parent held locked just when it forked is so for ever.
+        let told = self
+            .control
+            .try_update_for_all(|control| !std::mem::replace(&mut control.terminated, true));
+        self.outbound
+            .try_update_for_all(|half| half.ended = Some(half.ended.unwrap_or(Ended::Terminated)));
+        self.inbound
+            .try_update_for_all(|half| half.ended = Some(half.ended.unwrap_or(Ended::Terminated)));
+        if told == Some(true) {
+            log::error!(
+                "a {} is used in a child of the process that made it, where nobody serves it: make another, of a context of the child's own",
+                self.type_of()
+            );
+        }
+        true
+    }
+
     /// What dropping a socket does: closes it, unless that was done, and logs what was left.
     pub(super) fn close_on_drop(self: &Arc<Self>) {
+        if self.context.is_foreign() {
+            return;
+        }
         if self.control.peek(|control| control.phase == Phase::Open)
             && let Err(unsent) = self.close(self.linger())
         {
@@ -38,6 +64,9 @@ impl Core {
     /// The first caller does it; the others wait for the same end. On an I/O thread nobody waits, and
     /// it goes on in the background.
     pub(super) fn close(self: &Arc<Self>, linger: Option<Duration>) -> Result<(), Unsent> {
+        if self.is_orphan() {
+            return Ok(());
+        }
         if io::on_io_thread() {
             self.close_unheard();
             return Ok(());
@@ -49,6 +78,9 @@ impl Core {
 
     /// The same for a task.
     pub(super) async fn close_async(self: &Arc<Self>) -> Result<(), Unsent> {
+        if self.is_orphan() {
+            return Ok(());
+        }
         self.close_in_background(self.linger());
         let mut unheard = Unheard(Some(self));
         let outcome = self.until_closed().await;
@@ -58,6 +90,9 @@ impl Core {
 
     /// The same for nobody: what could not be sent is logged.
     pub(super) fn close_unheard(self: &Arc<Self>) {
+        if self.is_orphan() {
+            return;
+        }
         self.close_in_background(self.linger());
         drop(Unheard(Some(self)));
     }
@@ -139,7 +174,7 @@ impl Core {
             return;
         }
         // Started for this, if there was nothing to do for them until now.
-        let threads = self.context.io_threads().unwrap_or_default();
+        let threads = self.context.threads().unwrap_or_default();
         if let Some(io) = threads.and_then(|threads| threads.handles().first()) {
             let port: Weak<dyn Port> = self.me.clone();
             if !io.order(io::Order::KeepTime { port, at }) {
@@ -209,10 +244,15 @@ impl Core {
         self.give_names_up();
         // … and the I/O threads say when they are done; they keep the same deadline.
         let last = deadline.and_then(|deadline| deadline.checked_add(GRACE));
-        let _ = self.control.wait(until(last), |control, _| {
+        let closed = self.control.wait(until(last), |control, _| {
             (control.phase == Phase::Closed).then_some(())
         });
-        self.end_close(Unsent::default()).into_result()
+        // One that is late (foreign code holds it up) has not said what it could not send.
+        let left = match closed {
+            Ok(()) => Unsent::default(),
+            Err(_) => self.left_with_threads(),
+        };
+        self.end_close(left).into_result()
     }
 
     fn until_closed(&self) -> impl Future<Output = Result<(), Unsent>> + Send + '_ {
@@ -254,8 +294,10 @@ impl Core {
 
     fn end_close(&self, unsent: Unsent) -> Unsent {
         let (unsent, unheard) = self.control.update_for_all(|control, _| {
-            control.phase = Phase::Closed;
-            control.unsent.merge(unsent);
+            if control.phase != Phase::Closed {
+                control.phase = Phase::Closed;
+                control.unsent.merge(unsent);
+            }
             (control.unsent.clone(), std::mem::take(&mut control.unheard))
         });
         self.context.withdraw(self.id);

@@ -92,6 +92,13 @@ impl Core {
         }
     }
 
+    /// What the I/O threads have yet to write. (Over inproc, what is in a pipe is the peer's.)
+    pub(super) fn left_with_threads(&self) -> Unsent {
+        let mut places = self.places();
+        (places.left).retain(|place| matches!(place.outlet, Outlet::Wire(_)));
+        places.unsent(self)
+    }
+
     /// Waits until all that was sent before is handed over.
     pub(super) fn flush(&self, patience: impl FnOnce() -> Patience) -> Result<(), FlushError> {
         let mut places = self.begin_flush()?;

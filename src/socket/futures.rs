@@ -41,7 +41,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let polled = (this.poll)(this.core, cx, &mut this.ticket, &mut this.message);
+        let mut polled = (this.poll)(this.core, cx, &mut this.ticket, &mut this.message);
+        if polled.is_pending() && this.core.is_orphan() {
+            polled = (this.poll)(this.core, cx, &mut this.ticket, &mut this.message);
+        }
         let outcome = std::task::ready!(polled);
         Poll::Ready(
             outcome
@@ -90,7 +93,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = self.get_mut();
-        (this.poll)(this.core, cx, &mut this.ticket)
+        match (this.poll)(this.core, cx, &mut this.ticket) {
+            Poll::Pending if this.core.is_orphan() => (this.poll)(this.core, cx, &mut this.ticket),
+            polled => polled,
+        }
     }
 }
 

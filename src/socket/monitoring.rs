@@ -9,12 +9,13 @@ use super::core::{Control, Core, Entry, Way};
 use crate::command::InprocPeer;
 use crate::endpoint_status::{EndpointState, EndpointStatus};
 use crate::error::{RecvError, TryRecvError};
+use crate::home::Home;
 use crate::monitor::MonitorEvent;
 use crate::peer_info::PeerInfo;
 use crate::pipe::PipeId;
 use crate::signal::Wakes;
 use crate::sync::Ordering;
-use crate::waiting::{Half, Ready};
+use crate::waiting::{Half, Patience, Ready};
 
 /// How many events a monitor keeps for whoever reads it.
 const EVENTS_MAX: usize = 10_000;
@@ -45,6 +46,7 @@ const EVENTS_MAX: usize = 10_000;
 /// ```
 pub struct Monitor {
     feed: Arc<Feed>,
+    home: Home,
 }
 
 /// The events on their way from a socket to one monitor.
@@ -116,7 +118,10 @@ impl Feed {
 
 impl Monitor {
     fn new(feed: Arc<Feed>) -> Self {
-        Self { feed }
+        Self {
+            feed,
+            home: Home::here(),
+        }
     }
 
     /// Takes the next event, waiting for one if there is none: for ever; on an I/O thread not at all.
@@ -176,7 +181,15 @@ impl Monitor {
     }
 
     fn wait(&self, timeout: Option<Duration>) -> Result<MonitorEvent, RecvError> {
-        let taken = (self.feed.0).wait(|| crate::io::patience(timeout), |queue, _| queue.take());
+        let patience = || {
+            if self.home.is_elsewhere() {
+                // Nothing happens to a socket that nobody serves.
+                self.feed.interrupt();
+                return Patience::None;
+            }
+            crate::io::patience(timeout)
+        };
+        let taken = (self.feed.0).wait(patience, |queue, _| queue.take());
         taken.unwrap_or(Err(RecvError::Timeout))
     }
 }

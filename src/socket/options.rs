@@ -12,6 +12,7 @@ use super::{
 };
 use crate::endpoint::{Address, Endpoint, EndpointError, TcpAddress};
 use crate::error::OptionError;
+use crate::frame::Frame;
 use crate::message::Message;
 use crate::network::Network;
 use crate::options::{Options, ReconnectStop, RouterNotify, SlowSubscriber, Verbosity};
@@ -212,11 +213,12 @@ options! {
         /// How long dropping or closing the socket may wait until what was sent is with the kernel (or
         /// the peer, over inproc), and then for the peers to read it. `None` is for ever (for the
         /// peers half a minute); zero drops what is left, and may cost what the kernel has not sent
-        /// yet. Default 5 s.
+        /// yet. Default 5 s, or what the [context](crate::ContextBuilder::linger) says.
         ///
         /// libzmq's `ZMQ_LINGER`, whose default is for ever: the best-known way to hang at exit.
         linger(linger: impl Into<Option<Duration>>) -> Option<Duration> {
-            put linger = linger.into();
+            put (chosen.linger) = Some(linger.into());
+            read |it| it.linger;
             live set_linger "It counts for a close, a disconnect or an unbind that begins from then on.";
         }
 
@@ -291,7 +293,8 @@ options! {
         /// Nobody is taken for dead for a silence that is not its own: not while the queue for what it
         /// sends is at its high-water mark, so that it is not read; and not if messages went out before
         /// the question that it may leave unread at its own high-water mark, unless it has a TTL. (A
-        /// zocket has one if its defaults are kept, a libzmq if it is set.)
+        /// zocket has one if its defaults are kept, and tells it after its first interval; a libzmq if
+        /// it is set.)
         ///
         /// libzmq's `ZMQ_HEARTBEAT_TIMEOUT`, by default the interval.
         heartbeat_timeout(timeout: impl Into<Option<Duration>>) -> Option<Duration> {
@@ -319,6 +322,10 @@ options! {
 
         /// How long one address may take to answer a connection attempt; `None` leaves it to the
         /// operating system. Default `None`. tcp only. libzmq's `ZMQ_CONNECT_TIMEOUT`.
+        ///
+        /// For links that come and go: an attempt that has begun while nothing answers goes on in the
+        /// kernel when the link is back, with its pauses, which double from a second on. One that is
+        /// limited is followed by another.
         connect_timeout(timeout: impl Into<Option<Duration>>) -> Option<Duration> {
             put connect_timeout = timeout.into();
             later set_connect_timeout;
@@ -346,6 +353,51 @@ options! {
         immediate(immediate: bool) -> bool {
             put immediate = immediate;
             live set_immediate "It counts for endpoints connected to from then on.";
+        }
+
+        /// Which I/O threads of the context may serve the endpoints of this socket, and the connections
+        /// that come of them, by their numbers from 0 on. Default none, which is all. tcp and ipc only.
+        ///
+        /// Of those that may, the one gets a new endpoint that serves the fewest endpoints and
+        /// connections. A number that the context has no thread of is refused by
+        /// [`build`](Self::build). libzmq's `ZMQ_AFFINITY`, a bit for each thread.
+        ///
+        /// ```
+        /// use zocket::{Context, Pull};
+        ///
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let context = Context::builder().io_threads(3).build()?;
+        /// let pull = Pull::builder().context(&context).affinity([0, 2]).build()?;
+        /// assert!(Pull::builder().context(&context).affinity([3]).build().is_err());
+        /// # drop(pull);
+        /// # Ok(())
+        /// # }
+        /// ```
+        affinity(threads: impl IntoIterator<Item = usize>) -> Vec<usize> {
+            put affinity = each_once(threads);
+            live set_affinity "It counts for endpoints bound and connected to from then on.";
+        }
+
+        /// About how many bytes a read asks for at most, from 256 to 64 Mi; `None` is as many as the
+        /// traffic of late deserves, between 256 and 65,536. Default `None`. tcp and ipc only.
+        ///
+        /// Less keeps what one read brings, beyond the [`recv_hwm`](Builder::recv_hwm), small; more may
+        /// save a fast connection system calls, and costs it memory. A frame of 32 KiB and more that
+        /// has not come whole is read into memory of its own, whatever this is. libzmq's
+        /// `ZMQ_IN_BATCH_SIZE`, by default 8192.
+        in_batch_size(bytes: impl Into<Option<usize>>) -> Option<usize> {
+            put in_batch_size = batch_size(bytes.into())?;
+            later set_in_batch_size;
+        }
+
+        /// How many bytes a write is given at most, from 256 to 64 Mi; `None` is all that is queued, as
+        /// far as the system takes it. Default `None`. tcp and ipc only.
+        ///
+        /// It is no limit to what goes out in a row: that is 4 MiB, before other connections of the
+        /// same I/O thread have their turn. libzmq's `ZMQ_OUT_BATCH_SIZE`, by default 8192.
+        out_batch_size(bytes: impl Into<Option<usize>>) -> Option<usize> {
+            put out_batch_size = batch_size(bytes.into())?;
+            later set_out_batch_size;
         }
 
         /// The kernel's send buffer for each connection, in bytes; `None` leaves it to the operating
@@ -423,10 +475,16 @@ options! {
             later set_tcp_keepalive_count;
         }
 
-        /// Whether host names and the wildcard `*` also mean IPv6. Default `false`. An IPv6 address
-        /// given as such is used either way. libzmq's `ZMQ_IPV6`.
+        /// Whether host names and the wildcard `*` also mean IPv6. Default `false`, or what the
+        /// [context](crate::ContextBuilder::ipv6) says. An IPv6 address given as such is used either
+        /// way. libzmq's `ZMQ_IPV6`.
+        ///
+        /// Bound to `*` (or `[::]`) with it, a socket takes peers of both families; `*` is IPv4 alone
+        /// where the system has no IPv6. Without it `*` takes IPv4 peers, `[::]` IPv6 peers. Of a name
+        /// that is connected to, all addresses are tried in the order in which the resolver gives them.
         ipv6(on: bool) -> bool {
-            put (transport.ipv6) = on;
+            put (chosen.ipv6) = Some(on);
+            read |it| it.transport.ipv6;
             later set_ipv6;
         }
 
@@ -663,7 +721,7 @@ options! {
         /// It comes behind a [`notify`](Self::notify) of the same, and is kept however full the queue
         /// is.
         disconnect_message(message: impl Into<Message>) -> Option<Message> {
-            put disconnect_message = unless_empty(message.into());
+            put disconnect_message = unless_empty(message);
             live set_disconnect_message "It counts for peers that go from then on.";
         }
     }
@@ -674,7 +732,7 @@ options! {
         /// A peer that was connected to is sent it before what was queued meanwhile, of which it takes
         /// no room.
         hello_message(message: impl Into<Message>) -> Option<Message> {
-            put hello_message = unless_empty(message.into());
+            put hello_message = unless_empty(message);
             live set_hello_message "It counts for peers that come from then on.";
         }
     }
@@ -685,7 +743,7 @@ options! {
         /// connects again when the bound socket is gone, none may come. Default none; an empty message
         /// is none. libzmq's `ZMQ_HICCUP_MSG` (which says nothing over inproc).
         hiccup_message(message: impl Into<Message>) -> Option<Message> {
-            put hiccup_message = unless_empty(message.into());
+            put hiccup_message = unless_empty(message);
             live set_hiccup_message "It counts for connections that are lost from then on.";
         }
     }
@@ -807,7 +865,7 @@ options! {
         /// What every subscriber gets first; one that has subscribed to nothing that it matches does
         /// not see it. Default none. libzmq's `ZMQ_XPUB_WELCOME_MSG`.
         welcome_message(message: impl Into<Message>) -> Option<Message> {
-            put welcome_message = unless_empty(message.into());
+            put welcome_message = unless_empty(message);
             live set_welcome_message "It counts for peers that come from then on.";
         }
     }
@@ -910,7 +968,8 @@ lists! {
     ///
     /// Others are disconnected before a byte is read or written, which is an
     /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event. Who it is, the kernel says
-    /// (`SO_PEERCRED`), as it was at the time of the connection. Linux and Android; elsewhere
+    /// (`SO_PEERCRED`), as it was at the time of the connection; a process that is not to be seen from
+    /// this one's PID namespace is nobody, and not let in. Linux and Android; elsewhere
     /// [`build`](Self::build) refuses it. libzmq's `ZMQ_IPC_FILTER_UID`.
     ipc_allow_uid(user: u32) -> Vec<u32> {
         add (admission.users) <- needs(HAS_CREDENTIALS, user, true)?;
@@ -1145,6 +1204,16 @@ fn seconds(time: Option<Duration>) -> Result<Option<Duration>, String> {
     }
 }
 
+/// Less is all overhead, and more no batch.
+fn batch_size(bytes: Option<usize>) -> Result<Option<usize>, String> {
+    match bytes {
+        Some(bytes) if !(256..=64 << 20).contains(&bytes) => {
+            Err("it must be 256 to 67,108,864 (`None` is adaptive)".to_owned())
+        }
+        _ => Ok(bytes),
+    }
+}
+
 /// The largest number that the kernel takes for an option.
 const KERNEL_MAX: u128 = i32::MAX as u128;
 
@@ -1276,18 +1345,21 @@ where
     }
 }
 
-fn each_once(causes: impl IntoIterator<Item = ReconnectStop>) -> Vec<ReconnectStop> {
+fn each_once<V: PartialEq>(values: impl IntoIterator<Item = V>) -> Vec<V> {
     let mut each = Vec::new();
-    for cause in causes {
-        if !each.contains(&cause) {
-            each.push(cause);
+    for value in values {
+        if !each.contains(&value) {
+            each.push(value);
         }
     }
     each
 }
 
-fn unless_empty(message: Message) -> Option<Message> {
-    (message.byte_len() > 0 || message.len() > 1).then_some(message)
+/// A copy: options are dropped wherever they are used last, where the user's memory must not be.
+fn unless_empty(message: impl Into<Message>) -> Option<Message> {
+    let message = message.into();
+    let frames = message.frames().map(|frame| Frame::copy_from_slice(frame));
+    (message.byte_len() > 0 || message.len() > 1).then(|| frames.collect())
 }
 
 /// How long calls wait that were told nothing else: asked for with no lock.
@@ -1711,6 +1783,22 @@ mod tests {
         ] {
             assert_eq!(linger, Some(s(5)));
         }
+    }
+
+    /// Options are dropped by whoever needs them last, under whatever lock.
+    #[test]
+    fn the_users_memory_is_not_kept() {
+        struct Mine(std::sync::Arc<[u8]>);
+        impl AsRef<[u8]> for Mine {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        let memory: std::sync::Arc<[u8]> = vec![7; 10_000].into();
+        let message = bytes::Bytes::from_owner(Mine(memory.clone()));
+        let xpub = XPub::builder().welcome_message(message).build().unwrap();
+        assert_eq!(std::sync::Arc::strong_count(&memory), 1);
+        assert_eq!(xpub.options().welcome_message().unwrap(), *memory);
     }
 
     #[test]

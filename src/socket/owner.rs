@@ -26,6 +26,10 @@ impl Deref for Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
+        if self.0.context().is_foreign() {
+            // It is the parent's to close.
+            return;
+        }
         // First: nobody can take it out of a poller any more, and closing may take its time.
         self.0.part_with_watchers();
         self.0.close_on_drop();

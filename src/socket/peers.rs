@@ -104,8 +104,8 @@ impl Core {
         self: &Arc<Self>,
         name: Name<'_>,
     ) -> Result<(), DisconnectPeerError> {
+        self.check_open()?;
         let (peer, inproc) = self.control.peek(|control| {
-            control.check_open()?;
             let peer = match name {
                 Name::Incarnation(id) => control.peers.get(&id.pipe()).filter(|it| it.id() == id),
                 Name::Routing(id) => {

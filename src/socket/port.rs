@@ -337,7 +337,10 @@ impl Port for Core {
     fn links_closed(&self, unsent: Unsent) {
         self.control.update_for_all(|control, _| {
             control.awaited = control.awaited.saturating_sub(1);
-            control.unsent.merge(unsent);
+            // What nobody waited for any longer was counted then.
+            if control.phase != Phase::Closed {
+                control.unsent.merge(unsent);
+            }
         });
         self.close_if_settled();
     }

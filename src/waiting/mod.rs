@@ -304,6 +304,19 @@ impl<S: Ready> Half<S> {
         result
     }
 
+    /// The same where its lock is free; `None`: it is not.
+    pub(crate) fn try_update_for_all<R>(&self, change: impl FnOnce(&mut S) -> R) -> Option<R> {
+        let mut inner = self.inner.try_lock()?;
+        let mut wakes = Wakes::new();
+        let result = change(&mut inner.state);
+        for waiter in inner.waiters.drain(..) {
+            wakes.signal(waiter.signal);
+        }
+        drop(inner);
+        wakes.fire();
+        Some(result)
+    }
+
     /// Looks at the state.
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&S) -> R) -> R {
         let inner: MutexGuard<'_, Inner<S>> = self.inner.lock();

@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) max_command: usize,
     /// The body of a command after it: to a publisher it may hold a topic.
     pub(crate) max_traffic_command: usize,
+    /// What a read asks for at most, about, in bytes; `None` is as much as the traffic deserves.
+    pub(crate) read_max: Option<usize>,
 }
 
 impl Config {
@@ -63,6 +65,7 @@ impl Config {
             } else {
                 HANDSHAKE_COMMAND_MAX
             },
+            read_max: None,
         }
     }
 }
@@ -143,6 +146,7 @@ impl Connection {
             max_frames,
             max_command,
             max_traffic_command,
+            read_max,
         } = config;
         let mut output = Vec::new();
         let local = Local {
@@ -152,14 +156,18 @@ impl Connection {
         };
         let mechanism = Mechanism::Null(null::ExpectReady);
         let state = State::ExpectGreeting(ExpectGreeting::new(local, mechanism, &mut output));
+        let mut scanner = Scanner::new(Limits {
+            max_message_size,
+            max_frames,
+            max_command,
+        });
+        if let Some(bytes) = read_max {
+            scanner.set_read_max(bytes);
+        }
         Self {
             state,
             socket_type,
-            scanner: Scanner::new(Limits {
-                max_message_size,
-                max_frames,
-                max_command,
-            }),
+            scanner,
             events: VecDeque::new(),
             items: VecDeque::new(),
             heard: Heard::default(),

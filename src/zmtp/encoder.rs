@@ -114,7 +114,7 @@ mod tests {
 
     fn slices(wire: &Wire) -> Vec<Vec<u8>> {
         let mut out = [IoSlice::new(&[]); 16];
-        let filled = wire.io_slices(&mut out);
+        let filled = wire.io_slices(&mut out, usize::MAX);
         out[..filled].iter().map(|slice| slice.to_vec()).collect()
     }
 

@@ -147,6 +147,11 @@ impl Scanner {
         }
     }
 
+    /// Has reads ask for about so many bytes at most, but for those of large bodies.
+    pub(crate) fn set_read_max(&mut self, bytes: usize) {
+        self.window.limit(bytes);
+    }
+
     /// Where the next read goes: append to it, at least one byte, within its spare capacity or
     /// beyond, and then [`scan`](Self::scan).
     ///
@@ -184,7 +189,7 @@ impl Scanner {
 
     /// A buffer whose messages have been cut comes back.
     pub(crate) fn recycle(&mut self, mut buf: Vec<u8>) {
-        if buf.capacity() > self.spare.capacity() && buf.capacity() <= 2 * WINDOW_MAX {
+        if buf.capacity() > self.spare.capacity() && buf.capacity() <= 2 * self.window.max {
             buf.clear();
             self.spare = buf;
         }
@@ -594,6 +599,7 @@ fn make_room(buf: &mut Vec<u8>, min: usize, max: usize) -> usize {
 #[derive(Debug)]
 struct Window {
     size: usize,
+    max: usize,
     small_reads: u32,
     /// Length and capacity of the buffer that was offered last.
     offered: Option<(usize, usize)>,
@@ -603,9 +609,15 @@ impl Window {
     fn new() -> Self {
         Self {
             size: WINDOW_START,
+            max: WINDOW_MAX,
             small_reads: 0,
             offered: None,
         }
+    }
+
+    fn limit(&mut self, bytes: usize) {
+        self.max = bytes.max(WINDOW_MIN);
+        self.size = self.size.min(self.max);
     }
 
     fn want(&self) -> usize {
@@ -623,7 +635,7 @@ impl Window {
         };
         let read = buf.len().saturating_sub(len);
         if buf.len() >= capacity {
-            self.size = (2 * self.size).min(WINDOW_MAX);
+            self.size = (2 * self.size).min(self.max);
             self.small_reads = 0;
         } else if read < self.size / 4 {
             self.small_reads += 1;

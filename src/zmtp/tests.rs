@@ -233,7 +233,7 @@ impl Pair {
         }
         if side.connection.is_ready() {
             let mut slices = [IoSlice::new(&[]); 4];
-            let filled = side.wire.io_slices(&mut slices);
+            let filled = side.wire.io_slices(&mut slices, usize::MAX);
             let next = slices[..filled]
                 .iter()
                 .flat_map(|slice| slice.iter().copied());
@@ -799,6 +799,26 @@ fn the_read_window_follows_the_traffic() {
     assert!(scanner.read_buf().capacity() <= 1024);
 }
 
+#[test]
+fn a_read_asks_for_what_it_may_at_most() {
+    for most in [256, 1000, 20_000, 1 << 20] {
+        let mut scanner = scanner();
+        scanner.set_read_max(most);
+        let mut largest = 0;
+        for _ in 0..40 {
+            let buf = scanner.read_buf();
+            let spare = buf.capacity() - buf.len();
+            largest = largest.max(spare);
+            assert!(spare <= most, "{most}: {spare}");
+            // Full, and at a border: the traffic deserves as much as there can be.
+            let mut frames = [[0, 62].as_slice(), &[0; 62]].concat().repeat(spare / 64);
+            frames.extend([0, 0].repeat((spare - frames.len()) / 2));
+            scan(&mut scanner, &frames);
+        }
+        assert!(largest > most / 2, "{most}: {largest}");
+    }
+}
+
 // ---- bytes recorded from libzmq ----
 
 struct Vector {
@@ -965,7 +985,7 @@ fn vectors_frames_and_subscriptions_go_through_unchanged() {
             }
         }
         let mut slices = [IoSlice::new(&[]); 8];
-        let filled = wire.io_slices(&mut slices);
+        let filled = wire.io_slices(&mut slices, usize::MAX);
         assert_eq!(gather(&slices[..filled]), vector.bytes, "{}", vector.name);
         seen += 1;
     }

@@ -96,17 +96,20 @@ impl Wire {
         self.write.stream == self.walked.stream
     }
 
-    /// Fills `out` with what to write next; how many of them were filled.
-    pub(crate) fn io_slices<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
+    /// Fills `out` with what to write next, at most so many bytes; how many of them were filled.
+    pub(crate) fn io_slices<'a>(&'a self, out: &mut [IoSlice<'a>], max: usize) -> usize {
+        let mut left = max;
         let mut at = self.write.buf;
         let mut skip = self.write_body;
         let mut splices = self.large.get(self.write.large..).unwrap_or(&[]).iter();
         let mut filled = 0;
         let mut places = out.iter_mut();
         let mut fill = |slice: &'a [u8]| {
+            let slice = slice.get(..left).unwrap_or(slice);
             if slice.is_empty() {
-                return true;
+                return left > 0;
             }
+            left -= slice.len();
             let place = places.next();
             filled += usize::from(place.is_some());
             place.map(|place| *place = IoSlice::new(slice)).is_some()
@@ -345,7 +348,7 @@ mod tests {
     /// What is left to write, as one run of bytes, gathered through windows of `width` slices.
     fn rest(wire: &Wire, width: usize) -> Vec<u8> {
         let mut out = vec![IoSlice::new(&[]); width];
-        let filled = wire.io_slices(&mut out);
+        let filled = wire.io_slices(&mut out, usize::MAX);
         assert!(out[..filled].iter().all(|slice| !slice.is_empty()));
         gather(&out[..filled])
     }
@@ -379,6 +382,27 @@ mod tests {
             }
         );
         assert!(wire.is_empty() && wire.messages() == 0);
+    }
+
+    #[test]
+    fn a_write_is_given_no_more_than_it_may_be() {
+        for max in [1, 7, 256, 9_999, 1 << 20] {
+            let mut wire = Wire::new();
+            for len in [5, 10_000, 0, 3_000] {
+                encode(&Message::from([large(len), large(1)]), &mut wire);
+            }
+            let all = rest(&wire, 64);
+            let mut written = Vec::new();
+            while !wire.is_empty() {
+                let mut out = [IoSlice::new(&[]); 64];
+                let filled = wire.io_slices(&mut out, max);
+                let some = gather(&out[..filled]);
+                assert_eq!(some.len(), max.min(all.len() - written.len()));
+                written.extend_from_slice(&some);
+                wire.advance(some.len());
+            }
+            assert_eq!(written, all);
+        }
     }
 
     #[test]
