@@ -303,6 +303,8 @@ impl Options {
             max_subscriptions: usize::MAX,
             max_subscription_bytes: usize::MAX,
             max_pending_handshakes: usize::MAX,
+            in_batch_size: Some(8192),
+            out_batch_size: Some(8192),
             ..Self::default()
         }
     }
