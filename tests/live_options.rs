@@ -342,6 +342,7 @@ fn handover_counts_for_who_comes_next() {
         let second = dealer(&home, &here, "one");
         second.send("second").unwrap();
         assert!(router.recv_from_timeout(QUIET).is_err());
+        second.options().set_linger(Duration::ZERO).unwrap();
         second.disconnect(&here).unwrap();
         router.options().set_handover(true).unwrap();
         let third = dealer(&home, &here, "one");
