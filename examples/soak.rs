@@ -25,6 +25,12 @@
 //! them, to the last message and the last byte. In a *rude* cell they leave in the middle of it all;
 //! there no more can arrive than was accepted.
 //!
+//! In the end the same is asked of all sockets together. What was written and has not arrived was lost
+//! in the kernel with a connection that was cut, which nobody does in an orderly cell.
+//!
+//! Queues are limited in messages and in bytes, for each and for all together, and publishers differ
+//! in what they do with slow subscribers.
+//!
 //! Prints a table for each pattern; exits with code 1 if anything is missing.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -36,8 +42,8 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use zocket::{
-    Builder, Context, Endpoint, Frame, Message, RecvError, SendFailure, Socket, SocketType, Stats,
-    TryRecvError, TrySendError,
+    Builder, Context, Endpoint, Frame, Message, RecvError, SendFailure, SlowSubscriber, Socket,
+    SocketType, Stats, TryRecvError, TrySendError,
 };
 
 /// What should happen has not happened if it takes longer than this.
@@ -81,6 +87,7 @@ fn soak(duration: Duration, seed: u64) -> Result<(), Vec<String>> {
     fs::create_dir_all(&directory).map_err(|error| broken(&error))?;
     let context = Context::builder()
         .io_threads(2)
+        .memory_budget(4 << 20)
         .build()
         .map_err(|error| broken(&error))?;
 
@@ -143,7 +150,16 @@ fn soak(duration: Duration, seed: u64) -> Result<(), Vec<String>> {
             Err(fault) => faults.push(fault),
         }
     }
+    if context.memory_used() > 0 {
+        let used = context.memory_used();
+        faults.push(format!(
+            "all are gone, and {used} bytes are in their queues"
+        ));
+    }
     print_tables(&tables);
+    if faults.is_empty() {
+        faults.extend(settle_accounts(&tables).err());
+    }
     println!(
         "\nat most {} peers at a time; {:.1} s, seed {seed}",
         here.most.load(Ordering::Relaxed),
@@ -486,6 +502,20 @@ impl Cell<'_> {
         if kind != SocketType::Push {
             builder = builder.recv_hwm(hwm(&mut self.rng));
         }
+        let bytes = |rng: &mut Random| (rng.one_in(4)).then(|| 1 + rng.below(50_000) as usize);
+        if kind != SocketType::Pull {
+            builder = builder.send_limit_bytes(bytes(&mut self.rng));
+        }
+        if kind != SocketType::Push {
+            builder = builder.recv_limit_bytes(bytes(&mut self.rng));
+        }
+        if matches!(kind, SocketType::Pub | SocketType::XPub) {
+            builder = builder.slow_subscriber(match self.rng.below(4) {
+                0 | 1 => SlowSubscriber::DropNewest,
+                2 if rude => SlowSubscriber::Disconnect,
+                _ => SlowSubscriber::DropOldest,
+            });
+        }
         let conflates = matches!(
             kind,
             SocketType::Push
@@ -734,6 +764,10 @@ impl Cell<'_> {
                 let unaccounted = peer.unaccounted(&stats).or_else(|| {
                     (stats.send_queue.messages + stats.recv_queue.messages > 0)
                         .then(|| "something is still in its queues".to_owned())
+                });
+                let unaccounted = unaccounted.or_else(|| {
+                    let now = stats.connections.now;
+                    (now > 0).then(|| format!("has {now} connections"))
                 });
                 match unaccounted {
                     None => self.totals.add(&stats),
@@ -1122,6 +1156,7 @@ struct Totals {
     written: u64,
     written_bytes: u64,
     full: u64,
+    displaced: u64,
     unroutable: u64,
     unwanted: u64,
     with_peer: u64,
@@ -1135,9 +1170,26 @@ struct Totals {
     subscriptions: u64,
     unexpected: u64,
     unread: u64,
+    connections: u64,
+    reconnected: u64,
+    evicted: u64,
 }
 
 impl Totals {
+    fn dropped(&self) -> u64 {
+        self.full + self.displaced + self.unroutable + self.unwanted + self.with_peer
+    }
+
+    fn discarded(&self) -> u64 {
+        self.malformed
+            + self.stale
+            + self.filtered
+            + self.conflated
+            + self.subscriptions
+            + self.unexpected
+            + self.unread
+    }
+
     fn add(&mut self, stats: &Stats) {
         self.sum(&Self {
             sockets: 1,
@@ -1145,6 +1197,7 @@ impl Totals {
             written: stats.written.messages,
             written_bytes: stats.written.bytes,
             full: stats.dropped.full,
+            displaced: stats.dropped.displaced,
             unroutable: stats.dropped.unroutable,
             unwanted: stats.dropped.unwanted,
             with_peer: stats.dropped.with_peer,
@@ -1158,6 +1211,9 @@ impl Totals {
             subscriptions: stats.discarded.subscriptions,
             unexpected: stats.discarded.unexpected,
             unread: stats.discarded.unread,
+            connections: stats.connections.ever,
+            reconnected: stats.connections.reconnected,
+            evicted: stats.connections.evicted,
         });
     }
 
@@ -1167,6 +1223,7 @@ impl Totals {
         self.written += other.written;
         self.written_bytes += other.written_bytes;
         self.full += other.full;
+        self.displaced += other.displaced;
         self.unroutable += other.unroutable;
         self.unwanted += other.unwanted;
         self.with_peer += other.with_peer;
@@ -1180,6 +1237,9 @@ impl Totals {
         self.subscriptions += other.subscriptions;
         self.unexpected += other.unexpected;
         self.unread += other.unread;
+        self.connections += other.connections;
+        self.reconnected += other.reconnected;
+        self.evicted += other.evicted;
     }
 }
 
@@ -1213,6 +1273,7 @@ fn print_tables(tables: &BTreeMap<(Group, Manners), Report>) {
             totals.written,
             causes(&[
                 ("full", totals.full),
+                ("displaced", totals.displaced),
                 ("unroutable", totals.unroutable),
                 ("unwanted", totals.unwanted),
                 ("with peer", totals.with_peer),
@@ -1232,7 +1293,54 @@ fn print_tables(tables: &BTreeMap<(Group, Manners), Report>) {
                 ("unread", totals.unread),
             ])
         );
+        println!(
+            "  {} connections, {} to a peer that was there before, {} ended for being slow",
+            totals.connections, totals.reconnected, totals.evicted
+        );
     }
+}
+
+/// The laws once more, of all sockets of all cells together, now that none is left.
+fn settle_accounts(tables: &BTreeMap<(Group, Manners), Report>) -> Result<(), Fault> {
+    for manners in [Manners::Orderly, Manners::Rude] {
+        let mut sums = Totals::default();
+        let reports = tables.iter().filter(|((_, theirs), _)| *theirs == manners);
+        reports.for_each(|(_, report)| sums.sum(&report.totals));
+        let whose = format!("all sockets of {manners:?} cells together").to_lowercase();
+        let (accepted, written, arrived) = (sums.accepted, sums.written, sums.arrived);
+        if accepted != written + sums.dropped() {
+            return Err(format!(
+                "{whose}: accepted is not written + dropped: {sums:?}"
+            ));
+        }
+        if arrived != sums.returned + sums.discarded() {
+            return Err(format!(
+                "{whose}: arrived is not returned + discarded: {sums:?}"
+            ));
+        }
+        // Over inproc what is left between two sockets has arrived at the one, and was dropped with it
+        // by the other.
+        let Some(lost) = (written + sums.with_peer).checked_sub(arrived) else {
+            return Err(format!("{whose}: more arrived than was sent: {sums:?}"));
+        };
+        let is_cut = manners == Manners::Rude;
+        if !is_cut && (written, sums.written_bytes) != (arrived, sums.arrived_bytes) {
+            return Err(format!("{whose}: written is not arrived: {sums:?}"));
+        }
+        println!(
+            "\n{whose}: accepted {accepted} = written {written} + dropped {}; \
+             arrived {arrived} = returned {} + discarded {}; {}",
+            sums.dropped(),
+            sums.returned,
+            sums.discarded(),
+            if is_cut {
+                format!("of what was sent to those who left {lost} were lost")
+            } else {
+                "all that was written has arrived".to_owned()
+            }
+        );
+    }
+    Ok(())
 }
 
 /// The sum, and what it is made of.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::network::Network;
-use crate::peer_info::PeerCredentials;
+use crate::peer_info::{PeerCredentials, PeerInfo};
 use crate::sync::Mutex;
 
 /// What is known of a peer before a byte of it was read.
@@ -98,10 +98,26 @@ struct Seats {
 
 /// Whose connections are counted together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Origin {
+pub(crate) enum Origin {
     Address(IpAddr),
     User(u32),
     Unknown,
+}
+
+impl Origin {
+    /// The same of a peer that is known by now; over inproc there is none.
+    pub(crate) fn of(peer: &PeerInfo) -> Option<Self> {
+        if let Some(who) = peer.credentials() {
+            return Some(Self::User(who.uid));
+        }
+        if peer.address().starts_with("inproc:") {
+            return None;
+        }
+        let address = peer.address().parse::<SocketAddr>();
+        Some(address.map_or(Self::Unknown, |address| {
+            Self::Address(address.ip().to_canonical())
+        }))
+    }
 }
 
 impl From<&Remote> for Origin {

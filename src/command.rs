@@ -177,6 +177,9 @@ pub(crate) trait Port: Post {
     /// One I/O thread has nothing of this socket any more; this is what it could not send.
     fn links_closed(&self, unsent: Unsent);
 
+    /// Whether anybody wants to hear what need not be told.
+    fn is_monitored(&self) -> bool;
+
     /// Something has happened at a listener or a connecting endpoint.
     fn report(&self, token: Token, event: MonitorEvent);
 

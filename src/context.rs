@@ -64,8 +64,8 @@ struct Inner {
 struct Settings {
     threads: ThreadSetup,
     max_sockets: Option<usize>,
-    defaults: SocketDefaults,
     memory_budget: Option<usize>,
+    defaults: SocketDefaults,
 }
 
 /// Why a context does not take a socket in.
@@ -602,8 +602,8 @@ impl ContextBuilder {
     /// # Errors
     ///
     /// [`BuildError::Invalid`] if there are to be more than 1,024 threads, their name has a NUL, no
-    /// socket or no byte of the budget is allowed, or the system does not let threads of this process
-    /// run on these processors.
+    /// socket is allowed, no bytes are in the budget, or the system does not let threads of this
+    /// process run on these processors.
     pub fn build(self) -> Result<Context, BuildError> {
         const THREADS_MAX: usize = 1024;
         let mut wrong = Vec::new();

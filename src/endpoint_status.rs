@@ -37,6 +37,10 @@ pub enum EndpointState {
     },
     /// The inproc peer has left: nobody connects again.
     Ended,
+    /// There is no other attempt to connect ([`reconnect_stop`](crate::Builder::reconnect_stop), or no
+    /// [`reconnect_interval`](crate::Builder::reconnect_interval); over inproc, the peer that came back
+    /// is none to talk to). The endpoint stays so until it is connected to again, or disconnected.
+    GivenUp,
 }
 
 impl EndpointStatus {
@@ -78,6 +82,7 @@ impl EndpointStatus {
                     until: now.checked_add(*wait).unwrap_or(now),
                 };
             }
+            MonitorEvent::GivenUp { .. } => self.state = EndpointState::GivenUp,
             MonitorEvent::Connecting { .. } | MonitorEvent::Disconnected { .. } => {
                 self.state = EndpointState::Connecting;
             }

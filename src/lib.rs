@@ -259,8 +259,8 @@ pub use error::{
 };
 pub use frame::Frame;
 pub use message::{Frames, IntoFrames, Message};
-pub use monitor::{HandshakeFailure, MonitorEvent};
-pub use options::{ReconnectStop, RouterNotify};
+pub use monitor::{Eviction, HandshakeFailure, MonitorEvent};
+pub use options::{ReconnectStop, RouterNotify, SlowSubscriber};
 pub use peer_info::{PeerCredentials, PeerId, PeerInfo, PeerName};
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
@@ -272,7 +272,7 @@ pub use socket::{
     ToldUpstream, Upstream, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
-pub use stats::{Count, Discarded, Dropped, Stats};
+pub use stats::{Connections, Count, Discarded, Dropped, PeerStats, Stats};
 
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]

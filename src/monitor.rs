@@ -1,5 +1,6 @@
 //! What happens to a socket's endpoints, connections and peers.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
@@ -166,6 +167,49 @@ pub enum MonitorEvent {
         /// How many messages it has missed.
         messages: u64,
     },
+    /// A queue of what is to be sent has reached its high-water mark, or its limit in bytes, or the
+    /// budget of the context is used up: a `send` finds no room there. (Where messages are dropped then,
+    /// [`DroppingStarted`](Self::DroppingStarted) is told instead.)
+    ///
+    /// This and the three that follow are told of each time, which may be often: once in half a queue.
+    SendQueueFull {
+        /// The endpoint that is connected to, if it is one.
+        endpoint: Option<Endpoint>,
+        /// Whom it is for; `None` if nobody is there, and the queue waits for who comes.
+        peer: Option<PeerInfo>,
+    },
+    /// It is down to half, or has room again for another reason. (Not told of one that has left.)
+    SendQueueRelieved {
+        /// The endpoint that is connected to, if it is one.
+        endpoint: Option<Endpoint>,
+        /// Whom it is for, if anybody is there.
+        peer: Option<PeerInfo>,
+    },
+    /// A queue of what a peer has sent has reached its high-water mark, or its limit in bytes, or the
+    /// budget of the context is used up: the peer is not read any further. tcp and ipc only: over inproc
+    /// the queue is its sender's.
+    RecvQueueFull {
+        /// The endpoint that was bound or connected to.
+        endpoint: Endpoint,
+        /// Whose.
+        peer: PeerInfo,
+    },
+    /// It is read again. (Not told of one that has left.)
+    RecvQueueRelieved {
+        /// The endpoint that was bound or connected to.
+        endpoint: Endpoint,
+        /// Whose.
+        peer: PeerInfo,
+    },
+    /// The socket does not put up with a peer any longer, and ends its connection:
+    /// [`Disconnected`](Self::Disconnected) follows. The peer may come back. (Over inproc one that wanted
+    /// too many subscriptions is not connected again by itself.)
+    Evicted {
+        /// Which.
+        peer: PeerInfo,
+        /// What it has done.
+        cause: Eviction,
+    },
     /// An endpoint was given up, by `unbind`, `disconnect` or `close`: after what was connected has
     /// ended, but before the connections that were accepted do.
     Closed {
@@ -190,6 +234,33 @@ pub enum HandshakeFailure {
     Stopped,
 }
 
+/// Why a socket ends the connection with a peer of its own accord.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Eviction {
+    /// It was too slow for a publisher whose
+    /// [`slow_subscriber`](crate::Builder::slow_subscriber) says that this is what happens.
+    SlowSubscriber,
+    /// It wanted more than [`max_subscriptions`](crate::Builder::max_subscriptions) or
+    /// [`max_subscription_bytes`](crate::Builder::max_subscription_bytes).
+    Subscriptions,
+    /// Together with others of its address it wanted more than
+    /// [`max_subscriptions_per_address`](crate::Builder::max_subscriptions_per_address).
+    SubscriptionsOfAddress,
+}
+
+impl fmt::Display for Eviction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SlowSubscriber => "it is at its high-water mark",
+            Self::Subscriptions => "it wants more subscriptions than one peer may have",
+            Self::SubscriptionsOfAddress => {
+                "its address wants more subscriptions than one address may have"
+            }
+        })
+    }
+}
+
 impl MonitorEvent {
     /// The endpoint that it happened at.
     pub fn endpoint(&self) -> Option<&Endpoint> {
@@ -207,10 +278,16 @@ impl MonitorEvent {
             | Self::HandshakeSucceeded { endpoint, .. }
             | Self::HandshakeFailed { endpoint, .. }
             | Self::Disconnected { endpoint, .. }
+            | Self::RecvQueueFull { endpoint, .. }
+            | Self::RecvQueueRelieved { endpoint, .. }
             | Self::Closed { endpoint } => Some(endpoint),
-            Self::Dropped { .. } | Self::DroppingStarted { .. } | Self::DroppingEnded { .. } => {
-                None
+            Self::SendQueueFull { endpoint, .. } | Self::SendQueueRelieved { endpoint, .. } => {
+                endpoint.as_ref()
             }
+            Self::Dropped { .. }
+            | Self::DroppingStarted { .. }
+            | Self::DroppingEnded { .. }
+            | Self::Evicted { .. } => None,
         }
     }
 
@@ -220,7 +297,13 @@ impl MonitorEvent {
             Self::HandshakeSucceeded { peer, .. }
             | Self::Disconnected { peer, .. }
             | Self::DroppingStarted { peer }
+            | Self::RecvQueueFull { peer, .. }
+            | Self::RecvQueueRelieved { peer, .. }
+            | Self::Evicted { peer, .. }
             | Self::DroppingEnded { peer, .. } => Some(peer),
+            Self::SendQueueFull { peer, .. } | Self::SendQueueRelieved { peer, .. } => {
+                peer.as_ref()
+            }
             _ => None,
         }
     }

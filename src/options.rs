@@ -70,6 +70,8 @@ pub(crate) struct Options {
     pub(crate) nodrop: bool,
     pub(crate) max_subscriptions: usize,
     pub(crate) max_subscription_bytes: usize,
+    pub(crate) max_subscriptions_per_address: Option<usize>,
+    pub(crate) slow_subscriber: SlowSubscriber,
     // XPUB (and XSUB, for the first)
     pub(crate) only_first_subscribe: bool,
     pub(crate) verbose: Verbosity,
@@ -125,6 +127,26 @@ pub(crate) struct Reconnect {
     pub(crate) interval: Option<Duration>,
     /// What the interval doubles up to; shorter than the interval means that it stays constant.
     pub(crate) max: Duration,
+}
+
+/// What a publisher does with a subscriber whose queue is full; see
+/// [`Builder::slow_subscriber`](crate::Builder::slow_subscriber).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SlowSubscriber {
+    /// It misses the message.
+    ///
+    /// What libzmq does.
+    #[default]
+    DropNewest,
+    /// It misses the oldest of those that wait for it, and gets the message: what it has yet to see is
+    /// always the newest. What is being written is not dropped any more; if that is all there is, the
+    /// message is queued beyond the limit, so that there is one at least.
+    DropOldest,
+    /// Its connection is ended, with all that waits for it:
+    /// [`MonitorEvent::Evicted`](crate::MonitorEvent::Evicted) says so. It may come back, and knows that
+    /// it has missed something.
+    Disconnect,
 }
 
 /// What ends an endpoint that is connected to, rather than being followed by another attempt; see
@@ -376,6 +398,8 @@ impl Default for Options {
             nodrop: false,
             max_subscriptions: 1_000_000,
             max_subscription_bytes: 64 << 20,
+            max_subscriptions_per_address: None,
+            slow_subscriber: SlowSubscriber::DropNewest,
             only_first_subscribe: false,
             verbose: Verbosity::Changes,
             manual: false,

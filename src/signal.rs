@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
+use crate::monitor::Eviction;
+
 #[cfg(not(loom))]
 use crate::sync::{AtomicBool, Ordering};
 
@@ -24,6 +26,8 @@ pub(crate) enum News {
     Writable,
     /// There is no room, and messages are dropped for that: said to the writer itself.
     Stalled,
+    /// There is no room since now: said to the writer itself.
+    Full,
     /// The other end is gone: nothing written from now on would arrive.
     Closed,
     /// Somebody waits for what was written to be worked off: its credit is to be given back at once.
@@ -36,6 +40,8 @@ pub(crate) enum News {
     Renew,
     /// The connection with this incarnation of a peer is to be ended.
     Part(u64),
+    /// The peer is one that the socket does not put up with: said to the socket itself.
+    Evict(Eviction),
 }
 
 /// An owner of pipe ends, to whom news of the other ends is posted.

@@ -218,3 +218,26 @@ fn each_of_several_has_its_own() {
     let none = Duration::ZERO;
     assert!(push.wait_for_peers(1, none).is_err());
 }
+
+/// Whoever was connected to has made room for one that cannot be talked to: it is not tried again, and
+/// can be seen.
+#[test]
+fn over_inproc_one_that_came_to_nothing_can_be_seen() {
+    let home = Home::new();
+    let name = home.endpoint(Transport::Inproc);
+    let pull = home.pull().build().unwrap();
+    pull.bind(&name).unwrap();
+    let push = home.push().build().unwrap();
+    push.connect(&name).unwrap();
+    let peer = push.peers().pop().unwrap();
+    pull.unbind(&name).unwrap();
+    let other = home.push().build().unwrap();
+    other.bind(&name).unwrap();
+    push.disconnect_peer(&peer).unwrap();
+    let status = only(push.endpoints());
+    assert_eq!(status.state, EndpointState::GivenUp);
+    assert!(status.last_error.unwrap().contains("PUSH"));
+    push.disconnect(&name).unwrap();
+    assert!(push.endpoints().is_empty());
+    assert!(push.disconnect(&name).is_err());
+}

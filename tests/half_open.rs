@@ -54,8 +54,8 @@ const ADDRESSES: [&str; 2] = ["10.255.0.1", "10.255.0.2"];
 
 impl Hosts {
     /// `None`, and why on stderr, where they cannot be had.
-    fn new() -> Option<Self> {
-        let id = std::process::id();
+    fn new(test: &str) -> Option<Self> {
+        let id = format!("{}{test}", std::process::id());
         let hosts = Self {
             names: ["a", "b"].map(|end| format!("zocket-test-{id}-{end}")),
             links: ["a", "b"].map(|end| format!("zt{id}{end}")),
@@ -95,6 +95,7 @@ impl Hosts {
                 "50",
             ])?;
             ip(&["-n", name, "link", "set", link, "up"])?;
+            ip(&["netns", "exec", name, "true"])?;
         }
         Ok(())
     }
@@ -178,25 +179,6 @@ fn one_end_of_the_link() {
         _ => panic!("{arguments:?}"),
     }
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let sender = thread::spawn({
-        let (dealer, stop) = (dealer.clone(), stop.clone());
-        move || {
-            let mut next = 0_u64;
-            while !stop.load(Ordering::SeqCst) {
-                for _ in 0..10 {
-                    let mut body = next.to_le_bytes().to_vec();
-                    body.resize(SIZE - 2, 0);
-                    if dealer.try_send(body).is_ok() {
-                        next += 1;
-                    }
-                }
-                // 2000 a second: more than the buffers hold until a loss is noticed.
-                thread::sleep(Duration::from_millis(5));
-            }
-            next
-        }
-    });
     let got = Arc::new(AtomicU64::new(0));
     thread::spawn({
         let (dealer, got) = (dealer.clone(), got.clone());
@@ -225,6 +207,26 @@ fn one_end_of_the_link() {
         }
     });
 
+    assert_eq!(parts::told().as_deref(), Some("start"));
+    let stop = Arc::new(AtomicBool::new(false));
+    let sender = thread::spawn({
+        let (dealer, stop) = (dealer.clone(), stop.clone());
+        move || {
+            let mut next = 0_u64;
+            while !stop.load(Ordering::SeqCst) {
+                for _ in 0..10 {
+                    let mut body = next.to_le_bytes().to_vec();
+                    body.resize(SIZE - 2, 0);
+                    if dealer.try_send(body).is_ok() {
+                        next += 1;
+                    }
+                }
+                // 2000 a second: more than the buffers hold until a loss is noticed.
+                thread::sleep(Duration::from_millis(5));
+            }
+            next
+        }
+    });
     assert_eq!(parts::told().as_deref(), Some("stop"));
     stop.store(true, Ordering::SeqCst);
     let sent = sender.join().unwrap();
@@ -240,16 +242,69 @@ fn one_end_of_the_link() {
 
 // ---- what it looks like from above
 
-#[test]
-fn a_link_that_was_down_is_noticed_and_heals() {
-    let Some(hosts) = Hosts::new() else {
-        return;
-    };
+/// The two ends, one that has connected and one that is bound.
+fn two_ends(hosts: &Hosts) -> [Part; 2] {
     let here = format!("tcp://{}:*", ADDRESSES[1]);
     let mut bound = hosts.play(1, "one_end_of_the_link", &["bind", &here]);
     let there = bound.hear_of("bound");
     let connected = hosts.play(0, "one_end_of_the_link", &["connect", &there]);
-    let mut ends = [connected, bound];
+    [connected, bound]
+}
+
+/// Takes the link away until both have noticed.
+fn cut(hosts: &Hosts, ends: &mut [Part; 2], least: Duration) {
+    let cut = Instant::now();
+    hosts.set_link("down");
+    for end in ends {
+        let reason = end.hear_of("lost");
+        let took = cut.elapsed();
+        assert!(reason.contains("the peer is silent"), "{reason}");
+        assert!(took < HEARTBEAT + SILENCE + SLACK, "{took:?}");
+        assert!(took >= least, "{took:?}: nothing can be known yet");
+    }
+}
+
+/// With nothing to say, they have heard of each other by their questions only.
+#[test]
+fn an_idle_link_that_was_down_is_noticed_and_heals() {
+    let Some(hosts) = Hosts::new("i") else {
+        return;
+    };
+    let mut ends = two_ends(&hosts);
+    let mut best = Duration::MAX;
+    for end in &mut ends {
+        end.hear_of("joined");
+    }
+    for _ in 0..ROUNDS {
+        // The last sign of life may be as old as the interval.
+        cut(&hosts, &mut ends, SILENCE - HEARTBEAT - HEARTBEAT / 4);
+        let healed = Instant::now();
+        hosts.set_link("up");
+        for end in &mut ends {
+            end.hear_of("joined");
+        }
+        let took = healed.elapsed();
+        assert!(took < Duration::from_secs(1) + SLACK, "{took:?}");
+        best = best.min(took);
+    }
+    assert!(best < Duration::from_secs(1), "{best:?}");
+    for end in &mut ends {
+        end.tell("start");
+    }
+    for end in &mut ends {
+        end.hear_of("flows");
+    }
+}
+
+#[test]
+fn a_link_that_was_down_under_traffic_is_noticed_and_heals() {
+    let Some(hosts) = Hosts::new("t") else {
+        return;
+    };
+    let mut ends = two_ends(&hosts);
+    for end in &mut ends {
+        end.tell("start");
+    }
     for end in &mut ends {
         end.hear_of("steady");
     }
@@ -258,15 +313,7 @@ fn a_link_that_was_down_is_noticed_and_heals() {
     let mut gaps = [vec![], vec![]];
     let mut best = Duration::MAX;
     for round in 0..ROUNDS {
-        let cut = Instant::now();
-        hosts.set_link("down");
-        for end in &mut ends {
-            let reason = end.hear_of("lost");
-            let took = cut.elapsed();
-            assert!(reason.contains("the peer is silent"), "{reason}");
-            assert!(took < HEARTBEAT + SILENCE + SLACK, "{took:?}");
-            assert!(took >= SILENCE, "{took:?}: nothing can be known yet");
-        }
+        cut(&hosts, &mut ends, SILENCE);
         let healed = Instant::now();
         hosts.set_link("up");
         for (end, gaps) in ends.iter_mut().zip(&mut gaps) {

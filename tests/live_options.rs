@@ -315,7 +315,10 @@ fn who_waits_as_it_is_mandatory_goes_on_when_it_is_not() {
     let (done, is_done) = mpsc::channel();
     thread::scope(|scope| {
         let (router, id) = (&router, &id);
-        scope.spawn(move || done.send(router.send_to(id, "dropped").is_ok()).unwrap());
+        scope.spawn(move || {
+            done.send(router.send_to_timeout(id, "dropped", PATIENCE).is_ok())
+                .unwrap()
+        });
         assert!(is_done.recv_timeout(QUIET).is_err(), "it waits");
         router.options().set_mandatory(false).unwrap();
         assert_eq!(is_done.recv_timeout(PATIENCE), Ok(true));

@@ -199,7 +199,10 @@ fn a_publisher_that_waits_begins_to_drop() {
     let (done, is_done) = mpsc::channel();
     thread::scope(|scope| {
         let publisher = &publisher;
-        scope.spawn(move || done.send(publisher.send("dropped").is_ok()).unwrap());
+        scope.spawn(move || {
+            done.send(publisher.send_timeout("dropped", PATIENCE).is_ok())
+                .unwrap()
+        });
         assert!(is_done.recv_timeout(QUIET).is_err(), "it waits");
         publisher.options().set_nodrop(false).unwrap();
         assert_eq!(is_done.recv_timeout(PATIENCE), Ok(true));

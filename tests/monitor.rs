@@ -19,8 +19,8 @@ use peer::Raw;
 use support::tasks::{Alarm, block_on, poll};
 use support::{ALL, Home, PATIENCE, Transport, WIRE, until};
 use zocket::{
-    Dealer, Endpoint, HandshakeFailure, Monitor, MonitorEvent, PeerInfo, Pub, Pull, Push,
-    RecvError, Req, Router, RoutingId, Sub, TryRecvError, Unsent,
+    Dealer, Endpoint, EndpointState, HandshakeFailure, Monitor, MonitorEvent, PeerInfo, Pub, Pull,
+    Push, RecvError, Req, Router, RoutingId, Sub, TryRecvError, Unsent,
 };
 
 /// What an event is called.
@@ -265,8 +265,9 @@ fn without_a_retry_it_is_given_up() {
         now(&monitor, "Connecting");
         now(&monitor, "ConnectFailed");
         now(&monitor, "GivenUp");
-        assert!(push.endpoints().is_empty());
+        assert_eq!(push.endpoints()[0].state, EndpointState::GivenUp);
         push.close().unwrap();
+        now(&monitor, "Closed");
         assert!(rest(&monitor).is_empty());
     }
 }
@@ -489,7 +490,8 @@ fn what_is_dropped_with_a_peer_is_told() {
         let message = vec![0; 1 << 16];
         while dealer.try_send(message.clone()).is_ok() {}
         drop(raw);
-        now(&monitor, "Disconnected");
+        next(&monitor, "SendQueueFull");
+        next(&monitor, "Disconnected");
         match now(&monitor, "Dropped") {
             MonitorEvent::Dropped {
                 messages, bytes, ..

@@ -10,7 +10,7 @@ use std::time::Duration;
 use peer::{ms, records};
 use support::{Home, PATIENCE, QUIET, WIRE, until};
 use zocket::ReconnectStop::{AfterDisconnect, HandshakeFailed, Refused};
-use zocket::{MonitorEvent, Pull, Push, ReconnectStop};
+use zocket::{EndpointState, MonitorEvent, Pull, Push, ReconnectStop};
 
 fn push(home: &Home, causes: &[ReconnectStop]) -> Push {
     let push = home.push().reconnect_stop(causes.iter().copied());
@@ -39,12 +39,21 @@ fn pull_at(home: &Home, endpoint: &str) -> Pull {
 fn ends(home: &Home, push: &Push, endpoint: &str, why: &str) {
     records::await_line(&["WARN", endpoint, why, "no further attempt"]);
     assert!(push.try_send("nobody is there").is_err());
-    assert!(push.disconnect(endpoint).is_err(), "it is forgotten");
+    let statuses = push.endpoints();
+    assert_eq!(statuses.len(), 1);
+    assert_eq!(statuses[0].state, EndpointState::GivenUp);
+    assert!(statuses[0].last_error.is_some());
+    if !why.is_empty() {
+        push.disconnect(endpoint).unwrap();
+        assert!(push.endpoints().is_empty());
+        assert!(push.disconnect(endpoint).is_err(), "it is forgotten");
+    }
     if why.is_empty() {
         let pull = pull_at(home, endpoint);
         pull.wait_for_peers(1, QUIET).unwrap_err();
         // It may be connected to again.
         push.connect(endpoint).unwrap();
+        assert_eq!(push.endpoints().len(), 1, "in its place");
         pull.wait_for_peers(1, PATIENCE).unwrap();
         push.send("again").unwrap();
         assert_eq!(pull.recv_timeout(PATIENCE).unwrap(), "again");

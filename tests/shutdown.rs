@@ -318,6 +318,31 @@ fn terminate_says_what_was_left_and_for_whom() {
 }
 
 #[test]
+fn terminate_waits_for_all_sockets_at_once() {
+    let dir = TempDir::new();
+    let context = Context::new();
+    let linger = Duration::from_secs(1);
+    let pushes: Vec<Push> = (endpoints(&dir).into_iter().cycle().take(30))
+        .map(|endpoint| {
+            let push = Push::builder().context(&context).linger(linger);
+            let push = push.build().unwrap();
+            push.connect(&*endpoint).unwrap();
+            push.send("in vain").unwrap();
+            push
+        })
+        .collect();
+    let began = Instant::now();
+    let unsent = context.terminate(PATIENCE).unwrap_err();
+    let took = began.elapsed();
+    assert!(took >= linger, "{took:?}");
+    assert!(took < 10 * linger, "{took:?}");
+    assert_eq!(unsent.messages, pushes.len());
+    // Nothing is left for a drop to wait for.
+    drop(pushes);
+    assert!(began.elapsed() < 10 * linger);
+}
+
+#[test]
 fn terminate_is_ok_when_everything_is_flushed() {
     for endpoint in ["tcp://127.0.0.1:*", "inproc://flushed"] {
         let (context, other) = (Context::new(), Context::new());

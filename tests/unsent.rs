@@ -8,6 +8,8 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, expect_numbers, joined, next_of};
@@ -180,5 +182,56 @@ fn over_inproc_what_has_a_receiver_is_not_unsent() {
         assert!(began.elapsed() < PATIENCE);
         expect_numbers(&pull, 0..100);
         assert_eq!(pull.try_recv(), Err(TryRecvError::Empty));
+    }
+}
+
+/// A waker that holds up the thread it runs on.
+struct HoldsUp {
+    until: Mutex<mpsc::Receiver<()>>,
+    holds: mpsc::Sender<()>,
+}
+
+impl Wake for HoldsUp {
+    fn wake(self: Arc<Self>) {
+        self.holds.send(()).unwrap();
+        let _ = self.until.lock().unwrap().recv_timeout(PATIENCE);
+    }
+}
+
+/// Nothing can be sent while foreign code holds the I/O thread up: that is not said to be sent.
+#[test]
+fn what_an_io_thread_that_is_held_up_has_not_sent_is_unsent() {
+    for &transport in WIRE {
+        let home = Home::new();
+        let far = Home::new();
+        let push = home.push().linger(QUIET).build().unwrap();
+        let pull = far.pull().build().unwrap();
+        meet!(home, transport, pull, push);
+        let (go_on, until) = mpsc::channel();
+        let (holds, held) = mpsc::channel();
+        let waker = Waker::from(Arc::new(HoldsUp {
+            until: Mutex::new(until),
+            holds,
+        }));
+        let other = home.pull().build().unwrap();
+        let here = other.bind(home.endpoint(transport)).unwrap();
+        let mut receiving = Box::pin(other.recv_async());
+        let mut cx = Context::from_waker(&waker);
+        assert!(receiving.as_mut().poll(&mut cx).is_pending());
+        let wakes = far.push().build().unwrap();
+        wakes.connect(&here).unwrap();
+        wakes.send("hold up").unwrap();
+        held.recv_timeout(PATIENCE).unwrap();
+
+        for _ in 0..10 {
+            push.send("12345").unwrap();
+        }
+        let unsent = push.close().unwrap_err();
+        assert_eq!((unsent.messages, unsent.bytes), (10, 50), "{transport:?}");
+        assert_eq!(total(&unsent), (10, 50));
+        go_on.send(()).unwrap();
+        // It has not to be said again, or differently, when the thread comes to it.
+        support::until_alone(|count, timeout| pull.wait_for_peers(count, timeout));
+        assert_eq!(push.close().unwrap_err(), unsent);
     }
 }

@@ -216,7 +216,7 @@ fn interfaces() -> Vec<if_addrs::Interface> {
 }
 
 fn of_interface(name: &str, port: u16, ipv6: bool) -> Vec<SocketAddr> {
-    interfaces()
+    let mut found: Vec<SocketAddr> = interfaces()
         .into_iter()
         .filter(|interface| interface.name == name)
         .filter_map(|interface| match interface.ip() {
@@ -231,7 +231,13 @@ fn of_interface(name: &str, port: u16, ipv6: bool) -> Vec<SocketAddr> {
             }
             IpAddr::V6(_) => None,
         })
-        .collect()
+        .collect();
+    // Those that only a neighbour can reach come last.
+    found.sort_by_key(|address| match address.ip() {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    });
+    found
 }
 
 fn of_name(name: &str, port: u16, ipv6: bool) -> io::Result<Vec<SocketAddr>> {

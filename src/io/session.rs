@@ -48,6 +48,8 @@ pub(super) struct Session {
     peer: String,
     /// Who it turned out to be.
     who: Option<PeerInfo>,
+    /// It is not read, and that was told.
+    paused: bool,
 }
 
 /// How long a peer may take to read what was written to the end and to close its side in turn, if
@@ -141,6 +143,7 @@ impl Session {
             drain_limit: None,
             peer,
             who: None,
+            paused: false,
         }
     }
 
@@ -357,6 +360,7 @@ impl Session {
                 }
                 Ok(Got::Drained | Got::Paused | Got::Owing | Got::Budget) => {}
             }
+            self.tell_paused(matches!(got, Ok(Got::Paused)), port, place);
             let sent = self.send(patience > 0, wakes)?;
             self.note_signs(!matches!(got, Ok(Got::Paused | Got::Owing)), kit);
             if sent == Sent::Relieved {
@@ -379,6 +383,23 @@ impl Session {
                 (Ok(Got::Budget), _) | (_, Sent::Budget) => Ok(Pace::Again),
                 _ => Ok(Pace::Rests),
             };
+        }
+    }
+
+    /// The pipe is full, or was, and a monitor is told.
+    fn tell_paused(&mut self, is_paused: bool, port: &Arc<dyn Port>, place: &Place<'_>) {
+        if is_paused == self.paused || !port.is_monitored() {
+            return;
+        }
+        if let Some(peer) = self.who.clone() {
+            self.paused = is_paused;
+            let endpoint = place.endpoint.clone();
+            let event = if is_paused {
+                MonitorEvent::RecvQueueFull { endpoint, peer }
+            } else {
+                MonitorEvent::RecvQueueRelieved { endpoint, peer }
+            };
+            port.report(place.token, event);
         }
     }
 

@@ -105,7 +105,7 @@ impl Post for Handle {
                 self.order(Order::Part { token, peer });
             }
             // It gives credit back whenever it has written what it can.
-            News::Hurry | News::Stalled => {}
+            News::Hurry | News::Stalled | News::Full | News::Evict(_) => {}
             _ => {
                 let wake = self.mailbox.post(token);
                 self.wake_if(wake);

@@ -51,6 +51,8 @@ impl AddAssign for Tally {
         self.queued += more.queued;
         self.worked_off += more.worked_off;
         self.lost += more.lost;
+        self.ahead += more.ahead;
+        self.displaced += more.displaced;
     }
 }
 
@@ -81,6 +83,10 @@ pub(crate) struct Tally {
     /// Written to the kernel, or taken by the other socket.
     pub(crate) worked_off: Load,
     pub(crate) lost: Load,
+    /// What of the lost was behind something that is still to be worked off.
+    pub(crate) ahead: Load,
+    /// What of the lost has made place for newer ones, and was never there for the taker.
+    pub(crate) displaced: Load,
 }
 
 impl Tally {
@@ -92,12 +98,28 @@ impl Tally {
         load
     }
 
+    /// All that was ever let in for the taker to have.
+    pub(crate) fn arrived(&self) -> Load {
+        let mut load = self.let_in();
+        load -= self.displaced;
+        load
+    }
+
+    /// What the taker was to have and never will.
+    pub(crate) fn missed(&self) -> Load {
+        let mut load = self.lost;
+        load -= self.displaced;
+        load
+    }
+
     /// How much of what was let in up to `position` is still queued: what is let in first is
     /// worked off first.
     pub(crate) fn left_before(&self, position: Load) -> Load {
         let mut left = position;
         left -= self.worked_off;
-        left -= self.lost;
+        let mut lost = self.lost;
+        lost -= self.ahead;
+        left -= lost;
         left
     }
 }
@@ -171,6 +193,10 @@ pub(super) struct Credit {
     incomplete: usize,
     worked_off: Load,
     lost: Load,
+    /// What of the lost was behind something that is still to be worked off.
+    ahead: Load,
+    /// What of the lost has made place for newer ones.
+    displaced: Load,
     limits: Limits,
     /// What follows from the limits and from the share: at this it is full, or must ask for more.
     brim: Load,
@@ -187,6 +213,8 @@ impl Credit {
             incomplete: 0,
             worked_off: Load::NONE,
             lost: Load::NONE,
+            ahead: Load::NONE,
+            displaced: Load::NONE,
             limits,
             brim: Load::NONE,
             share: Share::of(budget),
@@ -310,8 +338,24 @@ impl Credit {
         self.lost += load;
     }
 
+    /// The same of the first of so many that have not been taken.
+    pub(super) fn displace(&mut self, load: Load, not_taken: usize) {
+        if self.queued.messages > not_taken {
+            self.ahead += load;
+        }
+        self.displaced += load;
+        self.lose(load);
+    }
+
+    /// All that was taken has been worked off.
+    #[inline]
+    pub(super) fn catch_up(&mut self) {
+        self.ahead = Load::NONE;
+    }
+
     /// Nothing of what is queued will ever be worked off; how much that is.
     pub(super) fn lose_all(&mut self) -> Load {
+        self.catch_up();
         let lost = self.queued;
         self.lose(lost);
         lost
@@ -340,7 +384,7 @@ impl Credit {
     /// How many messages have been worked off, or lost.
     #[inline]
     pub(super) fn done(&self) -> usize {
-        self.worked_off.messages + self.lost.messages
+        self.worked_off.messages + self.lost.messages - self.ahead.messages
     }
 
     pub(super) fn tally(&self) -> Tally {
@@ -348,6 +392,8 @@ impl Credit {
             queued: self.queued,
             worked_off: self.worked_off,
             lost: self.lost,
+            ahead: self.ahead,
+            displaced: self.displaced,
         }
     }
 

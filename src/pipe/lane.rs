@@ -24,6 +24,16 @@ pub(crate) trait Batch: Default + Send + 'static {
     fn take_messages(&mut self) -> Self {
         std::mem::take(self)
     }
+
+    /// Messages that are there to be displaced; none where that is never done.
+    fn displaceable(&self) -> usize {
+        0
+    }
+
+    /// Drops the first of these.
+    fn displace(&mut self, _: &mut Wakes) -> Load {
+        Load::NONE
+    }
 }
 
 /// The one-way border between a writer and a taker.
@@ -93,6 +103,9 @@ pub(crate) enum Refusal {
 pub(crate) enum Room {
     /// What is free, if anything is.
     Free,
+    /// What is free, or what the oldest of those have that were not taken yet, which are dropped; and
+    /// if all were taken, as much as it takes. So the newest is always there.
+    Displacing,
     /// What was [reserved](Lane::reserve) for it.
     Reserved,
     /// As much as it takes, whatever the limit.
@@ -196,12 +209,14 @@ impl<B: Batch> Lane<B> {
         if state.taker_ended {
             return Err(Refusal::Ended);
         }
+        let mut displaced = 0;
         match room {
             Room::Free => state.find_room(wakes)?,
+            Room::Displacing => displaced = state.make_room(wakes),
             Room::Reserved => state.credit.release(),
             Room::Beyond => {}
         }
-        Ok(Admission { state })
+        Ok(Admission { state, displaced })
     }
 
     /// Keeps room for one message, which is not let in by [`Room::Free`] but by [`Room::Reserved`].
@@ -378,6 +393,7 @@ impl<B: Batch> Lane<B> {
             "a batch is worked off before the next is taken"
         );
         let mut state = self.state.lock();
+        state.credit.catch_up();
         state.give_back(worked_off, wakes);
         state.aside = 0;
         let waited = state.writer_waits;
@@ -489,6 +505,11 @@ impl<B: Batch> Lane<B> {
         self.state.lock().credit.held()
     }
 
+    /// Whether the writer has found it full, and has not been told since that there is room.
+    pub(crate) fn keeps_writer_waiting(&self) -> bool {
+        self.state.lock().writer_waits
+    }
+
     /// What was written and not yet worked off.
     pub(crate) fn queued(&self) -> Load {
         self.state.lock().credit.queued()
@@ -507,6 +528,26 @@ impl<B: Batch> Lane<B> {
 }
 
 impl<B: Batch> State<B> {
+    /// Drops the oldest of those that were not taken while there is no room; how many. If there is
+    /// none, the writer is told when there is some again.
+    fn make_room(&mut self, wakes: &mut Wakes) -> usize {
+        let mut displaced = 0;
+        while self.is_full() {
+            self.begin_to_wait(wakes);
+            let not_taken = self.open.displaceable();
+            if not_taken == 0 {
+                break;
+            }
+            let load = self.open.displace(wakes);
+            self.credit.displace(load, not_taken);
+            displaced += 1;
+        }
+        if displaced > 0 {
+            self.mark.pass(self.credit.done(), wakes);
+        }
+        displaced
+    }
+
     /// With *conflate*, what is there makes place for what comes.
     #[inline]
     fn conflate(&mut self, load: Load, wakes: &mut Wakes) {
@@ -608,15 +649,26 @@ impl<B> State<B> {
     #[cold]
     fn find_more_room(&mut self, wakes: &mut Wakes) -> Result<(), Refusal> {
         if self.credit.extend(self.writer.as_ref()) {
+            if self.writer_waits {
+                self.tell_writer(wakes);
+            }
             return Ok(());
         }
-        self.writer_waits = true;
+        self.begin_to_wait(wakes);
         // How much the taker may keep to itself was said when less was reserved, or when there was
         // more to be had, perhaps.
         if self.credit.has_reserved() || self.credit.is_starved() {
             self.hurry_taker(wakes);
         }
         Err(Refusal::Full)
+    }
+
+    fn begin_to_wait(&mut self, wakes: &mut Wakes) {
+        if !std::mem::replace(&mut self.writer_waits, true)
+            && let Some(writer) = &self.writer
+        {
+            wakes.post(writer.clone(), News::Full);
+        }
     }
 
     /// Has the taker give back what it has worked off, and hear anew how much it may keep.
@@ -646,16 +698,25 @@ impl<B> State<B> {
 /// Room for one message in a lane, until dropped.
 pub(crate) struct Admission<'a, B> {
     state: MutexGuard<'a, State<B>>,
+    /// How many others were dropped for it.
+    displaced: usize,
 }
 
 impl<B: Batch> Admission<'_, B> {
-    /// Appends what makes up the message, and owes the taker a wake-up if it is idle.
+    /// Appends what makes up the message, and owes the taker a wake-up if it is idle; gives how many
+    /// others were dropped for it.
     #[inline]
-    pub(crate) fn append(mut self, bytes: usize, wakes: &mut Wakes, put: impl FnOnce(&mut B)) {
+    pub(crate) fn append(
+        mut self,
+        bytes: usize,
+        wakes: &mut Wakes,
+        put: impl FnOnce(&mut B),
+    ) -> usize {
         let load = Load { messages: 1, bytes };
         self.state.conflate(load, wakes);
         put(&mut self.state.open);
         self.state.appended(load, wakes);
+        self.displaced
     }
 }
 

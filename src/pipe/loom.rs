@@ -43,9 +43,9 @@ fn lane_of(messages: usize, bytes: Option<usize>, budget: Option<Arc<Budget>>) -
 
 fn write(lane: &TestLane, text: &'static str) -> Result<(), Refusal> {
     let mut wakes = Wakes::new();
-    let outcome = lane
-        .admit(Room::Free, &mut wakes)
-        .map(|room| room.append(1, &mut wakes, |batch| batch.push_back(text.into())));
+    let outcome = lane.admit(Room::Free, &mut wakes).map(|room| {
+        room.append(1, &mut wakes, |batch| batch.push_back(text.into()));
+    });
     wakes.fire();
     outcome
 }

@@ -6,11 +6,24 @@ use super::Load;
 use super::lane::Batch;
 use crate::message::Message;
 use crate::peer_info::PeerInfo;
+use crate::signal::Wakes;
 use crate::zmtp::{Item, Wire};
 
 impl Batch for Wire {
     fn is_empty(&self) -> bool {
         Self::is_empty(self)
+    }
+
+    fn displaceable(&self) -> usize {
+        self.messages()
+    }
+
+    fn displace(&mut self, wakes: &mut Wakes) -> Load {
+        let (bytes, bodies) = self.drop_first();
+        if !bodies.is_empty() {
+            wakes.drop_later(bodies);
+        }
+        Load { messages: 1, bytes }
     }
 }
 
@@ -87,6 +100,18 @@ pub(crate) type Values = VecDeque<Message>;
 impl Batch for Values {
     fn is_empty(&self) -> bool {
         self.is_empty()
+    }
+
+    fn displaceable(&self) -> usize {
+        self.len()
+    }
+
+    fn displace(&mut self, wakes: &mut Wakes) -> Load {
+        let first = self.pop_front();
+        let bytes = first.as_ref().map_or(0, Message::byte_len);
+        // Its memory may be foreign: not to be freed under the lock.
+        wakes.drop_later(first);
+        Load { messages: 1, bytes }
     }
 }
 

@@ -129,11 +129,12 @@ impl Writer {
             Outlet::Values(lane) => lane
                 .admit(room, wakes)?
                 .append(bytes, wakes, |values| values.extend(message.take())),
-        }
+        };
         Ok(bytes)
     }
 
-    /// Queues one more copy of a message that goes to several peers.
+    /// Queues one more copy of a message that goes to several peers; gives how many others were dropped
+    /// for it.
     pub(crate) fn write_copy(
         &self,
         room: Room,
@@ -141,22 +142,22 @@ impl Writer {
         bytes: usize,
         copies: &mut Copies,
         wakes: &mut Wakes,
-    ) -> Result<(), Refusal> {
-        match &self.outlet {
+    ) -> Result<usize, Refusal> {
+        let displaced = match &self.outlet {
             Outlet::Wire(lane) => {
                 let admitted = lane.admit(room, wakes)?;
                 if copies.wire.is_empty() {
                     encode(message, &mut copies.wire);
                 }
-                admitted.append(bytes, wakes, |wire| wire.append_copy(&copies.wire));
+                admitted.append(bytes, wakes, |wire| wire.append_copy(&copies.wire))
             }
             Outlet::Values(lane) => {
                 let copy = message.clone();
                 lane.admit(room, wakes)?
-                    .append(bytes, wakes, |values| values.push_back(copy));
+                    .append(bytes, wakes, |values| values.push_back(copy))
             }
-        }
-        Ok(())
+        };
+        Ok(displaced)
     }
 
     /// What [`write`](Self::write) would say; if that there is no room, the owner will be told when
@@ -229,6 +230,11 @@ impl Writer {
 
     pub(crate) fn set_owner(&self, owner: Target, wakes: &mut Wakes) {
         on_lane!(&self.outlet, lane => lane.set_writer(owner, wakes));
+    }
+
+    /// Whether it was full, and has not been down to half since.
+    pub(crate) fn is_kept_waiting(&self) -> bool {
+        on_lane!(&self.outlet, lane => lane.keeps_writer_waiting())
     }
 
     pub(crate) fn queued(&self) -> Load {

@@ -3,11 +3,14 @@
 use super::active::ByPipe;
 use super::subscriptions::{Added, Removed};
 use super::upstream::Sent;
-use super::{Stall, Subscriptions};
+use super::{Origins, Stall, Subscriptions};
+use crate::admission::Origin;
 use crate::message::Message;
+use crate::monitor::Eviction;
+use crate::options::SlowSubscriber;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Copies, PipeId, Refusal, Room, Writer};
-use crate::signal::Wakes;
+use crate::signal::{News, Wakes};
 
 /// The outbound policy of PUB and XPUB.
 ///
@@ -17,6 +20,7 @@ use crate::signal::Wakes;
 pub(crate) struct Distributor {
     peers: ByPipe<Subscriber>,
     subscriptions: Subscriptions,
+    origins: Origins,
     rules: Rules,
     /// The next message is for this one alone.
     only_to: Option<PipeId>,
@@ -38,6 +42,10 @@ pub(crate) struct Rules {
     /// The most topics of one peer, and the most bytes in them.
     pub(crate) max_topics: usize,
     pub(crate) max_topic_bytes: usize,
+    /// The most topics of all peers of one origin.
+    pub(crate) max_topics_of_one: Option<usize>,
+    /// What becomes of one without room.
+    pub(crate) slow: SlowSubscriber,
 }
 
 #[derive(Debug)]
@@ -45,6 +53,7 @@ struct Subscriber {
     writer: Writer,
     /// Who is there, or was last.
     info: Option<PeerInfo>,
+    origin: Option<Origin>,
     joined: bool,
     /// Counted among the subscribers.
     counted: bool,
@@ -54,13 +63,19 @@ struct Subscriber {
 
 /// A peer wants more topics than it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooMany;
+pub(crate) enum TooMany {
+    /// By itself.
+    OfIts,
+    /// Together with others of its origin.
+    OfItsOrigin,
+}
 
 impl Distributor {
     pub(crate) fn new(rules: Rules) -> Self {
         Self {
             peers: ByPipe::default(),
             subscriptions: Subscriptions::new(),
+            origins: Origins::default(),
             rules,
             only_to: None,
             subscribers: 0,
@@ -149,10 +164,17 @@ impl Distributor {
     fn deliver(&mut self, room: Room, message: &mut Option<Message>, wakes: &mut Wakes) -> Sent {
         self.only_to = None;
         let mut sent = Sent::default();
-        if let [only] = *self.found {
+        let slow = self.rules.slow;
+        let room = match (room, slow) {
+            (Room::Free, SlowSubscriber::DropOldest) => Room::Displacing,
+            (room, _) => room,
+        };
+        if let [only] = *self.found
+            && room != Room::Displacing
+        {
             if let Some(peer) = self.peers.get_mut(&only) {
-                peer.write(&mut sent, wakes, |writer, wakes| {
-                    writer.write_into(room, message, wakes).map(|_| ())
+                peer.write(slow, &mut sent, wakes, |writer, wakes| {
+                    writer.write_into(room, message, wakes).map(|_| 0)
                 });
             }
             return sent;
@@ -164,7 +186,7 @@ impl Distributor {
         for pipe in &self.found {
             if let Some(peer) = self.peers.get_mut(pipe) {
                 let copies = &mut self.copies;
-                peer.write(&mut sent, wakes, |writer, wakes| {
+                peer.write(slow, &mut sent, wakes, |writer, wakes| {
                     writer.write_copy(room, whole, bytes, copies, wakes)
                 });
             }
@@ -226,6 +248,7 @@ impl Distributor {
     pub(crate) fn attach(&mut self, writer: Writer) {
         let peer = Subscriber {
             info: None,
+            origin: None,
             joined: false,
             counted: false,
             round: 0,
@@ -250,6 +273,7 @@ impl Distributor {
     pub(crate) fn on_joined(&mut self, pipe: PipeId, info: PeerInfo) {
         if let Some(peer) = self.peers.get_mut(&pipe) {
             peer.joined = true;
+            peer.origin = Origin::of(&info);
             peer.info = Some(info);
         }
         self.recount(pipe);
@@ -276,6 +300,7 @@ impl Distributor {
     /// gives the memory back.
     pub(crate) fn detach(&mut self, pipe: PipeId) -> Option<Writer> {
         let peer = self.peers.remove(&pipe)?;
+        self.origins.set(pipe, None, 0);
         self.subscribers -= usize::from(peer.counted);
         // The message that was for it alone is for all again.
         self.only_to.take_if(|only| *only == pipe);
@@ -302,6 +327,7 @@ impl Distributor {
 
     pub(crate) fn take_all(&mut self) -> Vec<Writer> {
         self.subscriptions = Subscriptions::new();
+        self.origins = Origins::default();
         self.subscribers = 0;
         std::mem::take(&mut self.peers)
             .into_values()
@@ -332,14 +358,20 @@ impl Distributor {
         pipe: PipeId,
         topic: &[u8],
     ) -> Result<Option<Added>, TooMany> {
-        if !self.peers.contains_key(&pipe) {
+        let Some(peer) = self.peers.get(&pipe) else {
             return Ok(None);
-        }
+        };
+        let of_one = self.rules.max_topics_of_one;
+        let too_many = of_one.is_some_and(|most| self.origins.sum(peer.origin) >= most);
         let at_limit = self.subscriptions.count_of(pipe) >= self.rules.max_topics
             || self.subscriptions.bytes_of(pipe) + topic.len() > self.rules.max_topic_bytes;
         // To ask again for what it has is not to have more.
-        if at_limit && !self.subscriptions.holds(topic, pipe) {
-            return Err(TooMany);
+        if (at_limit || too_many) && !self.subscriptions.holds(topic, pipe) {
+            return Err(if at_limit {
+                TooMany::OfIts
+            } else {
+                TooMany::OfItsOrigin
+            });
         }
         let added = self.subscriptions.add(topic, pipe);
         self.recount(pipe);
@@ -357,7 +389,9 @@ impl Distributor {
 
     fn recount(&mut self, pipe: PipeId) {
         if let Some(peer) = self.peers.get_mut(&pipe) {
-            let counts = peer.joined && self.subscriptions.count_of(pipe) > 0;
+            let topics = self.subscriptions.count_of(pipe);
+            self.origins.set(pipe, peer.origin, topics);
+            let counts = peer.joined && topics > 0;
             self.subscribers += usize::from(counts);
             self.subscribers -= usize::from(std::mem::replace(&mut peer.counted, counts));
         }
@@ -368,21 +402,30 @@ impl Subscriber {
     #[inline]
     fn write(
         &mut self,
+        slow: SlowSubscriber,
         sent: &mut Sent,
         wakes: &mut Wakes,
-        write: impl FnOnce(&Writer, &mut Wakes) -> Result<(), Refusal>,
+        write: impl FnOnce(&Writer, &mut Wakes) -> Result<usize, Refusal>,
     ) {
         // One that is known to be full costs no look at it.
-        if self.stall.is_on() {
+        if self.stall.is_on() && slow != SlowSubscriber::DropOldest {
             self.stall.miss(&self.writer, wakes);
             sent.full += 1;
             return;
         }
         match write(&self.writer, wakes) {
-            Ok(()) => sent.queued += 1,
+            Ok(0) => sent.queued += 1,
+            Ok(displaced) => {
+                sent.queued += 1;
+                sent.stalled |= self.stall.miss_some(displaced, &self.writer, wakes);
+            }
             Err(Refusal::Full) => {
                 sent.full += 1;
                 sent.stalled |= self.stall.miss(&self.writer, wakes);
+                if slow == SlowSubscriber::Disconnect {
+                    let news = News::Evict(Eviction::SlowSubscriber);
+                    self.writer.tell_owner(news, wakes);
+                }
             }
             // Its end has been posted, and will be seen to.
             Err(Refusal::Ended) => {}

@@ -9,6 +9,7 @@
 //! * [`Table`]: to one peer, by its routing id
 //! * [`Distributor`]: a copy to every subscriber who wants it, as [`Subscriptions`] say, which are
 //!   kept in a [`trie`]
+//! * [`Origins`]: how many topics subscribers from one address have together
 //! * [`Stall`]: what a peer of these two misses that has no room
 //! * [`Upstream`]: a copy to every publisher; [`Interests`] are what they are told
 
@@ -17,6 +18,7 @@ mod distributor;
 mod fair_queue;
 mod interests;
 mod load_balancer;
+mod origins;
 mod stall;
 mod subscriptions;
 mod table;
@@ -28,6 +30,7 @@ pub(crate) use distributor::{Distributor, Rules, TooMany};
 pub(crate) use fair_queue::FairQueue;
 pub(crate) use interests::Interests;
 pub(crate) use load_balancer::LoadBalancer;
+pub(crate) use origins::Origins;
 pub(crate) use stall::Stall;
 pub(crate) use subscriptions::{Added, Removed, Subscriptions};
 pub(crate) use table::{Registered, Table};

@@ -15,13 +15,18 @@ pub(crate) struct Stall {
 
 impl Stall {
     #[inline]
-    pub(crate) fn is_on(&self) -> bool {
+    pub(crate) fn is_on(self) -> bool {
         self.full
     }
 
     /// A message for it was dropped; `true` if it had room until now, which its owner is told.
     pub(crate) fn miss(&mut self, writer: &Writer, wakes: &mut Wakes) -> bool {
-        self.now += 1;
+        self.miss_some(1, writer, wakes)
+    }
+
+    /// The same for several.
+    pub(crate) fn miss_some(&mut self, count: usize, writer: &Writer, wakes: &mut Wakes) -> bool {
+        self.now += count as u64;
         let begins = !std::mem::replace(&mut self.full, true);
         if begins {
             writer.tell_owner(News::Stalled, wakes);
@@ -43,7 +48,7 @@ impl Stall {
     }
 
     /// How many it has missed until now.
-    pub(crate) fn missed(&self) -> u64 {
+    pub(crate) fn missed(self) -> u64 {
         self.before + self.now
     }
 }

@@ -31,7 +31,7 @@ impl Upstream {
         let mut sent = Sent::default();
         self.writers.retain(|_, writer| {
             match writer.write_copy(Room::Free, message, bytes, &mut self.copies, wakes) {
-                Ok(()) => sent.queued += 1,
+                Ok(_) => sent.queued += 1,
                 Err(Refusal::Full) => sent.full += 1,
                 Err(Refusal::Ended) => return false,
             }

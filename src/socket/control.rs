@@ -247,6 +247,12 @@ macro_rules! socket {
                 self.core.stats()
             }
 
+            /// The same of each peer that is there: what was sent to it and came from it, and waits. A
+            /// peer that was connected to and has come again has what its endpoint counted before, too.
+            pub fn peer_stats(&self) -> Vec<$crate::PeerStats> {
+                self.core.peer_stats()
+            }
+
             /// Closes the socket: blocked calls return `Closed`, and what was sent is given the
             /// [`linger`](crate::Builder::linger) to be handed to the kernel (or to the peer, over
             /// inproc). Messages not yet received are discarded.
@@ -288,9 +294,9 @@ macro_rules! socket {
             ///
             /// A standard library listener or any other `OwnedFd` will do. It becomes non-blocking and
             /// close-on-exec (the first for everybody who shares it), and is this socket's: `unbind`
-            /// with the endpoint closes it. Options of listeners, the backlog and buffers among them,
-            /// stay as they are; those of connections count for what is accepted. A file in the file
-            /// system belongs to who made it and is not removed.
+            /// with the endpoint closes it. The backlog, the families and the device stay what they are;
+            /// options of connections count for those that are accepted. A file in the file system
+            /// belongs to who made it and is not removed.
             ///
             /// ```no_run
             /// use std::os::fd::AsFd;
@@ -325,8 +331,8 @@ macro_rules! socket {
             /// When the connection is lost it is not made again, as only its maker could do that: the
             /// endpoint is given up, which is an event
             /// ([`GivenUp`](crate::MonitorEvent::GivenUp)), and what was queued for it is dropped and
-            /// counted. Otherwise it is as if this socket had connected, options for tcp connections
-            /// included, except for those of buffers, devices and proxies.
+            /// counted. Otherwise it is as if this socket had connected, with its options, except for
+            /// devices and proxies.
             ///
             /// # Errors
             ///

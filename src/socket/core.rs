@@ -1,6 +1,6 @@
 //! What all patterns share: two halves, and what is not on the path of a message.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll};
@@ -31,6 +31,7 @@ use crate::pipe::{PipeId, Writer};
 use crate::routing_id::RoutingId;
 use crate::signal::{News, Target, Wakes};
 use crate::socket_type::SocketType;
+use crate::stats::Connections;
 use crate::sync::{AtomicBool, AtomicU64, Mutex};
 use crate::waiting::{Half, Patience, Ready, Ticket};
 
@@ -56,6 +57,8 @@ pub(crate) struct Core {
     pub(super) outbound: Half<Outbound>,
     pub(super) inbound: Half<Inbound>,
     pub(super) control: Half<Control>,
+    /// Whether there is, or was, a monitor: queues that fill and empty are told of for it alone.
+    pub(super) monitored: AtomicBool,
     pub(super) ledger: Mutex<Ledger>,
     /// Who is in of those who connect.
     pub(super) admission: Arc<Admission>,
@@ -75,6 +78,8 @@ pub(super) struct Control {
     pub(super) peers: HashMap<PipeId, PeerInfo>,
     /// Those that miss messages, as monitors were told, with how many they had missed before.
     pub(super) stalled: HashMap<PipeId, u64>,
+    /// Those whose connections are about to be ended.
+    pub(super) evicted: HashSet<PipeId>,
     /// Those of a publisher's peers that subscribe to something.
     pub(super) subscribers: usize,
     pub(super) endpoints: Vec<Entry>,
@@ -89,6 +94,10 @@ pub(super) struct Control {
     /// Nobody will be told what was not sent.
     pub(super) unheard: bool,
     pub(super) unsent: Unsent,
+    /// What became of connections.
+    pub(super) connections: Connections,
+    /// Those whose queues were full, as monitors were told.
+    pub(super) full: HashSet<PipeId>,
     /// Who wants to hear what happens.
     pub(super) feeds: Feeds,
 }
@@ -104,6 +113,8 @@ pub(super) enum Phase {
 /// One endpoint that was bound or connected to.
 pub(super) struct Entry {
     pub(super) status: EndpointStatus,
+    /// A peer was there before.
+    pub(super) was_joined: bool,
     pub(super) way: Way,
 }
 
@@ -119,6 +130,8 @@ pub(super) enum Way {
         pipe: Option<PipeId>,
         given: Option<RoutingId>,
     },
+    /// Nothing any more: it was connected to, and given up.
+    GivenUp,
     /// An inproc name that is ours.
     InprocName(Arc<str>),
     /// A pipe to whoever is, or will be, bound to an inproc name.
@@ -163,6 +176,7 @@ impl Core {
                 terminated: false,
                 peers: HashMap::new(),
                 stalled: HashMap::new(),
+                evicted: HashSet::new(),
                 subscribers: 0,
                 endpoints: Vec::new(),
                 last_endpoint: None,
@@ -172,8 +186,11 @@ impl Core {
                 hastened: None,
                 unheard: false,
                 unsent: Unsent::default(),
+                connections: Connections::default(),
+                full: HashSet::new(),
                 feeds: Feeds::default(),
             }),
+            monitored: AtomicBool::new(false),
             ledger: Mutex::new(Ledger::default()),
             admission: Arc::default(),
             raw: Mutex::new(Memory::default()),
@@ -192,8 +209,7 @@ impl Core {
         (core, enrolled)
     }
 
-    /// The options as they are now. Not to be dropped under a lock: a message of the user's may be
-    /// in them.
+    /// The options as they are now. What is read on the path of a message is elsewhere, too.
     pub(super) fn options(&self) -> Arc<Options> {
         self.options.lock().clone()
     }
@@ -756,8 +772,18 @@ impl Control {
     pub(super) fn add(&mut self, endpoint: Endpoint, way: Way, wakes: &mut Wakes) {
         self.last_endpoint = Some(endpoint.clone());
         let is_bound = way.is_bound();
+        if !is_bound {
+            let is_again = |entry: &Entry| {
+                matches!(entry.way, Way::GivenUp) && entry.status.endpoint == endpoint
+            };
+            self.endpoints.retain(|entry| !is_again(entry));
+        }
         let status = EndpointStatus::new(endpoint.clone(), is_bound);
-        self.endpoints.push(Entry { status, way });
+        self.endpoints.push(Entry {
+            status,
+            was_joined: false,
+            way,
+        });
         if is_bound {
             self.tell(&MonitorEvent::Listening { endpoint }, |_| false, wakes);
         }
@@ -805,6 +831,11 @@ impl Way {
     /// Whether it is the listener or the connecter of this number.
     pub(super) fn is_served_as(&self, number: Token) -> bool {
         matches!(self, Self::Listener { token, .. } | Self::Connecter { token, .. } if *token == number)
+    }
+
+    /// Whether this is the pipe that it has, whatever becomes of connections.
+    pub(super) fn has_pipe(&self, id: PipeId) -> bool {
+        self.is_inproc_pipe(id) || matches!(self, Self::Connecter { pipe, .. } if *pipe == Some(id))
     }
 
     /// Whether it is an inproc connection through this pipe.

@@ -132,6 +132,9 @@ impl Core {
                 self.context.registry().unbind(name, self.id);
                 self.tell_closed(&entry.status.endpoint);
             }
+            if let Way::GivenUp = &entry.way {
+                self.tell_closed(&entry.status.endpoint);
+            }
         }
         self.end_halves(Ended::Closed);
         let paired: Vec<PipeId> = self
@@ -241,10 +244,15 @@ impl Core {
         self.give_names_up();
         // … and the I/O threads say when they are done; they keep the same deadline.
         let last = deadline.and_then(|deadline| deadline.checked_add(GRACE));
-        let _ = self.control.wait(until(last), |control, _| {
+        let closed = self.control.wait(until(last), |control, _| {
             (control.phase == Phase::Closed).then_some(())
         });
-        self.end_close(Unsent::default()).into_result()
+        // One that is late (foreign code holds it up) has not said what it could not send.
+        let left = match closed {
+            Ok(()) => Unsent::default(),
+            Err(_) => self.left_with_threads(),
+        };
+        self.end_close(left).into_result()
     }
 
     fn until_closed(&self) -> impl Future<Output = Result<(), Unsent>> + Send + '_ {
@@ -286,8 +294,10 @@ impl Core {
 
     fn end_close(&self, unsent: Unsent) -> Unsent {
         let (unsent, unheard) = self.control.update_for_all(|control, _| {
-            control.phase = Phase::Closed;
-            control.unsent.merge(unsent);
+            if control.phase != Phase::Closed {
+                control.phase = Phase::Closed;
+                control.unsent.merge(unsent);
+            }
             (control.unsent.clone(), std::mem::take(&mut control.unheard))
         });
         self.context.withdraw(self.id);

@@ -1,6 +1,7 @@
 //! Where a socket is bound and what it is connected to.
 
 use std::io as std_io;
+use std::net::Ipv4Addr;
 #[cfg(unix)]
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::halves::Ended;
 use super::monitoring::GIVEN_UP;
 use crate::command::unique_number;
 use crate::command::{Port, Refused, Token, WireEnds};
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::{Address, Endpoint, Host};
 use crate::error::{BindError, ConnectError, UnbindError};
 use crate::io::{self, Handle, Latch, Order};
 use crate::monitor::MonitorEvent;
@@ -53,8 +54,7 @@ impl Core {
     /// The I/O thread that serves the next endpoint, if there is any.
     fn next_io(&self) -> std_io::Result<Option<Arc<Handle>>> {
         let threads = self.context().threads()?;
-        let affinity = &self.options().affinity;
-        Ok(threads.and_then(|threads| threads.next(affinity).cloned()))
+        Ok(threads.and_then(|threads| threads.next(&self.options().affinity).cloned()))
     }
 
     /// Binds to a socket that listens already.
@@ -128,6 +128,11 @@ impl Core {
                         Ok(listener) => return Ok(listener),
                         Err(error) => failure = error,
                     }
+                }
+                // Of "both families" one is left where the system has no other.
+                if tcp.host == Host::Any && transport::tcp::is_family_missing(&failure) {
+                    let any = (Ipv4Addr::UNSPECIFIED, tcp.port).into();
+                    return transport::tcp::bind(any, options);
                 }
                 Err(failure)
             }
@@ -362,6 +367,7 @@ impl Core {
                         done,
                     });
                 }
+                Way::GivenUp => self.tell_closed(&endpoint),
                 Way::InprocName(name) => {
                     self.context().registry().unbind(&name, self.id());
                     self.tell_closed(&endpoint);

@@ -6,7 +6,7 @@
 
 use std::sync::Weak;
 
-use super::core::{Control, Core, Way};
+use super::core::{Control, Core};
 use super::halves::Ended;
 use crate::error::{FlushError, FlushFailure, Unsent};
 use crate::pipe::{Load, Outlet, PipeId};
@@ -67,11 +67,7 @@ impl Places {
 impl Control {
     /// The endpoint that a pipe is connected to, or the address of who is at its other end.
     fn name_of(&self, pipe: PipeId) -> String {
-        let connected = self.endpoints.iter().find(|entry| match &entry.way {
-            Way::Connecter { pipe: known, .. } => *known == Some(pipe),
-            Way::InprocPipe { pipe: known, .. } => *known == pipe,
-            Way::Listener { .. } | Way::InprocName(_) => false,
-        });
+        let connected = self.endpoints.iter().find(|entry| entry.way.has_pipe(pipe));
         match (connected, self.peers.get(&pipe)) {
             (Some(entry), _) => entry.status.endpoint.to_string(),
             (None, Some(peer)) => peer.address().to_owned(),
@@ -94,6 +90,13 @@ impl Core {
             left,
             waiter: self.me.clone(),
         }
+    }
+
+    /// What the I/O threads have yet to write. (Over inproc, what is in a pipe is the peer's.)
+    pub(super) fn left_with_threads(&self) -> Unsent {
+        let mut places = self.places();
+        (places.left).retain(|place| matches!(place.outlet, Outlet::Wire(_)));
+        places.unsent(self)
     }
 
     /// Waits until all that was sent before is handed over.

@@ -60,6 +60,7 @@ pub(super) struct Outbound {
 
 /// The outbound policy of a pattern.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each socket")]
 pub(super) enum Writers {
     Balance(LoadBalancer),
     Table(Table),
@@ -273,6 +274,7 @@ pub(super) struct Inbound {
 
 /// The inbound policy of a pattern, beyond the fair queue.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each socket")]
 pub(super) enum Intake {
     Plain,
     /// A REP's; in raw form it owes a reply to whoever asked last, and takes no other before that.

@@ -4,8 +4,9 @@ use super::core::Core;
 use super::halves::Intake as Policy;
 use crate::options::Options;
 use crate::pipe::{Intake, Limits, Load, Outlet, PipeId, Tally};
+use crate::routing::Stall;
 use crate::signal::Wakes;
-use crate::stats::{Count, Stats};
+use crate::stats::{Count, PeerStats, Stats};
 
 /// The lanes of a socket's pipes, for as long as anything may still happen in them, and the sum of
 /// those before.
@@ -124,7 +125,8 @@ impl Core {
     /// Both halves are held while they are looked at, so that what is on its way from one place to
     /// another within the socket is not counted twice or missed.
     pub(super) fn stats(&self) -> Stats {
-        let peers = self.control.peek(|control| control.peers.len() as u64);
+        let (peers, connections) =
+            (self.control).peek(|control| (control.peers.len() as u64, control.connections));
         self.outbound.peek(|out| {
             self.inbound.peek(|inb| {
                 let Sums { outbound, inbound } = self.ledger.lock().sums();
@@ -133,13 +135,14 @@ impl Core {
                 let mut waiting = inbound.queued;
                 waiting -= unreturned;
                 let mut discarded = inb.discarded;
-                let arrived = inbound.let_in();
+                let arrived = inbound.arrived();
                 if let Policy::Upstreams(upstreams) = &inb.intake {
                     waiting += upstreams.queued();
                 }
-                discarded.unread += inbound.lost.messages as u64;
+                discarded.unread += inbound.missed().messages as u64;
                 let mut dropped = out.dropped;
-                dropped.with_peer += outbound.lost.messages as u64;
+                dropped.with_peer += outbound.missed().messages as u64;
+                dropped.displaced += outbound.displaced.messages as u64;
                 Stats {
                     accepted: count(out.accepted),
                     written: count(outbound.worked_off),
@@ -150,7 +153,38 @@ impl Core {
                     recv_queue: count(waiting),
                     discarded,
                     peers,
+                    connections,
                 }
+            })
+        })
+    }
+
+    /// The same for each peer that is there.
+    pub(super) fn peer_stats(&self) -> Vec<PeerStats> {
+        self.control.peek(|control| {
+            self.outbound.peek(|out| {
+                self.inbound.peek(|inb| {
+                    let ledger = self.ledger.lock();
+                    let known = |(pipe, lanes): &(PipeId, Lanes)| {
+                        let peer = control.peers.get(pipe)?.clone();
+                        let tally = |lane: Option<Tally>| lane.unwrap_or_default();
+                        let outbound = tally(lanes.outbound.as_ref().map(Outlet::tally));
+                        let inbound = tally(lanes.inbound.as_ref().map(Intake::tally));
+                        let mut waiting = inbound.queued;
+                        if let Some(reader) = inb.readers.get(*pipe) {
+                            waiting -= reader.unreturned();
+                        }
+                        Some(PeerStats {
+                            peer,
+                            written: count(outbound.worked_off),
+                            send_queue: count(outbound.queued),
+                            missed: out.writers.stall(*pipe).map_or(0, Stall::missed),
+                            arrived: count(inbound.arrived()),
+                            recv_queue: count(waiting),
+                        })
+                    };
+                    ledger.live.iter().filter_map(known).collect()
+                })
             })
         })
     }

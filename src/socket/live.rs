@@ -15,26 +15,18 @@ impl Core {
     /// Changes the options, if the new ones go together. What is read on the path of a message is
     /// with the halves and the pipes, and is changed there; all else is asked for when it is needed.
     pub(super) fn change_options(&self, put: impl FnOnce(&mut Options)) -> Result<(), String> {
-        // Under the lock of control, so that what is applied last is what is kept. What is replaced
-        // may hold a message of the user's, and is freed outside of it.
-        let changed = self.control.update(|_, wakes| {
+        // Under the lock of control, so that what is applied last is what is kept.
+        self.control.update(|_, wakes| {
             let old = self.options();
             let mut new = Options::clone(&old);
             put(&mut new);
-            let settled = new.settle();
-            let affinity = self.context.check_affinity(&new.affinity);
-            if let Err(why) = settled.and(affinity) {
-                return Err((why, Box::new(new)));
-            }
+            new.settle()?;
+            self.context.check_affinity(&new.affinity)?;
             let new = Arc::new(new);
             *self.options.lock() = new.clone();
             self.apply(&old, &new, wakes);
-            Ok((old, new))
-        });
-        match changed {
-            Ok(_) => Ok(()),
-            Err((why, _)) => Err(why),
-        }
+            Ok(())
+        })
     }
 
     fn apply(&self, old: &Options, new: &Options, wakes: &mut Wakes) {

@@ -14,6 +14,7 @@ use crate::monitor::MonitorEvent;
 use crate::peer_info::PeerInfo;
 use crate::pipe::PipeId;
 use crate::signal::Wakes;
+use crate::sync::Ordering;
 use crate::waiting::{Half, Patience, Ready};
 
 /// How many events a monitor keeps for whoever reads it.
@@ -286,7 +287,10 @@ impl Feeds {
 
 impl Core {
     pub(super) fn monitor(&self) -> Monitor {
-        let open = |control: &mut Control, wakes: &mut Wakes| control.feeds.open(wakes);
+        let open = |control: &mut Control, wakes: &mut Wakes| {
+            self.monitored.store(true, Ordering::Relaxed);
+            control.feeds.open(wakes)
+        };
         Monitor::new(self.control.update(open))
     }
 
@@ -301,6 +305,18 @@ impl Core {
     pub(super) fn tell(&self, event: &MonitorEvent, is_it: impl Fn(&Way) -> bool) {
         self.control
             .update(|control, wakes| control.tell(event, is_it, wakes));
+    }
+
+    /// An endpoint that is connected to is given up: it stays to be seen, with nothing behind it.
+    pub(super) fn retire(&self, event: &MonitorEvent, is_it: impl Fn(&Way) -> bool) {
+        let gone = self.control.update(|control, wakes| {
+            control.tell(event, &is_it, wakes);
+            let mut all = control.endpoints.iter_mut();
+            let entry = all.find(|entry| is_it(&entry.way))?;
+            Some(std::mem::replace(&mut entry.way, Way::GivenUp))
+        });
+        // What is in a pipe is freed outside the lock.
+        drop(gone);
     }
 
     /// Nobody who reads a monitor waits any more; what still happens can be read all the same.
@@ -341,9 +357,15 @@ impl Control {
         let all = &self.endpoints;
         let place = (all.iter().position(|entry| is_it(&entry.way)))
             .or_else(|| all.iter().position(is_named));
+        let mut is_again = false;
         if let Some(entry) = place.and_then(|place| self.endpoints.get_mut(place)) {
             entry.status.on_event(event);
+            if let MonitorEvent::HandshakeSucceeded { .. } = event {
+                is_again = !entry.way.is_bound() && entry.was_joined;
+                entry.was_joined = true;
+            }
         }
+        self.connections.on_event(event, is_again);
         self.feeds.tell(event, wakes);
     }
 
@@ -357,10 +379,17 @@ impl Control {
         }
     }
 
+    /// Forgets who is at the other end of a pipe.
+    pub(super) fn forget_peer(&mut self, pipe: PipeId) -> Option<PeerInfo> {
+        self.stalled.remove(&pipe);
+        self.evicted.remove(&pipe);
+        self.full.remove(&pipe);
+        self.peers.remove(&pipe)
+    }
+
     /// Forgets who is at the other end of an inproc pipe.
     pub(super) fn tell_left(&mut self, pipe: PipeId, reason: &str, wakes: &mut Wakes) {
-        self.stalled.remove(&pipe);
-        if let Some(peer) = self.peers.remove(&pipe)
+        if let Some(peer) = self.forget_peer(pipe)
             && self.inproc.contains_key(&pipe)
             && let Ok(endpoint) = peer.address().parse()
         {

@@ -12,9 +12,10 @@ use super::{
 };
 use crate::endpoint::{Address, Endpoint, EndpointError, TcpAddress};
 use crate::error::OptionError;
+use crate::frame::Frame;
 use crate::message::Message;
 use crate::network::Network;
-use crate::options::{Options, ReconnectStop, RouterNotify, Verbosity};
+use crate::options::{Options, ReconnectStop, RouterNotify, SlowSubscriber, Verbosity};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::sync::{AtomicU64, Ordering};
@@ -245,7 +246,8 @@ options! {
         ///
         /// An endpoint that has ended is as good as disconnected: what was queued for it is dropped and
         /// counted, and it may be connected to again. A warning in the log says why, and
-        /// [`MonitorEvent::GivenUp`](crate::MonitorEvent::GivenUp) that it is so.
+        /// [`MonitorEvent::GivenUp`](crate::MonitorEvent::GivenUp) that it is so; in `endpoints()` it is
+        /// [`GivenUp`](crate::EndpointState::GivenUp) until then, or until it is disconnected.
         ///
         /// ```
         /// use zocket::{Push, ReconnectStop};
@@ -291,7 +293,8 @@ options! {
         /// Nobody is taken for dead for a silence that is not its own: not while the queue for what it
         /// sends is at its high-water mark, so that it is not read; and not if messages went out before
         /// the question that it may leave unread at its own high-water mark, unless it has a TTL. (A
-        /// zocket has one if its defaults are kept, a libzmq if it is set.)
+        /// zocket has one if its defaults are kept, and tells it after its first interval; a libzmq if
+        /// it is set.)
         ///
         /// libzmq's `ZMQ_HEARTBEAT_TIMEOUT`, by default the interval.
         heartbeat_timeout(timeout: impl Into<Option<Duration>>) -> Option<Duration> {
@@ -319,6 +322,10 @@ options! {
 
         /// How long one address may take to answer a connection attempt; `None` leaves it to the
         /// operating system. Default `None`. tcp only. libzmq's `ZMQ_CONNECT_TIMEOUT`.
+        ///
+        /// For links that come and go: an attempt that has begun while nothing answers goes on in the
+        /// kernel when the link is back, with its pauses, which double from a second on. One that is
+        /// limited is followed by another.
         connect_timeout(timeout: impl Into<Option<Duration>>) -> Option<Duration> {
             put connect_timeout = timeout.into();
             later set_connect_timeout;
@@ -469,7 +476,12 @@ options! {
         }
 
         /// Whether host names and the wildcard `*` also mean IPv6. Default `false`, or what the
-        /// [context](crate::ContextBuilder::ipv6) says. An IPv6 address given as such is used either way. libzmq's `ZMQ_IPV6`.
+        /// [context](crate::ContextBuilder::ipv6) says. An IPv6 address given as such is used either
+        /// way. libzmq's `ZMQ_IPV6`.
+        ///
+        /// Bound to `*` (or `[::]`) with it, a socket takes peers of both families; `*` is IPv4 alone
+        /// where the system has no IPv6. Without it `*` takes IPv4 peers, `[::]` IPv6 peers. Of a name
+        /// that is connected to, all addresses are tried in the order in which the resolver gives them.
         ipv6(on: bool) -> bool {
             put (chosen.ipv6) = Some(on);
             read |it| it.transport.ipv6;
@@ -709,7 +721,7 @@ options! {
         /// It comes behind a [`notify`](Self::notify) of the same, and is kept however full the queue
         /// is.
         disconnect_message(message: impl Into<Message>) -> Option<Message> {
-            put disconnect_message = unless_empty(message.into());
+            put disconnect_message = unless_empty(message);
             live set_disconnect_message "It counts for peers that go from then on.";
         }
     }
@@ -720,7 +732,7 @@ options! {
         /// A peer that was connected to is sent it before what was queued meanwhile, of which it takes
         /// no room.
         hello_message(message: impl Into<Message>) -> Option<Message> {
-            put hello_message = unless_empty(message.into());
+            put hello_message = unless_empty(message);
             live set_hello_message "It counts for peers that come from then on.";
         }
     }
@@ -731,7 +743,7 @@ options! {
         /// connects again when the bound socket is gone, none may come. Default none; an empty message
         /// is none. libzmq's `ZMQ_HICCUP_MSG` (which says nothing over inproc).
         hiccup_message(message: impl Into<Message>) -> Option<Message> {
-            put hiccup_message = unless_empty(message.into());
+            put hiccup_message = unless_empty(message);
             live set_hiccup_message "It counts for connections that are lost from then on.";
         }
     }
@@ -758,6 +770,40 @@ options! {
         nodrop(on: bool) -> bool {
             put nodrop = on;
             live set_nodrop "Those who wait for room are looked at anew, too.";
+        }
+
+        /// What becomes of a subscriber whose queue is full. Default
+        /// [`SlowSubscriber::DropNewest`]. With [`nodrop`](Self::nodrop) a send waits instead, whatever is
+        /// set here.
+        ///
+        /// What was dropped is counted, by cause, and told by
+        /// [`DroppingStarted`](crate::MonitorEvent::DroppingStarted) and
+        /// [`DroppingEnded`](crate::MonitorEvent::DroppingEnded). libzmq has no such option.
+        ///
+        /// ```
+        /// use zocket::{Pub, SlowSubscriber};
+        ///
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let prices = Pub::builder()
+        ///     .send_hwm(100)
+        ///     .slow_subscriber(SlowSubscriber::DropOldest)
+        ///     .build()?;
+        /// # drop(prices);
+        /// # Ok(())
+        /// # }
+        /// ```
+        slow_subscriber(policy: SlowSubscriber) -> SlowSubscriber {
+            put slow_subscriber = policy;
+            live set_slow_subscriber "It counts for the next message.";
+        }
+
+        /// The most topics that all subscribers from one address over tcp may have together, and all of
+        /// one user over ipc (of all users where the system does not say who it is); the one that wants
+        /// more is disconnected, which is an [`Evicted`](crate::MonitorEvent::Evicted) event. `None` is
+        /// unlimited. Default `None`. Those over inproc are not counted.
+        max_subscriptions_per_address(topics: impl Into<Option<usize>>) -> Option<usize> {
+            put max_subscriptions_per_address = topics.into();
+            live set_max_subscriptions_per_address "It counts for the next subscription; nobody loses one.";
         }
 
         /// The most topics that one subscriber may have at a time; one that wants more is disconnected.
@@ -819,7 +865,7 @@ options! {
         /// What every subscriber gets first; one that has subscribed to nothing that it matches does
         /// not see it. Default none. libzmq's `ZMQ_XPUB_WELCOME_MSG`.
         welcome_message(message: impl Into<Message>) -> Option<Message> {
-            put welcome_message = unless_empty(message.into());
+            put welcome_message = unless_empty(message);
             live set_welcome_message "It counts for peers that come from then on.";
         }
     }
@@ -1308,8 +1354,11 @@ fn each_once<V: PartialEq>(values: impl IntoIterator<Item = V>) -> Vec<V> {
     each
 }
 
-fn unless_empty(message: Message) -> Option<Message> {
-    (message.byte_len() > 0 || message.len() > 1).then_some(message)
+/// A copy: options are dropped wherever they are used last, where the user's memory must not be.
+fn unless_empty(message: impl Into<Message>) -> Option<Message> {
+    let message = message.into();
+    let frames = message.frames().map(|frame| Frame::copy_from_slice(frame));
+    (message.byte_len() > 0 || message.len() > 1).then(|| frames.collect())
 }
 
 /// How long calls wait that were told nothing else: asked for with no lock.
@@ -1733,6 +1782,22 @@ mod tests {
         ] {
             assert_eq!(linger, Some(s(5)));
         }
+    }
+
+    /// Options are dropped by whoever needs them last, under whatever lock.
+    #[test]
+    fn the_users_memory_is_not_kept() {
+        struct Mine(std::sync::Arc<[u8]>);
+        impl AsRef<[u8]> for Mine {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        let memory: std::sync::Arc<[u8]> = vec![7; 10_000].into();
+        let message = bytes::Bytes::from_owner(Mine(memory.clone()));
+        let xpub = XPub::builder().welcome_message(message).build().unwrap();
+        assert_eq!(std::sync::Arc::strong_count(&memory), 1);
+        assert_eq!(xpub.options().welcome_message().unwrap(), *memory);
     }
 
     #[test]

@@ -87,6 +87,8 @@ impl Pattern {
             nodrop: options.nodrop,
             max_topics: options.max_subscriptions,
             max_topic_bytes: options.max_subscription_bytes,
+            max_topics_of_one: options.max_subscriptions_per_address,
+            slow: options.slow_subscriber,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::command::{Refused, Welcome};
 use crate::error::DisconnectPeerError;
 use crate::io::PARTED;
 use crate::message::Message;
+use crate::monitor::{Eviction, MonitorEvent};
 use crate::peer_info::sealed::Name;
 use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{Load, PipeId, Room, Writer};
@@ -142,6 +143,40 @@ impl Core {
         if connected {
             self.reconnect_inproc(pipe);
         }
+    }
+
+    /// Ends the connection of a peer that this socket does not put up with any longer; over tcp and ipc
+    /// what was queued for it goes with it.
+    pub(super) fn evict(&self, pipe: PipeId, cause: Eviction) {
+        let told = self.control.update(|control, wakes| {
+            let peer = control.peers.get(&pipe).cloned()?;
+            let is_inproc = control.inproc.contains_key(&pipe);
+            control.evicted.insert(pipe).then(|| {
+                let event = MonitorEvent::Evicted {
+                    peer: peer.clone(),
+                    cause,
+                };
+                control.tell(&event, |_| false, wakes);
+                (peer, is_inproc)
+            })
+        });
+        let (Some((peer, is_inproc)), Some(me)) = (told, self.me.upgrade()) else {
+            return;
+        };
+        log::warn!("{self:?}: {peer:?} is disconnected: {cause}");
+        if is_inproc && cause == Eviction::SlowSubscriber {
+            return me.disconnect_inproc(pipe);
+        }
+        if is_inproc {
+            // It would want the same again, and there is nothing on the way that takes time.
+            self.release_writer(pipe);
+            return self.part_inproc(pipe, PARTED, false);
+        }
+        self.outbound.update(|half, wakes| {
+            if let Some(writer) = half.writers.get(pipe) {
+                writer.ask(News::HangUp, wakes);
+            }
+        });
     }
 
     /// Whether a peer is known by this id.

@@ -14,6 +14,7 @@ use crate::message::Message;
 use crate::monitor::MonitorEvent;
 use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{Batch, Inlet, Lane, Limits, Load, Outlet, PipeId, Reader, Refusal, Writer};
+use crate::routing::Stall;
 use crate::signal::{News, Target, Wakes};
 use crate::socket_type::SocketType;
 use crate::sync::Ordering;
@@ -226,6 +227,9 @@ impl Core {
             self.in_steps(|out, inb, _| publishing::forget_some(out, inb, id, &peer));
         }
         self.ledger.lock().on_end();
+        if self.monitored.load(Ordering::Relaxed) {
+            self.control.update(|control, _| control.full.remove(&id));
+        }
         writer
     }
 
@@ -363,9 +367,10 @@ impl Core {
             log::warn!("inproc://{name}: {mismatch}");
             self.unfit(&name, Some(pipe), &mismatch);
             self.release_pipe(pipe);
-            self.forget_inproc_pipe(pipe);
             if let Ok(endpoint) = format!("inproc://{name}").parse() {
-                self.tell(&MonitorEvent::GivenUp { endpoint }, |_| false);
+                self.retire(&MonitorEvent::GivenUp { endpoint }, |way| {
+                    way.is_inproc_pipe(pipe)
+                });
             }
         }
     }
@@ -399,7 +404,42 @@ impl Core {
         }
     }
 
+    /// A queue is full, or down to half: told as it is now.
+    pub(super) fn on_full(&self, pipe: PipeId) {
+        if !self.monitored.load(Ordering::Relaxed) {
+            return;
+        }
+        self.control.update(|control, wakes| {
+            let is_full = self.outbound.peek(|half| {
+                // Where messages are dropped that is told instead.
+                let drops = half.writers.stall(pipe).is_some_and(Stall::is_on);
+                let writer = half.writers.get(pipe).filter(|_| !drops);
+                writer.is_some_and(Writer::is_kept_waiting)
+            });
+            if is_full == control.full.contains(&pipe) {
+                return;
+            }
+            let peer = control.peers.get(&pipe).cloned();
+            let mut all = control.endpoints.iter();
+            let endpoint = all.find(|entry| entry.way.has_pipe(pipe));
+            let endpoint = endpoint.map(|entry| entry.status.endpoint.clone());
+            let event = if is_full {
+                control.full.insert(pipe);
+                MonitorEvent::SendQueueFull { endpoint, peer }
+            } else {
+                control.full.remove(&pipe);
+                MonitorEvent::SendQueueRelieved { endpoint, peer }
+            };
+            control.tell(&event, |_| false, wakes);
+        });
+    }
+
     pub(super) fn on_writable(&self, pipe: PipeId) {
+        self.activate_writer(pipe);
+        self.on_full(pipe);
+    }
+
+    fn activate_writer(&self, pipe: PipeId) {
         if !self.pattern.publishes() && self.pattern.socket_type() != SocketType::Router {
             return self.outbound.update(|half, _| {
                 if let Writers::Balance(writers) = &mut half.writers {

@@ -20,6 +20,7 @@ use crate::peer_info::Hello;
 use crate::pipe::{Inlet, Load, Outlet, PipeId};
 use crate::signal::{News, Post, Target, Wakes};
 use crate::socket_type::SocketType;
+use crate::sync::Ordering;
 
 impl Post for Core {
     fn post(&self, pipe: u64, news: News) {
@@ -44,6 +45,7 @@ impl Post for Core {
             }
             News::Writable => self.on_writable(pipe),
             News::Stalled => self.on_stall(pipe),
+            News::Full => self.on_full(pipe),
             News::Closed => {
                 drop(self.take_writer(pipe));
                 if self.pattern.has_one_peer() || self.pattern.socket_type() == SocketType::Router {
@@ -63,6 +65,7 @@ impl Post for Core {
             News::Flushed => self.control.update_for_all(|_, _| {}),
             News::Renew => self.renew(pipe),
             News::HangUp => self.part_with(pipe),
+            News::Evict(cause) => self.evict(pipe, cause),
             // For whoever keeps a connection.
             News::Part(_) => {}
         }
@@ -287,8 +290,7 @@ impl Port for Core {
 
     fn peer_left(&self, id: PipeId, left: Left<'_>, event: MonitorEvent) {
         let stays = self.control.update_for_all(|control, wakes| {
-            control.peers.remove(&id);
-            control.stalled.remove(&id);
+            control.forget_peer(id);
             control.tell(&event, |way| way.is_served_as(left.token), wakes);
             let mut all = control.endpoints.iter();
             all.any(|entry| entry.way.is_served_as(left.token))
@@ -335,7 +337,10 @@ impl Port for Core {
     fn links_closed(&self, unsent: Unsent) {
         self.control.update_for_all(|control, _| {
             control.awaited = control.awaited.saturating_sub(1);
-            control.unsent.merge(unsent);
+            // What nobody waited for any longer was counted then.
+            if control.phase != Phase::Closed {
+                control.unsent.merge(unsent);
+            }
         });
         self.close_if_settled();
     }
@@ -344,15 +349,16 @@ impl Port for Core {
         self.give_names_up();
     }
 
+    fn is_monitored(&self) -> bool {
+        self.monitored.load(Ordering::Relaxed)
+    }
+
     fn report(&self, token: Token, event: MonitorEvent) {
         self.tell(&event, |way| way.is_served_as(token));
     }
 
     fn endpoint_ended(&self, token: Token, event: MonitorEvent) {
-        self.control.update(|control, wakes| {
-            control.tell(&event, |way| way.is_served_as(token), wakes);
-            control.endpoints.retain(|entry| !matches!(&entry.way, Way::Connecter { token: known, .. } if *known == token));
-        });
+        self.retire(&event, |way| way.is_served_as(token));
     }
 }
 

@@ -8,12 +8,14 @@ use std::collections::{HashMap, VecDeque};
 
 use super::halves::{Inbound, Intake, Outbound, Writers};
 use super::pattern::Pattern;
+use crate::admission::Origin;
 use crate::frame::Frame;
 use crate::message::Message;
+use crate::monitor::Eviction;
 use crate::options::{Options, Verbosity};
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Limits, Load, PipeId, Reader, Reading};
-use crate::routing::{Added, ByPipe, Removed, Subscriptions, TooMany};
+use crate::routing::{Added, ByPipe, Origins, Removed, Subscriptions, TooMany};
 use crate::signal::{News, Wakes};
 use crate::socket_type::SocketType;
 
@@ -26,6 +28,7 @@ pub(super) struct Upstreams {
     rules: Rules,
     /// What subscribers have asked for, where the application decides what they get.
     requested: Subscriptions,
+    origins: Origins,
     /// Events left by the last compaction.
     compacted: usize,
 }
@@ -42,6 +45,7 @@ struct Rules {
     limits: Limits,
     max_topics: usize,
     max_topic_bytes: usize,
+    max_topics_of_one: Option<usize>,
 }
 
 impl Rules {
@@ -54,6 +58,7 @@ impl Rules {
             limits: Limits::receiving(options),
             max_topics: options.max_subscriptions,
             max_topic_bytes: options.max_subscription_bytes,
+            max_topics_of_one: options.max_subscriptions_per_address,
         }
     }
 
@@ -106,6 +111,7 @@ impl Upstreams {
             held: ByPipe::default(),
             rules: Rules::of(pattern, options),
             requested: Subscriptions::new(),
+            origins: Origins::default(),
             compacted: 0,
         }
     }
@@ -273,16 +279,13 @@ pub(super) fn digest(
                 outcome
             }
         };
-        if outcome.is_err() {
-            let who = readers.get(pipe).and_then(|reader| reader.peer().cloned());
-            wakes.later(move || {
-                log::warn!(
-                    "{}: more subscriptions than one peer may have",
-                    who.as_ref().map_or("a subscriber", PeerInfo::address)
-                );
-            });
+        if let Err(too_many) = outcome {
             if let Some(reader) = readers.get(pipe) {
-                reader.ask(News::HangUp, wakes);
+                let cause = match too_many {
+                    TooMany::OfIts => Eviction::Subscriptions,
+                    TooMany::OfItsOrigin => Eviction::SubscriptionsOfAddress,
+                };
+                reader.ask_owner(News::Evict(cause), wakes);
             }
             // Nothing more of what it wants is looked at.
             discarded.unread += readers.discard(pipe, wakes).messages as u64;
@@ -314,13 +317,24 @@ impl Upstreams {
             if subscribe {
                 let at_limit = self.requested.count_of(pipe) >= self.rules.max_topics
                     || self.requested.bytes_of(pipe) + topic.len() > self.rules.max_topic_bytes;
-                if at_limit && !self.requested.holds(&topic, pipe) {
-                    return Err(TooMany);
+                let origin = Origin::of(&peer);
+                let of_one = self.rules.max_topics_of_one;
+                let too_many = of_one.is_some_and(|most| self.origins.sum(origin) >= most);
+                if (at_limit || too_many) && !self.requested.holds(&topic, pipe) {
+                    return Err(if at_limit {
+                        TooMany::OfIts
+                    } else {
+                        TooMany::OfItsOrigin
+                    });
                 }
                 let added = self.requested.add(&topic, pipe);
+                let count = self.requested.count_of(pipe);
+                self.origins.set(pipe, origin, count);
                 (true, added != Added::Again)
             } else {
                 let removed = self.requested.remove(&topic, pipe);
+                let count = self.requested.count_of(pipe);
+                self.origins.set(pipe, Origin::of(&peer), count);
                 (true, removed == Removed::Absent)
             }
         } else if subscribe {
@@ -375,10 +389,12 @@ pub(super) fn forget_some(
     let more = if manual {
         // What the application made of them is its own affair.
         let more = distributor.forget_some(pipe, FORGET_BATCH, |_, _| {});
-        upstreams
+        let left = upstreams
             .requested
-            .remove_some(pipe, FORGET_BATCH, |topic, _| note(topic, true))
-            || more
+            .remove_some(pipe, FORGET_BATCH, |topic, _| note(topic, true));
+        let count = upstreams.requested.count_of(pipe);
+        upstreams.origins.set(pipe, Origin::of(peer), count);
+        left || more
     } else {
         let more = distributor.forget_some(pipe, FORGET_BATCH, note);
         // It may have been otherwise before.

@@ -10,12 +10,12 @@ use crate::endpoint::Endpoint;
 
 /// Takes a socket that listens.
 pub(crate) fn listener(fd: OwnedFd, options: &KernelOptions) -> io::Result<Listener> {
-    let (socket, domain) = adopt(fd)?;
+    let (socket, domain) = adopt(fd, options)?;
     if !listens(&socket)? {
         return Err(wrong("it does not listen"));
     }
     if domain == Domain::UNIX {
-        ipc::adopted_listener(socket)
+        ipc::adopted_listener(socket, options)
     } else {
         tcp::listener(socket, options)
     }
@@ -23,7 +23,7 @@ pub(crate) fn listener(fd: OwnedFd, options: &KernelOptions) -> io::Result<Liste
 
 /// Takes a connected stream; gives the endpoint at its other end, too.
 pub(crate) fn stream(fd: OwnedFd, options: &KernelOptions) -> io::Result<(Stream, Endpoint)> {
-    let (socket, domain) = adopt(fd)?;
+    let (socket, domain) = adopt(fd, options)?;
     let peer = match socket.peer_addr() {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => {
             return Err(wrong("it is not connected"));
@@ -44,7 +44,7 @@ pub(crate) fn stream(fd: OwnedFd, options: &KernelOptions) -> io::Result<(Stream
 }
 
 /// Makes it a socket like ours, if it is one of a kind that we have.
-fn adopt(fd: OwnedFd) -> io::Result<(Socket, Domain)> {
+fn adopt(fd: OwnedFd, options: &KernelOptions) -> io::Result<(Socket, Domain)> {
     let socket = Socket::from(fd);
     if socket.r#type()? != Type::STREAM {
         return Err(wrong("it is no stream socket"));
@@ -55,6 +55,7 @@ fn adopt(fd: OwnedFd) -> io::Result<(Socket, Domain)> {
     }
     socket.set_nonblocking(true)?;
     socket.set_cloexec(true)?;
+    options.set_buffers(&socket)?;
     Ok((socket, domain))
 }
 

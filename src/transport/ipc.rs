@@ -67,12 +67,16 @@ mod unix {
         _directory: Option<OwnDirectory>,
         pub(in crate::transport) inner: mio::net::UnixListener,
         pub(in crate::transport) endpoint: Endpoint,
+        options: KernelOptions,
     }
 
     impl IpcListener {
         pub(in crate::transport) fn accept(&self) -> io::Result<(Stream, Remote)> {
             let (stream, _) = retry(|| self.inner.accept())?;
-            suppress_sigpipe(&SockRef::from(&stream))
+            let socket = SockRef::from(&stream);
+            // Over tcp an accepted socket has the buffers of its listener; here it has the system's.
+            suppress_sigpipe(&socket)
+                .and_then(|()| self.options.set_buffers(&socket))
                 .map_err(|error| io::Error::new(ErrorKind::ConnectionAborted, error))?;
             let peer = Remote::Ipc(credentials(&stream));
             Ok((Stream::Ipc(stream), peer))
@@ -111,6 +115,7 @@ mod unix {
                     Endpoint::ipc_abstract(name.clone()),
                     None,
                     None,
+                    options,
                 ))
             }
             IpcAddress::Wildcard => {
@@ -170,14 +175,18 @@ mod unix {
             Endpoint::ipc_path(path.to_owned()),
             Some(file),
             directory,
+            options,
         ))
     }
 
     /// A socket that somebody else has bound, and whose file is not ours to remove.
-    pub(in crate::transport) fn adopted_listener(socket: Socket) -> io::Result<Listener> {
+    pub(in crate::transport) fn adopted_listener(
+        socket: Socket,
+        options: &KernelOptions,
+    ) -> io::Result<Listener> {
         suppress_sigpipe(&SockRef::from(&socket))?;
         match endpoint_of(&socket.local_addr()?) {
-            Some(endpoint) => Ok(listener(socket, endpoint, None, None)),
+            Some(endpoint) => Ok(listener(socket, endpoint, None, None, options)),
             None => Err(Errno::INVAL.into()),
         }
     }
@@ -203,12 +212,14 @@ mod unix {
         endpoint: Endpoint,
         file: Option<OwnFile>,
         directory: Option<OwnDirectory>,
+        options: &KernelOptions,
     ) -> Listener {
         Listener::Ipc(IpcListener {
             _file: file,
             _directory: directory,
             inner: mio::net::UnixListener::from_std(socket.into()),
             endpoint,
+            options: options.clone(),
         })
     }
 

@@ -71,6 +71,15 @@ pub(crate) fn connect(
     }
 }
 
+/// Whether the system does not know the family of the address at all.
+pub(crate) fn is_family_missing(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::AFNOSUPPORT);
+    // WSAEAFNOSUPPORT.
+    #[cfg(not(unix))]
+    return error.raw_os_error() == Some(10047);
+}
+
 fn new_socket(addr: SocketAddr) -> io::Result<Socket> {
     // Close-on-exec on every system that knows it.
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;

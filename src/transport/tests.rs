@@ -229,6 +229,36 @@ fn tcp_options_reach_both_sides() {
     }
 }
 
+/// On Linux a backlog of one takes two connections, and lets the next knock again and again.
+#[cfg(target_os = "linux")]
+#[test]
+fn tcp_backlog_is_how_many_wait() {
+    for backlog in [1, 4] {
+        let options = KernelOptions {
+            backlog,
+            ..options()
+        };
+        let mut listener = tcp::bind(V4, &options).unwrap();
+        let to = tcp_address(&listener);
+        let connect = || tcp::connect(None, to, &options).unwrap();
+        let mut waiting: Vec<Stream> = (0..=backlog).map(|_| connect()).collect();
+        waiting.iter_mut().for_each(|it| finish(it).unwrap());
+        let mut late = connect();
+        let mut poll = Poll::new().unwrap();
+        let mut events = Events::with_capacity(8);
+        let writable = Interest::WRITABLE;
+        poll.registry()
+            .register(&mut late, Token(0), writable)
+            .unwrap();
+        let quiet = Duration::from_millis(100);
+        poll.poll(&mut events, Some(quiet)).unwrap();
+        assert!(!late.finish_connect().unwrap(), "one more than {backlog}");
+        poll.registry().deregister(&mut late).unwrap();
+        accept(&mut listener);
+        finish(&mut late).unwrap();
+    }
+}
+
 /// A listener, a connection to it, and the accepted end of that.
 #[cfg(target_os = "linux")]
 fn tcp_three(address: SocketAddr, options: &KernelOptions) -> (Listener, Stream, Stream) {
@@ -581,6 +611,26 @@ mod ipc_tests {
         assert_eq!(error.kind(), ErrorKind::NotFound);
         let error = ipc::connect(&IpcAddress::Wildcard, &options()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn ipc_buffers_reach_both_sides() {
+        let temp = Temp::new();
+        let address = IpcAddress::Path(temp.path("s"));
+        let options = KernelOptions {
+            send_buffer: Some(40_000),
+            recv_buffer: Some(50_000),
+            ..options()
+        };
+        let mut listener = ipc::bind(&address, &options).unwrap();
+        let client = ipc::connect(&address, &options).unwrap();
+        let server = accept(&mut listener);
+        for stream in [&client, &server] {
+            let socket = stream.socket();
+            // Linux takes twice what it is told, and would have given more than that.
+            assert!((40_000..=80_000).contains(&socket.send_buffer_size().unwrap()));
+            assert!((50_000..=100_000).contains(&socket.recv_buffer_size().unwrap()));
+        }
     }
 
     #[cfg(target_os = "linux")]

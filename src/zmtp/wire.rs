@@ -164,6 +164,53 @@ impl Wire {
         self.rewind_to_front();
     }
 
+    /// Drops the first message of a wire of which nothing has been written; its bytes, and what it
+    /// held by reference.
+    pub(crate) fn drop_first(&mut self) -> (usize, Vec<Bytes>) {
+        debug_assert_eq!(self.write, self.start, "nothing of it is written");
+        let (mut next, mut bytes) = (self.start, 0);
+        loop {
+            let rest = self.buf.get(next.buf..).unwrap_or(&[]);
+            // We wrote these headers: they parse, and the sizes fit.
+            let Ok(Some(header)) = Header::parse(rest) else {
+                break;
+            };
+            let size = header.size as usize;
+            next.buf += header.len;
+            next.stream += header.len + size;
+            let splice = self.large.get(next.large);
+            if splice.is_some_and(|splice| splice.at == next.buf) {
+                next.large += 1;
+            } else {
+                next.buf += size;
+            }
+            bytes += size;
+            if !header.more() {
+                break;
+            }
+        }
+        let splices = self.large.get_mut(self.start.large..next.large);
+        let bodies = splices.unwrap_or_default().iter_mut();
+        let bodies = bodies.map(|it| std::mem::take(&mut it.body)).collect();
+        self.messages = self.messages.saturating_sub(1);
+        self.payload -= bytes;
+        self.start = next;
+        self.rewind();
+        if self.messages == 0 {
+            self.clear();
+        } else if next.buf > self.buf.len() / 2 {
+            // Half of it is memory that nobody needs: each byte is moved once for one that goes.
+            self.buf.drain(..next.buf);
+            self.large.drain(..next.large);
+            for splice in &mut self.large {
+                splice.at -= next.buf;
+            }
+            self.large_bytes -= next.stream - next.buf;
+            self.rewind_to_front();
+        }
+        (bytes, bodies)
+    }
+
     /// Gives back memory above `max` bytes.
     pub(crate) fn shrink(&mut self, max: usize) {
         if self.buf.capacity() > max {
@@ -416,6 +463,31 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(100))]
+
+        /// The model: a list of messages.
+        #[test]
+        fn the_first_can_be_dropped_while_others_are_appended(
+            messages in proptest::collection::vec((arbitrary_message(), 0usize..3), 1..30),
+        ) {
+            let (mut wire, mut model) = (Wire::new(), VecDeque::new());
+            for (message, drops) in messages {
+                encode(&message, &mut wire);
+                model.push_back(message);
+                for _ in 0..drops.min(model.len()) {
+                    let first: Message = model.pop_front().unwrap();
+                    prop_assert_eq!(wire.drop_first().0, first.byte_len());
+                }
+                let stream: Vec<u8> = model.iter().flat_map(naive_encode).collect();
+                prop_assert_eq!(wire.messages(), model.len());
+                prop_assert_eq!(wire.len(), stream.len());
+                prop_assert_eq!(wire.is_empty(), stream.is_empty());
+                prop_assert_eq!(rest(&wire, 64), stream);
+            }
+            let left: usize = model.iter().map(Message::byte_len).sum();
+            let n = wire.len();
+            let progress = wire.advance(n);
+            prop_assert_eq!((progress.messages, progress.bytes), (model.len(), left));
+        }
 
         /// The model: a list of messages and how many bytes of the first have been written.
         #[test]
