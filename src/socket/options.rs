@@ -968,7 +968,8 @@ lists! {
     ///
     /// Others are disconnected before a byte is read or written, which is an
     /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event. Who it is, the kernel says
-    /// (`SO_PEERCRED`), as it was at the time of the connection. Linux and Android; elsewhere
+    /// (`SO_PEERCRED`), as it was at the time of the connection; a process that is not to be seen from
+    /// this one's PID namespace is nobody, and not let in. Linux and Android; elsewhere
     /// [`build`](Self::build) refuses it. libzmq's `ZMQ_IPC_FILTER_UID`.
     ipc_allow_uid(user: u32) -> Vec<u32> {
         add (admission.users) <- needs(HAS_CREDENTIALS, user, true)?;
