@@ -155,7 +155,8 @@ pub enum SlowSubscriber {
 #[non_exhaustive]
 pub enum ReconnectStop {
     /// Nobody listens there: the connection was refused (by the last address, if a name has
-    /// several), or there is no file for an ipc endpoint. An ipc listener with a full backlog is one
+    /// several), or there is no file for an ipc endpoint. A proxy may say so, or not be there itself. An
+    /// ipc listener with a full backlog is one
     /// nevertheless (macOS and the BSDs do not tell).
     ///
     /// libzmq's `ZMQ_RECONNECT_STOP_CONN_REFUSED`, which waits for an ipc file that is not there.

@@ -14,7 +14,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::{Home, PATIENCE, Transport, next_of};
 use zocket::{BindError, ConnectError, Endpoint, Monitor, MonitorEvent, Pull, Push, Req};
@@ -28,8 +28,10 @@ fn path(home: &Home) -> String {
 /// Waits for this event; gives the names of all up to it.
 fn up_to(monitor: &Monitor, last: &str) -> Vec<String> {
     let mut names = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
     while names.last().is_none_or(|name| name != last) {
-        let event = monitor.recv_timeout(PATIENCE).expect(last);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let event = monitor.recv_timeout(left).expect(last);
         let text = format!("{event:?}");
         names.push(text.split(' ').next().unwrap().to_owned());
     }
