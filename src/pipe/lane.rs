@@ -302,6 +302,7 @@ impl<B: Batch> Lane<B> {
             // It makes place for what comes, with what is there; that does not for it.
             state.newest += load;
         }
+        state.credit.settle(false, wakes);
         state.stir_taker(wakes);
         true
     }
