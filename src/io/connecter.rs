@@ -590,15 +590,18 @@ impl Connecter {
         }
     }
 
+    /// Whether the connection is with this incarnation of a peer.
+    pub(super) fn is_with(&self, peer: u64) -> bool {
+        matches!(&self.state, State::Talking(session) if session.is_with(peer))
+    }
+
     /// Ends the connection if it is with this incarnation of a peer; the next one goes on with what
     /// is queued.
     pub(super) fn part(&mut self, peer: u64, kit: &mut Kit<'_>) -> Fate {
-        match &self.state {
-            State::Talking(session) if session.is_with(peer) => {
-                self.session_ended(End::Parted, kit)
-            }
-            _ => Fate::Rests,
+        if self.is_with(peer) {
+            return self.session_ended(End::Parted, kit);
         }
+        Fate::Rests
     }
 
     pub(super) fn on_timer(&mut self, timer: Timer, kit: &mut Kit<'_>) -> Fate {

@@ -269,12 +269,17 @@ impl Accepted {
         Fate::Rests
     }
 
+    /// Whether the connection is with this incarnation of a peer.
+    pub(super) fn is_with(&self, peer: u64) -> bool {
+        (self.session.as_ref()).is_some_and(|session| session.is_with(peer))
+    }
+
     /// Ends the connection if it is with this incarnation of a peer.
     pub(super) fn part(&mut self, peer: u64, kit: &mut Kit<'_>) -> Fate {
-        match &self.session {
-            Some(session) if session.is_with(peer) => self.end(End::Parted, kit),
-            _ => Fate::Rests,
+        if self.is_with(peer) {
+            return self.end(End::Parted, kit);
         }
+        Fate::Rests
     }
 
     pub(super) fn end(&mut self, end: End, kit: &mut Kit<'_>) -> Fate {
