@@ -6,15 +6,17 @@
     reason = "a test that cannot go on ends"
 )]
 
+mod peer;
 mod support;
 
 use std::fs::File;
 use std::io::Write;
+use std::net::Shutdown;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::{Home, PATIENCE, Transport, next_of};
 use zocket::{BindError, ConnectError, Endpoint, Monitor, MonitorEvent, Pull, Push, Req};
@@ -239,6 +241,21 @@ fn a_connection_that_is_lost_is_not_made_again() {
         "{after:?}"
     );
     assert_eq!(here.to_string(), "ipc://*");
+}
+
+/// That it has hung up is told once only, with the rest of what was there before us.
+#[test]
+fn a_peer_that_has_said_everything_already_is_heard_to_the_end() {
+    let home = Home::new();
+    let (one, mut other) = UnixStream::pair().unwrap();
+    other.write_all(&peer::hello("PUSH")).unwrap();
+    other.write_all(&peer::frame(0, b"hello")).unwrap();
+    other.shutdown(Shutdown::Write).unwrap();
+    let pull = home.pull().heartbeat_interval(None).build().unwrap();
+    let monitor = pull.monitor();
+    pull.connect_fd(one).unwrap();
+    assert_eq!(next_of(&pull), "hello");
+    up_to(&monitor, "GivenUp");
 }
 
 #[test]
