@@ -150,6 +150,30 @@ fn a_process_that_is_given_its_listener() {
     assert!(child.wait().unwrap().success());
 }
 
+/// Whoever else has it may shut it down: then nobody can be accepted, which is told again and again, but
+/// not as fast as can be. (An ipc listener has nobody to accept then, and is silent.)
+#[test]
+#[cfg(target_os = "linux")]
+fn a_listener_that_somebody_else_shuts_down_keeps_nobody_busy() {
+    let home = Home::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let same = listener.try_clone().unwrap();
+    let pull = home.pull().build().unwrap();
+    let monitor = pull.monitor();
+    let here = pull.bind_fd(listener).unwrap();
+    socket2::SockRef::from(&same)
+        .shutdown(Shutdown::Both)
+        .unwrap();
+    up_to(&monitor, "AcceptFailed");
+    let begun = Instant::now();
+    for _ in 0..5 {
+        up_to(&monitor, "AcceptFailed");
+    }
+    let took = begun.elapsed();
+    assert!(took > Duration::from_millis(200), "{took:?}");
+    pull.unbind(&here).unwrap();
+}
+
 // ---- streams
 
 #[test]

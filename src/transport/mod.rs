@@ -363,6 +363,18 @@ pub(crate) fn is_resource_shortage(error: &io::Error) -> bool {
     )
 }
 
+/// Whether a socket does not listen any more, which another process that has it can bring about.
+#[cfg(unix)]
+pub(crate) fn is_no_listener(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INVAL)
+}
+
+/// Whether a socket does not listen any more; here nobody else can have it.
+#[cfg(not(unix))]
+pub(crate) fn is_no_listener(_: &io::Error) -> bool {
+    false
+}
+
 /// Whether descriptors or memory have run out, so that trying again at once is of no use.
 #[cfg(not(unix))]
 pub(crate) fn is_resource_shortage(error: &io::Error) -> bool {
