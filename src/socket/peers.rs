@@ -149,6 +149,9 @@ impl Core {
         self.part_inproc(pipe, PARTED, !connected);
         if connected {
             self.reconnect_inproc(pipe);
+        } else {
+            // The other side, which had connected, may be about to close.
+            self.offer_place();
         }
     }
 
