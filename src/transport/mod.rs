@@ -77,11 +77,13 @@ impl KernelOptions {
     /// The buffers decide on the window scale at the handshake, so that they must be set before
     /// listen and connect; accepted sockets inherit them.
     fn set_buffers(&self, socket: &Socket) -> io::Result<()> {
+        // The system counts in 32 bits, and would take the lower ones of what is more.
+        const MOST: usize = i32::MAX as usize;
         if let Some(size) = self.send_buffer {
-            socket.set_send_buffer_size(size)?;
+            socket.set_send_buffer_size(size.min(MOST))?;
         }
         if let Some(size) = self.recv_buffer {
-            socket.set_recv_buffer_size(size)?;
+            socket.set_recv_buffer_size(size.min(MOST))?;
         }
         Ok(())
     }
