@@ -1638,6 +1638,18 @@ mod tests {
             assert!(it.ipc_allow_pid().is_empty(), "ZMQ_IPC_FILTER_PID");
             assert!(it.metadata().is_empty(), "ZMQ_METADATA");
             assert!(!it.immediate(), "ZMQ_IMMEDIATE");
+            assert_eq!(it.in_batch_size(), Some(8192), "ZMQ_IN_BATCH_SIZE");
+            assert_eq!(it.out_batch_size(), Some(8192), "ZMQ_OUT_BATCH_SIZE");
+            assert!(it.affinity().is_empty(), "ZMQ_AFFINITY 0");
+            assert_eq!(it.socks_proxy(), None, "ZMQ_SOCKS_PROXY");
+            assert_eq!(it.send_limit_bytes(), None);
+            assert_eq!(it.recv_limit_bytes(), None);
+            assert_eq!(it.max_subscriptions_per_address(), None);
+            assert_eq!(it.slow_subscriber(), crate::SlowSubscriber::DropNewest);
+            assert_eq!(it.hello_message(), None, "ZMQ_HELLO_MSG");
+            assert_eq!(it.disconnect_message(), None, "ZMQ_DISCONNECT_MSG");
+            assert_eq!(it.hiccup_message(), None, "ZMQ_HICCUP_MSG");
+            assert_eq!(it.notify(), Default::default(), "ZMQ_ROUTER_NOTIFY 0");
             assert_eq!(it.send_buffer(), None, "ZMQ_SNDBUF -1");
             assert_eq!(it.recv_buffer(), None, "ZMQ_RCVBUF -1");
             assert_eq!(it.backlog(), 100, "ZMQ_BACKLOG");
