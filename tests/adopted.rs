@@ -6,15 +6,17 @@
     reason = "a test that cannot go on ends"
 )]
 
+mod peer;
 mod support;
 
 use std::fs::File;
 use std::io::Write;
+use std::net::Shutdown;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::{Home, PATIENCE, Transport, next_of};
 use zocket::{BindError, ConnectError, Endpoint, Monitor, MonitorEvent, Pull, Push, Req};
@@ -28,8 +30,10 @@ fn path(home: &Home) -> String {
 /// Waits for this event; gives the names of all up to it.
 fn up_to(monitor: &Monitor, last: &str) -> Vec<String> {
     let mut names = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
     while names.last().is_none_or(|name| name != last) {
-        let event = monitor.recv_timeout(PATIENCE).expect(last);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let event = monitor.recv_timeout(left).expect(last);
         let text = format!("{event:?}");
         names.push(text.split(' ').next().unwrap().to_owned());
     }
@@ -148,6 +152,30 @@ fn a_process_that_is_given_its_listener() {
     assert!(child.wait().unwrap().success());
 }
 
+/// Whoever else has it may shut it down: then nobody can be accepted, which is told again and again, but
+/// not as fast as can be. (An ipc listener has nobody to accept then, and is silent.)
+#[test]
+#[cfg(target_os = "linux")]
+fn a_listener_that_somebody_else_shuts_down_keeps_nobody_busy() {
+    let home = Home::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let same = listener.try_clone().unwrap();
+    let pull = home.pull().build().unwrap();
+    let monitor = pull.monitor();
+    let here = pull.bind_fd(listener).unwrap();
+    socket2::SockRef::from(&same)
+        .shutdown(Shutdown::Both)
+        .unwrap();
+    up_to(&monitor, "AcceptFailed");
+    let begun = Instant::now();
+    for _ in 0..5 {
+        up_to(&monitor, "AcceptFailed");
+    }
+    let took = begun.elapsed();
+    assert!(took > Duration::from_millis(200), "{took:?}");
+    pull.unbind(&here).unwrap();
+}
+
 // ---- streams
 
 #[test]
@@ -239,6 +267,21 @@ fn a_connection_that_is_lost_is_not_made_again() {
         "{after:?}"
     );
     assert_eq!(here.to_string(), "ipc://*");
+}
+
+/// That it has hung up is told once only, with the rest of what was there before us.
+#[test]
+fn a_peer_that_has_said_everything_already_is_heard_to_the_end() {
+    let home = Home::new();
+    let (one, mut other) = UnixStream::pair().unwrap();
+    other.write_all(&peer::hello("PUSH")).unwrap();
+    other.write_all(&peer::frame(0, b"hello")).unwrap();
+    other.shutdown(Shutdown::Write).unwrap();
+    let pull = home.pull().heartbeat_interval(None).build().unwrap();
+    let monitor = pull.monitor();
+    pull.connect_fd(one).unwrap();
+    assert_eq!(next_of(&pull), "hello");
+    up_to(&monitor, "GivenUp");
 }
 
 #[test]

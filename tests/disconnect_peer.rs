@@ -7,6 +7,9 @@
 
 mod support;
 
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use support::{ALL, Home, PATIENCE, WIRE, until};
@@ -226,6 +229,90 @@ fn the_place_of_a_pair_is_free_for_another() {
         second.send("here").unwrap();
         assert_eq!(bound.recv_timeout(PATIENCE).unwrap(), "here");
     }
+}
+
+/// What is queued for it would be waited for as long as the linger lasts, which here is for ever.
+#[test]
+fn one_that_was_let_go_of_with_its_endpoint_goes_at_once() {
+    for &transport in WIRE {
+        for push_binds in [true, false] {
+            let home = Home::new();
+            let pull = home.pull().recv_hwm(1).build().unwrap();
+            let push = home.push().send_hwm(0).linger(None).build().unwrap();
+            let monitor = push.monitor();
+            let here = if push_binds {
+                let here = push.bind(home.endpoint(transport)).unwrap();
+                pull.connect(&here).unwrap();
+                here
+            } else {
+                let here = pull.bind(home.endpoint(transport)).unwrap();
+                push.connect(&here).unwrap();
+                here
+            };
+            let (peer, _) = next_to_come(&monitor);
+            // More than the kernel takes.
+            (0..200).for_each(|_| push.send(vec![7; 100_000]).unwrap());
+            until("the kernel is full", || push.stats().written.messages > 0);
+            if push_binds {
+                push.unbind(&here).unwrap();
+            } else {
+                push.disconnect(&here).unwrap();
+            }
+            push.disconnect_peer(&peer).unwrap();
+            let gone = monitor.iter().find_map(|event| match event {
+                MonitorEvent::Disconnected { peer, reason, .. } => Some((peer.id(), reason)),
+                _ => None,
+            });
+            let (id, reason) = gone.unwrap();
+            assert_eq!(id, peer.id());
+            assert!(reason.contains("application"), "{reason}");
+            push.options().set_linger(Duration::ZERO).unwrap();
+        }
+    }
+}
+
+/// A waker of the other side runs between its news that we have come and ours that it is there.
+#[test]
+fn one_that_is_about_to_be_told_of_can_be_disconnected() {
+    struct Disconnects {
+        connects: Dealer,
+        first: Mutex<Option<PeerInfo>>,
+    }
+
+    impl Wake for Disconnects {
+        fn wake(self: Arc<Self>) {
+            if let Some(peer) = self.connects.peers().pop() {
+                self.connects.disconnect_peer(&peer).unwrap();
+                *self.first.lock().unwrap() = Some(peer);
+            }
+        }
+    }
+
+    let home = Home::new();
+    let bound = home.of(Dealer::builder()).build().unwrap();
+    let here = bound
+        .bind(home.endpoint(support::Transport::Inproc))
+        .unwrap();
+    let monitor = bound.monitor();
+    let disconnects = Arc::new(Disconnects {
+        connects: home.of(Dealer::builder()).build().unwrap(),
+        first: Mutex::new(None),
+    });
+    let waker = Waker::from(disconnects.clone());
+    let mut comes = pin!(monitor.recv_async());
+    assert!(
+        comes
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    disconnects.connects.connect(&here).unwrap();
+    let first = disconnects.first.lock().unwrap().take().unwrap();
+    let now = disconnects.connects.peers();
+    assert!(now.iter().all(|peer| peer.id() != first.id()), "{now:?}");
+    disconnects.connects.send("here").unwrap();
+    assert_eq!(bound.recv_timeout(PATIENCE).unwrap(), "here");
+    assert_eq!((bound.peers().len(), now.len()), (1, 1));
 }
 
 #[test]

@@ -361,6 +361,26 @@ fn a_large_hello_of_many_frames_is_whole_and_goes_before_a_probe() {
     }
 }
 
+/// More than the kernel takes: each side reads what the other says while it still says its own.
+#[test]
+fn large_hellos_of_both_sides_cross() {
+    for &transport in WIRE {
+        let home = Home::new();
+        let hello = vec![7; 32 << 20];
+        let router = router(&home, |it| it.hello_message(hello.clone()));
+        let dealer = Dealer::builder()
+            .routing_id("one")
+            .hello_message(hello.clone());
+        let dealer = home.of(dealer).build().unwrap();
+        dealer
+            .connect(router.bind(home.endpoint(transport)).unwrap())
+            .unwrap();
+        let (_, message) = router.recv_from_timeout(PATIENCE).unwrap();
+        assert!(message == *hello);
+        assert!(dealer.recv_timeout(PATIENCE).unwrap() == *hello);
+    }
+}
+
 #[test]
 fn a_bound_dealer_says_hello_before_what_somebody_waits_to_send() {
     for &transport in ALL {

@@ -193,3 +193,21 @@ fn of_two_that_wait_for_a_name_the_second_goes_on_waiting() {
     late.bind(&name).unwrap();
     assert_eq!(third.close().unwrap_err().messages, 1);
 }
+
+#[test]
+fn who_lets_go_of_its_peer_has_its_place_free_for_who_waits() {
+    for &transport in ALL {
+        let home = Home::new();
+        let (there, pair) = joined(&home, transport);
+        let here = home.endpoint(Transport::Inproc);
+        pair.bind(&*here).unwrap();
+        let waits = home.pair().build().unwrap();
+        waits.connect(&*here).unwrap();
+        assert!(waits.wait_for_peers(1, QUIET).is_err());
+        let first = pair.endpoints().swap_remove(0).endpoint;
+        pair.disconnect(first).unwrap();
+        waits.wait_for_peers(1, PATIENCE).unwrap();
+        exchange(&waits, &pair);
+        drop(there);
+    }
+}

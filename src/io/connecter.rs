@@ -81,6 +81,8 @@ enum State {
         rest: VecDeque<SocketAddr>,
         source: Option<SocketAddr>,
         limit: Option<Timer>,
+        /// The other side has closed already, which is told but once.
+        hung_up: bool,
     },
     Talking(Box<Session>),
 }
@@ -275,6 +277,7 @@ impl Connecter {
             rest,
             source,
             limit,
+            hung_up: false,
         };
         Fate::Rests
     }
@@ -309,6 +312,7 @@ impl Connecter {
                     stream,
                     address,
                     limit,
+                    hung_up,
                     ..
                 } = std::mem::replace(&mut self.state, State::Waiting(None))
                 {
@@ -318,7 +322,7 @@ impl Connecter {
                         address: address.clone(),
                     });
                     let transmit = std::mem::take(&mut self.transmit);
-                    let session = Session::new(
+                    let mut session = Session::new(
                         stream,
                         address,
                         &self.port,
@@ -327,6 +331,9 @@ impl Connecter {
                         &self.me,
                         kit,
                     );
+                    if hung_up {
+                        session.on_hung_up();
+                    }
                     self.state = State::Talking(Box::new(session));
                 }
                 // The greeting goes out at once.
@@ -485,8 +492,10 @@ impl Connecter {
     // ---- life with a session
 
     pub(super) fn on_event(&mut self, event: &mio::event::Event) {
-        if let State::Talking(session) = &mut self.state {
-            session.on_event(event);
+        match &mut self.state {
+            State::Talking(session) => session.on_event(event),
+            State::Dialing { hung_up, .. } => *hung_up |= Session::is_hang_up(event),
+            State::Waiting(_) | State::Resolving => {}
         }
     }
 
@@ -590,15 +599,18 @@ impl Connecter {
         }
     }
 
+    /// Whether the connection is with this incarnation of a peer.
+    pub(super) fn is_with(&self, peer: u64) -> bool {
+        matches!(&self.state, State::Talking(session) if session.is_with(peer))
+    }
+
     /// Ends the connection if it is with this incarnation of a peer; the next one goes on with what
     /// is queued.
     pub(super) fn part(&mut self, peer: u64, kit: &mut Kit<'_>) -> Fate {
-        match &self.state {
-            State::Talking(session) if session.is_with(peer) => {
-                self.session_ended(End::Parted, kit)
-            }
-            _ => Fate::Rests,
+        if self.is_with(peer) {
+            return self.session_ended(End::Parted, kit);
         }
+        Fate::Rests
     }
 
     pub(super) fn on_timer(&mut self, timer: Timer, kit: &mut Kit<'_>) -> Fate {

@@ -19,9 +19,9 @@ use crate::transport::{self, Stream};
 /// Connections accepted in one go before others have their turn.
 const ACCEPT_BUDGET: usize = 64;
 
-/// How long a listener rests when the process is out of descriptors or memory: trying again at
-/// once would spin.
-const SHORTAGE_REST: Duration = Duration::from_millis(100);
+/// How long a listener rests when the process is out of descriptors or memory, or nothing can be
+/// accepted at all: trying again at once would spin.
+const REST: Duration = Duration::from_millis(100);
 
 /// A connection that was let in, and is yet to be served.
 pub(super) struct Guest {
@@ -72,6 +72,7 @@ impl Listener {
         if self.rest.is_some() {
             return Fate::Rests;
         }
+        let mut failed = 0;
         for _ in 0..ACCEPT_BUDGET {
             match self.listener.accept() {
                 Ok((stream, remote)) => match self.admit(&remote) {
@@ -87,20 +88,32 @@ impl Listener {
                     }
                 },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Rests,
-                Err(error) if transport::is_resource_shortage(&error) => {
+                Err(error)
+                    if transport::is_resource_shortage(&error)
+                        || transport::is_no_listener(&error) =>
+                {
                     log::warn!("{}: cannot accept for now: {error}", self.endpoint());
                     self.report_failure(error.to_string());
-                    self.rest = Some(kit.timers.set(kit.now + SHORTAGE_REST, self.token));
-                    return Fate::Rests;
+                    return self.take_a_rest(kit);
                 }
                 // The connection was gone before it was accepted, and the like: the next may be fine.
                 Err(error) => {
+                    failed += 1;
                     log::debug!("{}: cannot accept: {error}", self.endpoint());
                     self.report_failure(error.to_string());
                 }
             }
         }
+        if failed == ACCEPT_BUDGET {
+            // Then it is not the connections.
+            return self.take_a_rest(kit);
+        }
         Fate::Again
+    }
+
+    fn take_a_rest(&mut self, kit: &mut Kit<'_>) -> Fate {
+        self.rest = Some(kit.timers.set(kit.now + REST, self.token));
+        Fate::Rests
     }
 
     /// Whether a connection is taken in.
@@ -269,12 +282,17 @@ impl Accepted {
         Fate::Rests
     }
 
+    /// Whether the connection is with this incarnation of a peer.
+    pub(super) fn is_with(&self, peer: u64) -> bool {
+        (self.session.as_ref()).is_some_and(|session| session.is_with(peer))
+    }
+
     /// Ends the connection if it is with this incarnation of a peer.
     pub(super) fn part(&mut self, peer: u64, kit: &mut Kit<'_>) -> Fate {
-        match &self.session {
-            Some(session) if session.is_with(peer) => self.end(End::Parted, kit),
-            _ => Fate::Rests,
+        if self.is_with(peer) {
+            return self.end(End::Parted, kit);
         }
+        Fate::Rests
     }
 
     pub(super) fn end(&mut self, end: End, kit: &mut Kit<'_>) -> Fate {

@@ -64,6 +64,8 @@ pub(crate) enum Order {
     /// End the connection with this incarnation of a peer, if it still stands. One that was connected
     /// to is made again with the usual patience, and the same pipe.
     Part { token: Token, peer: u64 },
+    /// The same for one of which nobody but the connection itself is left.
+    PartLeft { peer: u64 },
     /// Let go of everything of a socket, and tell it when that is done.
     CloseSocket {
         port: Arc<dyn Port>,
@@ -393,13 +395,17 @@ impl Reactor {
                 });
                 self.settle(token, fate, now);
             }
-            Order::Part { token, peer } => {
-                let fate = self.step(token, now, |slot, kit| match slot {
-                    Slot::Accepted(accepted) => accepted.part(peer, kit),
-                    Slot::Connecter(connecter) => connecter.part(peer, kit),
-                    Slot::Listener(_) => Fate::Rests,
-                });
-                self.settle(token, fate, now);
+            Order::Part { token, peer } => self.part(token, peer, now),
+            Order::PartLeft { peer } => {
+                let is_it = |slot: &Slot| match slot {
+                    Slot::Accepted(accepted) => accepted.is_with(peer),
+                    Slot::Connecter(connecter) => connecter.is_with(peer),
+                    Slot::Listener(_) => false,
+                };
+                let mut slots = self.slots.iter();
+                if let Some((&token, _)) = slots.find(|(_, slot)| is_it(slot)) {
+                    self.part(token, peer, now);
+                }
             }
             Order::CloseSocket { port, deadline } => self.close_socket(port, deadline, now),
             Order::Hasten { socket, deadline } => {
@@ -459,6 +465,16 @@ impl Reactor {
             Slot::Accepted(accepted) => accepted.end(End::Panicked, &mut kit),
             Slot::Connecter(connecter) => connecter.end(End::Panicked, &mut kit),
         })
+    }
+
+    /// Ends the connection of a slot if it is with this incarnation of a peer.
+    fn part(&mut self, token: Token, peer: u64, now: Instant) {
+        let fate = self.step(token, now, |slot, kit| match slot {
+            Slot::Accepted(accepted) => accepted.part(peer, kit),
+            Slot::Connecter(connecter) => connecter.part(peer, kit),
+            Slot::Listener(_) => Fate::Rests,
+        });
+        self.settle(token, fate, now);
     }
 
     /// Asks a slot to end.

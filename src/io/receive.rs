@@ -131,7 +131,7 @@ impl Receive {
                     return Ok(Got::Paused);
                 }
             }
-            if connection.output().len() > OUTPUT_MAX {
+            if connection.owed() > OUTPUT_MAX {
                 return Ok(Got::Owing);
             }
             let buffer = connection.read_buf();

@@ -196,8 +196,18 @@ impl Session {
             .map(|since| now.saturating_duration_since(since))
     }
 
+    /// Whether it says that the other side has closed, after which there may be no other event.
+    pub(super) fn is_hang_up(event: &mio::event::Event) -> bool {
+        event.is_read_closed() || event.is_error()
+    }
+
+    /// The stream was at its end when this began.
+    pub(super) fn on_hung_up(&mut self) {
+        self.receive.on_readable(true);
+    }
+
     pub(super) fn on_event(&mut self, event: &mio::event::Event) {
-        let hung_up = event.is_read_closed() || event.is_error();
+        let hung_up = Self::is_hang_up(event);
         if event.is_readable() || hung_up {
             self.receive.on_readable(hung_up);
         }

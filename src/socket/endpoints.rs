@@ -339,6 +339,7 @@ impl Core {
             .linger
             .and_then(|linger| Instant::now().checked_add(linger));
         let mut ordered = Vec::new();
+        let mut frees_place = false;
         let mut order = |io: &Handle, order: &dyn Fn(Arc<Latch>) -> Order| {
             let done = Arc::new(Latch::new());
             if io.order(order(done.clone())) {
@@ -360,6 +361,7 @@ impl Core {
                     // What is queued is still sent; nothing more is taken in.
                     if let Some(pipe) = pipe {
                         self.release_writer(pipe);
+                        frees_place = true;
                     }
                     order(&io, &|done| Order::Disconnect {
                         token,
@@ -386,9 +388,13 @@ impl Core {
                         self.release_writer(pipe);
                         self.part_inproc(pipe, GIVEN_UP, false);
                     }
+                    frees_place = true;
                     self.tell_closed(&endpoint);
                 }
             }
+        }
+        if frees_place {
+            self.offer_place();
         }
         Ok(ordered)
     }

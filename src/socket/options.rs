@@ -1074,7 +1074,8 @@ impl<T: SocketKind> Builder<T> {
     ///
     /// The host of an endpoint is the proxy's to resolve, and never looked up here. What the proxy
     /// says, and its silence, counts as what an address says that is connected to: it is an event,
-    /// is in `endpoints()`, and another attempt follows, through the proxy again. The time that it
+    /// is in `endpoints()`, and another attempt follows, through the proxy again. (The address reads
+    /// `example.org:5555 via 192.0.2.1:1080` there, and in what is known of a peer.) The time that it
     /// has is what [`connect_timeout`](Self::connect_timeout) leaves of itself, or, if that is not
     /// set, [`handshake_timeout`](Self::handshake_timeout). libzmq's `ZMQ_SOCKS_PROXY`.
     ///

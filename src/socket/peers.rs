@@ -8,7 +8,7 @@ use super::monitoring::GIVEN_UP;
 use super::topics::all_of;
 use crate::command::{Refused, Welcome};
 use crate::error::DisconnectPeerError;
-use crate::io::PARTED;
+use crate::io::{self, PARTED};
 use crate::message::Message;
 use crate::monitor::{Eviction, MonitorEvent};
 use crate::peer_info::sealed::Name;
@@ -114,7 +114,10 @@ impl Core {
                 }
             };
             let peer = peer.ok_or(DisconnectPeerError::Unknown)?.id();
-            Ok::<_, DisconnectPeerError>((peer, control.inproc.contains_key(&peer.pipe())))
+            // One that this side has met, and is about to be paired with, counts.
+            let pipe = peer.pipe();
+            let inproc = control.inproc.contains_key(&pipe) || control.wants(pipe);
+            Ok::<_, DisconnectPeerError>((peer, inproc))
         })?;
         if inproc {
             self.disconnect_inproc(peer.pipe());
@@ -124,13 +127,17 @@ impl Core {
         let asked = self.inbound.update(|half, wakes| {
             let reader = half.readers.get(peer.pipe());
             reader.map(|reader| reader.ask(news, wakes)).is_some()
+        }) || self.outbound.update(|half, wakes| {
+            let writer = half.writers.get(peer.pipe());
+            writer.map(|writer| writer.ask(news, wakes)).is_some()
         });
         if !asked {
-            self.outbound.update(|half, wakes| {
-                if let Some(writer) = half.writers.get(peer.pipe()) {
-                    writer.ask(news, wakes);
-                }
-            });
+            // Its endpoint was let go of, and what is left of it is with an I/O thread.
+            for io in self.context.running() {
+                io.order(io::Order::PartLeft {
+                    peer: peer.number(),
+                });
+            }
         }
         Ok(())
     }
@@ -142,6 +149,9 @@ impl Core {
         self.part_inproc(pipe, PARTED, !connected);
         if connected {
             self.reconnect_inproc(pipe);
+        } else {
+            // The other side, which had connected, may be about to close.
+            self.offer_place();
         }
     }
 

@@ -389,6 +389,9 @@ impl Core {
     /// The one place of this socket is free, or a name of a peer is: whoever waits for it over
     /// inproc may have it.
     pub(super) fn offer_place(&self) {
+        if !self.pattern.has_one_peer() && self.pattern.socket_type() != SocketType::Router {
+            return;
+        }
         let names: Vec<Arc<str>> = self.control.peek(|control| {
             let names = control
                 .endpoints

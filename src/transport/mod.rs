@@ -77,11 +77,13 @@ impl KernelOptions {
     /// The buffers decide on the window scale at the handshake, so that they must be set before
     /// listen and connect; accepted sockets inherit them.
     fn set_buffers(&self, socket: &Socket) -> io::Result<()> {
+        // The system counts in 32 bits, and would take the lower ones of what is more.
+        const MOST: usize = i32::MAX as usize;
         if let Some(size) = self.send_buffer {
-            socket.set_send_buffer_size(size)?;
+            socket.set_send_buffer_size(size.min(MOST))?;
         }
         if let Some(size) = self.recv_buffer {
-            socket.set_recv_buffer_size(size)?;
+            socket.set_recv_buffer_size(size.min(MOST))?;
         }
         Ok(())
     }
@@ -361,6 +363,18 @@ pub(crate) fn is_resource_shortage(error: &io::Error) -> bool {
         Errno::from_io_error(error),
         Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
     )
+}
+
+/// Whether a socket does not listen any more, which another process that has it can bring about.
+#[cfg(unix)]
+pub(crate) fn is_no_listener(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INVAL)
+}
+
+/// Whether a socket does not listen any more; here nobody else can have it.
+#[cfg(not(unix))]
+pub(crate) fn is_no_listener(_: &io::Error) -> bool {
+    false
 }
 
 /// Whether descriptors or memory have run out, so that trying again at once is of no use.

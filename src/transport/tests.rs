@@ -633,6 +633,29 @@ mod ipc_tests {
         }
     }
 
+    /// The lower 32 bits of this are zero, which would be the smallest that there is.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_buffer_larger_than_the_system_can_count_is_the_largest() {
+        let temp = Temp::new();
+        let size = |bytes: usize| {
+            let options = KernelOptions {
+                send_buffer: Some(bytes),
+                recv_buffer: Some(bytes),
+                ..options()
+            };
+            let listener = ipc::bind(&IpcAddress::Path(temp.path("s")), &options).unwrap();
+            let Listener::Ipc(ipc) = &listener else {
+                unreachable!("it is of ipc")
+            };
+            let socket = SockRef::from(&ipc.inner);
+            let send = socket.send_buffer_size().unwrap();
+            (send, socket.recv_buffer_size().unwrap())
+        };
+        let beyond = (u32::MAX as usize).saturating_add(1);
+        assert_eq!(size(beyond), size(i32::MAX as usize));
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn ipc_full_backlog_is_an_error_and_not_stale() {

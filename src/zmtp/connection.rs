@@ -109,12 +109,17 @@ pub(crate) struct Connection {
     output: Vec<u8>,
     /// What of `output` has been written.
     written: usize,
+    /// Where in `output` the message ends that goes out first.
+    first: usize,
     /// PINGs sent.
     pings: u64,
     /// How many of them have to be answered before it is certain that the peer has read every
     /// message.
     proof: u64,
 }
+
+/// Memory of the output that is kept for the next.
+const OUTPUT_KEPT: usize = 16 << 10;
 
 #[derive(Debug)]
 enum State {
@@ -174,6 +179,7 @@ impl Connection {
             max_traffic_command,
             output,
             written: 0,
+            first: 0,
             pings: 0,
             proof: 0,
         }
@@ -257,10 +263,17 @@ impl Connection {
     /// whole, before anything else or between two frames.
     ///
     /// A peer that sends PINGs and does not read the answers makes this grow by less than it
-    /// sends. Whoever reads for the connection must stop while this is longer than a few KiB.
+    /// sends. Whoever reads for the connection must stop while [`owed`](Self::owed) is more than a
+    /// few KiB.
     #[must_use]
     pub(crate) fn output(&self) -> &[u8] {
         self.output.get(self.written..).unwrap_or(&[])
+    }
+
+    /// How much of the output the peer has made it say. (Who did not read before the message that goes
+    /// out first is written would wait for ever for one who does the same.)
+    pub(crate) fn owed(&self) -> usize {
+        self.output.len() - self.written.max(self.first)
     }
 
     /// `n` bytes of the output have been written.
@@ -268,7 +281,10 @@ impl Connection {
         self.written += n;
         if self.written >= self.output.len() {
             self.output.clear();
+            // The message that goes out first may have been large.
+            self.output.shrink_to(OUTPUT_KEPT);
             self.written = 0;
+            self.first = 0;
         }
     }
 
@@ -286,6 +302,7 @@ impl Connection {
             header::put(flags, frame.len(), &mut self.output);
             self.output.extend_from_slice(frame);
         }
+        self.first = self.output.len();
         self.await_proof();
     }
 
