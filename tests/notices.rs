@@ -399,6 +399,26 @@ fn a_bound_dealer_says_hello_before_what_somebody_waits_to_send() {
     }
 }
 
+/// Nothing is left of it: nobody would ever take it.
+#[test]
+fn a_hello_for_a_peer_whose_name_is_taken_is_not_waited_for() {
+    for &transport in ALL {
+        let home = Home::new();
+        let router = router(&home, |it| it.hello_message("hi").probe_router(true));
+        let first = dealer(&home, "first");
+        let there = first.bind(home.endpoint(transport)).unwrap();
+        router.connect_routing_id(&there, &id("same")).unwrap();
+        for message in ["hi", ""] {
+            assert_eq!(first.recv_timeout(PATIENCE).unwrap(), message);
+        }
+        let again = router.connect_routing_id(home.vacant(transport), &id("same"));
+        assert!(again.is_err());
+        router.flush(PATIENCE).unwrap();
+        until_it_adds_up(|| router.stats());
+        assert_eq!(router.stats().send_queue.messages, 0);
+    }
+}
+
 // ---- goodbye
 
 #[test]
