@@ -113,6 +113,9 @@ pub(crate) trait Member: Send + Sync {
     /// Waits for the end of a close that has begun.
     fn finish_close(&self, deadline: Option<Instant>) -> Result<(), Unsent>;
 
+    /// Has its queues say what was read, which is not there any more.
+    fn settle_queues(&self);
+
     /// The bytes in memory for its queues; those of one that it shares with another socket only if
     /// `is_new` has not seen that yet.
     fn memory(&self, is_new: &mut dyn FnMut(usize) -> bool) -> usize;
@@ -350,6 +353,9 @@ impl Context {
         let mut seen = HashSet::new();
         let mut is_new = |queue| seen.insert(queue);
         let members = self.inner.members();
+        for member in &members {
+            member.settle_queues();
+        }
         members
             .iter()
             .map(|member| member.memory(&mut is_new))

@@ -40,8 +40,9 @@ use crate::peer_info::PeerInfo;
 /// And those that libzmq does not have: [`ResolveFailed`](Self::ResolveFailed) and
 /// [`ConnectFailed`](Self::ConnectFailed), [`GivenUp`](Self::GivenUp),
 /// [`Refused`](HandshakeFailure::Refused) handshakes, [`Dropped`](Self::Dropped),
-/// [`DroppingStarted`](Self::DroppingStarted) and [`DroppingEnded`](Self::DroppingEnded), and all that
-/// happens over inproc.
+/// [`DroppingStarted`](Self::DroppingStarted) and [`DroppingEnded`](Self::DroppingEnded), queues that
+/// are [full](Self::SendQueueFull) and relieved, [`Evicted`](Self::Evicted), and all that happens over
+/// inproc.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum MonitorEvent {

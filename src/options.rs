@@ -155,7 +155,8 @@ pub enum SlowSubscriber {
 #[non_exhaustive]
 pub enum ReconnectStop {
     /// Nobody listens there: the connection was refused (by the last address, if a name has
-    /// several), or there is no file for an ipc endpoint. An ipc listener with a full backlog is one
+    /// several), or there is no file for an ipc endpoint. A proxy may say so, or not be there itself. An
+    /// ipc listener with a full backlog is one
     /// nevertheless (macOS and the BSDs do not tell).
     ///
     /// libzmq's `ZMQ_RECONNECT_STOP_CONN_REFUSED`, which waits for an ipc file that is not there.
@@ -228,6 +229,9 @@ impl fmt::Debug for RouterNotify {
         })
     }
 }
+
+/// How much metadata every peer takes: ours has 64 KiB for the whole handshake.
+const METADATA_MAX: usize = 16 << 10;
 
 /// When a silent peer is asked whether it is there, and when it is taken for dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -303,12 +307,19 @@ impl Options {
             max_subscriptions: usize::MAX,
             max_subscription_bytes: usize::MAX,
             max_pending_handshakes: usize::MAX,
+            in_batch_size: Some(8192),
+            out_batch_size: Some(8192),
             ..Self::default()
         }
     }
 
     /// Works out what follows from the rest; an error if what was chosen does not go together.
     pub(crate) fn settle(&mut self) -> Result<(), String> {
+        let said = self.metadata.iter();
+        let bytes: usize = said.map(|(name, value)| name.len() + value.len()).sum();
+        if bytes > METADATA_MAX {
+            return Err(format!("metadata: more than {METADATA_MAX} bytes together"));
+        }
         if let Some(linger) = self.chosen.linger {
             self.linger = linger;
         }

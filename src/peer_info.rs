@@ -78,7 +78,8 @@ impl PeerInfo {
         &self.0.hello.address
     }
 
-    /// Whose process it is: over ipc, on Linux and Android. `None` elsewhere.
+    /// Whose process it is: over ipc, on Linux and Android. `None` elsewhere, and for a process that is
+    /// not to be seen from this one's PID namespace.
     pub fn credentials(&self) -> Option<PeerCredentials> {
         self.0.hello.credentials
     }

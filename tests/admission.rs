@@ -10,6 +10,7 @@ mod support;
 
 use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Instant;
 
 use peer::Raw;
 use support::{Home, PATIENCE, Transport, WIRE, next_of, until, until_alone};
@@ -18,8 +19,10 @@ use zocket::{Endpoint, Monitor, MonitorEvent, Pull};
 /// The reason why the next one that was not let in was not.
 #[track_caller]
 fn refusal(monitor: &Monitor) -> String {
+    let deadline = Instant::now() + PATIENCE;
     loop {
-        match monitor.recv_timeout(PATIENCE).expect("somebody is refused") {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match monitor.recv_timeout(left).expect("somebody is refused") {
             MonitorEvent::AcceptFailed { reason, .. } => return reason,
             MonitorEvent::HandshakeSucceeded { peer, .. } => panic!("{peer:?} was let in"),
             _ => {}

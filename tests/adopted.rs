@@ -33,8 +33,10 @@ fn path(home: &Home) -> String {
 /// Waits for this event; gives the names of all up to it.
 fn up_to(monitor: &Monitor, last: &str) -> Vec<String> {
     let mut names = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
     while names.last().is_none_or(|name| name != last) {
-        let event = monitor.recv_timeout(PATIENCE).expect(last);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let event = monitor.recv_timeout(left).expect(last);
         let text = format!("{event:?}");
         names.push(text.split(' ').next().unwrap().to_owned());
     }

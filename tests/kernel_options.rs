@@ -7,12 +7,51 @@ mod support;
 
 use std::error::Error as _;
 use std::io;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use support::{ALL, Home, PATIENCE, Transport};
 use zocket::{BindError, Builder, ConnectError, Pair, SocketKind};
 
 const NO_SUCH_DEVICE: i32 = 19;
+
+/// Each option as the kernel has it, of a stream that a socket was given and a test has kept hold of.
+#[test]
+fn every_option_is_the_kernels_of_that_name() {
+    let home = Home::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let kept = stream.try_clone().unwrap();
+    let kernel = socket2::SockRef::from(&kept);
+    let seconds = Duration::from_secs;
+    let push = home
+        .push()
+        .send_buffer(40_000)
+        .recv_buffer(50_000)
+        .tcp_keepalive(true)
+        .tcp_keepalive_idle(seconds(71))
+        .tcp_keepalive_interval(seconds(72))
+        .tcp_keepalive_count(73)
+        .type_of_service(0x48)
+        .priority(5)
+        .tcp_user_timeout(Duration::from_millis(74_000))
+        .build()
+        .unwrap();
+    assert!(!kernel.keepalive().unwrap());
+    push.connect_fd(stream).unwrap();
+    // Linux takes twice what it is told.
+    assert_eq!(kernel.send_buffer_size().unwrap(), 80_000);
+    assert_eq!(kernel.recv_buffer_size().unwrap(), 100_000);
+    assert!(kernel.keepalive().unwrap());
+    assert_eq!(kernel.tcp_keepalive_time().unwrap(), seconds(71));
+    assert_eq!(kernel.tcp_keepalive_interval().unwrap(), seconds(72));
+    assert_eq!(kernel.tcp_keepalive_retries().unwrap(), 73);
+    assert_eq!(kernel.tos_v4().unwrap(), 0x48);
+    assert_eq!(kernel.priority().unwrap(), 5);
+    let timeout = kernel.tcp_user_timeout().unwrap();
+    assert_eq!(timeout, Some(Duration::from_millis(74_000)));
+    assert!(kernel.tcp_nodelay().unwrap());
+}
 
 fn all_of_them<T: SocketKind>(builder: Builder<T>) -> Builder<T> {
     builder

@@ -13,8 +13,8 @@ use std::net::{Ipv6Addr, TcpStream};
 use std::time::Duration;
 
 use peer::{MORE, Raw, frame, greeting, ms, vector};
-use support::{Home, PATIENCE, QUIET, Transport, WIRE, until};
-use zocket::{Endpoint, Monitor, MonitorEvent, Pull, Push, ReconnectStop};
+use support::{Home, PATIENCE, QUIET, Transport, WIRE};
+use zocket::{Endpoint, EndpointState, Monitor, MonitorEvent, Pull, Push, ReconnectStop};
 
 fn bound(home: &Home, transport: Transport) -> (Pull, Endpoint) {
     let pull = home.pull().heartbeat_interval(None).build().unwrap();
@@ -246,7 +246,8 @@ fn the_reconnect_interval() {
         );
         push.options().set_reconnect_interval(None).unwrap();
         event(&monitor, |it| matches!(it, MonitorEvent::GivenUp { .. }));
-        assert_eq!(push.endpoints().len(), 0, "{transport:?}");
+        let state = push.endpoints()[0].state;
+        assert_eq!(state, EndpointState::GivenUp, "{transport:?}");
     }
 }
 
@@ -259,7 +260,8 @@ fn what_stops_a_reconnect() {
             .set_reconnect_stop([ReconnectStop::Refused])
             .unwrap();
         event(&monitor, |it| matches!(it, MonitorEvent::GivenUp { .. }));
-        assert_eq!(push.endpoints().len(), 0, "{transport:?}");
+        let state = push.endpoints()[0].state;
+        assert_eq!(state, EndpointState::GivenUp, "{transport:?}");
     }
 }
 
@@ -307,7 +309,7 @@ fn the_size_of_buffers() {
         let mut raw = Raw::Ipc(listener.accept().unwrap().0);
         raw.handshake("PULL");
         // (What the kernel keeps count of is more than the bytes.)
-        until("it is full", || push.stats().written.messages > 0);
+        support::until("it is full", || push.stats().written.messages > 0);
         assert!(push.flush(QUIET).is_err());
         let bytes = push.stats().written.bytes;
         assert!(bytes < whole as u64, "{bytes}");

@@ -9,7 +9,7 @@ mod support;
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, expect_numbers, fill, joined, until};
 use zocket::{Dealer, Endpoint, Interest, Poller, RecvError, Req, Router, RoutingId, TrySendError};
@@ -33,7 +33,7 @@ fn a_send_hwm_that_grows_wakes_who_waits() {
         thread::scope(|scope| {
             let push = &push;
             scope.spawn(move || {
-                done.send(push.send_timeout("10", PATIENCE).is_ok())
+                done.send(push.send_timeout("10", 2 * PATIENCE).is_ok())
                     .unwrap();
             });
             assert!(
@@ -122,7 +122,7 @@ fn a_recv_hwm_that_grows_wakes_an_inproc_sender() {
     thread::scope(|scope| {
         let push = &push;
         scope.spawn(move || {
-            done.send(push.send_timeout("10", PATIENCE).is_ok())
+            done.send(push.send_timeout("10", 2 * PATIENCE).is_ok())
                 .unwrap();
         });
         assert!(is_done.recv_timeout(QUIET).is_err(), "it waits");
@@ -212,13 +212,15 @@ fn marks_change_under_traffic_and_nothing_is_lost() {
 #[test]
 fn timeouts_count_for_calls_from_then_on() {
     let home = Home::new();
-    let push = home.push().build().unwrap();
-    let pull = home.pull().build().unwrap();
+    let push = home.push().send_timeout(2 * PATIENCE).build().unwrap();
+    let pull = home.pull().recv_timeout(2 * PATIENCE).build().unwrap();
     push.options().set_send_timeout(ms(1)).unwrap();
     pull.options().set_recv_timeout(ms(1)).unwrap();
+    let began = Instant::now();
     assert!(push.send("nobody is there").unwrap_err().is_timeout());
     assert_eq!(pull.recv(), Err(RecvError::Timeout));
     assert!(push.reserve().is_err());
+    assert!(began.elapsed() < PATIENCE);
     push.options().set_send_timeout(None).unwrap();
     pull.options().set_recv_timeout(PATIENCE).unwrap();
     thread::scope(|scope| {
@@ -316,7 +318,7 @@ fn who_waits_as_it_is_mandatory_goes_on_when_it_is_not() {
     thread::scope(|scope| {
         let (router, id) = (&router, &id);
         scope.spawn(move || {
-            done.send(router.send_to_timeout(id, "dropped", PATIENCE).is_ok())
+            done.send(router.send_to_timeout(id, "dropped", 2 * PATIENCE).is_ok())
                 .unwrap()
         });
         assert!(is_done.recv_timeout(QUIET).is_err(), "it waits");
@@ -340,6 +342,7 @@ fn handover_counts_for_who_comes_next() {
         let second = dealer(&home, &here, "one");
         second.send("second").unwrap();
         assert!(router.recv_from_timeout(QUIET).is_err());
+        second.options().set_linger(Duration::ZERO).unwrap();
         second.disconnect(&here).unwrap();
         router.options().set_handover(true).unwrap();
         let third = dealer(&home, &here, "one");

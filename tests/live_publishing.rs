@@ -157,32 +157,42 @@ fn who_comes_next_has_the_new_welcome() {
 /// From the change on nothing is dropped, not even for one who was missing messages just then.
 #[test]
 fn a_publisher_stops_to_drop() {
-    let home = Home::new();
-    let publisher = publisher(&home).send_hwm(2).build().unwrap();
-    let here = publisher.bind(home.endpoint(Transport::Inproc)).unwrap();
-    let slow = subscriber(&home).recv_hwm(2).build().unwrap();
-    slow.subscribe("").unwrap();
-    slow.connect(&here).unwrap();
-    publisher.wait_for_subscribers(1, PATIENCE).unwrap();
-    for number in 0..5 {
-        publisher.try_send(number.to_string()).unwrap();
-    }
-    assert_eq!(publisher.stats().dropped.full, 1);
-    publisher.options().set_nodrop(true).unwrap();
-    assert!(publisher.try_send("refused").unwrap_err().is_full());
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            for number in 5..100 {
-                publisher
-                    .send_timeout(number.to_string(), PATIENCE)
-                    .unwrap();
+    for &transport in ALL {
+        let home = Home::new();
+        let publisher = publisher(&home).send_hwm(100).build().unwrap();
+        let here = publisher.bind(home.endpoint(transport)).unwrap();
+        let slow = subscriber(&home).recv_hwm(100).build().unwrap();
+        slow.subscribe("").unwrap();
+        slow.connect(&here).unwrap();
+        publisher.wait_for_subscribers(1, PATIENCE).unwrap();
+        let text = |number: usize| format!("{number} {}", "x".repeat(10_000));
+        let mut sent = 0;
+        while publisher.stats().dropped.full == 0 {
+            publisher.try_send(text(sent)).unwrap();
+            sent += 1;
+        }
+        let dropped = publisher.stats().dropped.full;
+        publisher.options().set_nodrop(true).unwrap();
+        // All but the one that was dropped before the change.
+        let mut numbers = (0..sent + 1000).filter(|number| *number != sent - 1);
+        // There is some room, though it is not yet one of those that have some again.
+        while publisher.stats().send_queue.messages >= 100 {
+            expect(&slow, &text(numbers.next().unwrap()));
+        }
+        let first = sent + usize::from(publisher.try_send(text(sent)).is_ok());
+        assert_eq!(publisher.stats().dropped.full, dropped, "{transport:?}");
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in first..sent + 1000 {
+                    publisher.send_timeout(text(number), PATIENCE).unwrap();
+                }
+            });
+            for number in numbers {
+                expect(&slow, &text(number));
             }
         });
-        for number in (0..4).chain(5..100) {
-            expect(&slow, &number.to_string());
-        }
-    });
-    assert_eq!(publisher.stats().dropped.full, 1);
+        assert_eq!(publisher.stats().dropped.full, dropped, "{transport:?}");
+    }
 }
 
 /// Who waits, as nothing is to be dropped, goes on when it may be.
@@ -200,7 +210,7 @@ fn a_publisher_that_waits_begins_to_drop() {
     thread::scope(|scope| {
         let publisher = &publisher;
         scope.spawn(move || {
-            done.send(publisher.send_timeout("dropped", PATIENCE).is_ok())
+            done.send(publisher.send_timeout("dropped", 2 * PATIENCE).is_ok())
                 .unwrap()
         });
         assert!(is_done.recv_timeout(QUIET).is_err(), "it waits");

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, next_of, until};
 use zocket::{
-    BuildError, Builder, Context, Dealer, Proxy, Pub, Pull, Push, Rep, Req, Router, SocketKind, Sub,
+    BuildError, Builder, Context, Dealer, Proxy, Pub, Pull, Push, Rep, Req, Router, SlowSubscriber,
+    SocketKind, Sub,
 };
 
 const BUDGET: usize = 1 << 20;
@@ -217,6 +218,37 @@ fn a_subscriber_misses_what_the_budget_has_no_room_for() {
     assert!(sub.try_recv().is_err());
     publisher.send("again").unwrap();
     assert_eq!(sub.recv_timeout(PATIENCE).unwrap(), "again");
+}
+
+/// What others have used up does not cost a subscriber more than what comes needs.
+#[test]
+fn where_the_oldest_are_dropped_one_goes_for_one_that_comes() {
+    let home = home(BUDGET);
+    let publisher = unlimited(home.of(Pub::builder()));
+    let publisher = publisher.slow_subscriber(SlowSubscriber::DropOldest);
+    let publisher = publisher.build().unwrap();
+    let sub = home.of(Sub::builder()).recv_hwm(0).build().unwrap();
+    sub.subscribe("").unwrap();
+    meet!(home, Transport::Inproc, publisher, sub);
+    publisher.wait_for_subscribers(1, PATIENCE).unwrap();
+    let text = |number: usize| format!("{number:01000}");
+    for number in 0..100 {
+        publisher.send(text(number)).unwrap();
+    }
+    let hog = unlimited(home.push()).build().unwrap();
+    hog.connect(home.vacant(Transport::Inproc)).unwrap();
+    fill(&hog, 1000);
+    for number in 100..1000 {
+        publisher.send(text(number)).unwrap();
+    }
+    let stats = publisher.stats();
+    assert!(stats.dropped.displaced > 700, "{stats:?}");
+    let kept = stats.send_queue.messages as usize;
+    assert!(kept >= 100, "{stats:?}");
+    for number in 1000 - kept..1000 {
+        assert_eq!(sub.recv_timeout(PATIENCE).unwrap(), text(number));
+    }
+    assert!(sub.try_recv().is_err());
 }
 
 #[test]

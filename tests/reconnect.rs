@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use peer::{PATIENCE, TempDir, eventually, ms, nobody};
-use zocket::{Builder, Context, Pull, Push};
+use zocket::{Builder, Context, EndpointState, Pull, Push};
 
 fn quick(push: Builder<Push>) -> Builder<Push> {
     push.reconnect_interval(ms(10))
@@ -153,9 +153,11 @@ fn without_an_interval_it_never_comes_back() {
     });
     let second = pull(&endpoint);
     second.wait_for_peers(1, ms(500)).unwrap_err();
-    // The endpoint is gone, and with it its queue.
+    // The endpoint is given up, and with it its queue.
     assert!(push.try_send("nobody is there").is_err());
-    assert!(push.disconnect(&*endpoint).is_err());
+    assert_eq!(push.endpoints()[0].state, EndpointState::GivenUp);
+    push.disconnect(&*endpoint).unwrap();
+    assert!(push.endpoints().is_empty());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, Once};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::{ALL, Home, PATIENCE, Transport, next_of, until, until_alone};
 use zocket::{
@@ -175,8 +175,10 @@ const THERE: &str = "tcp://pull.invalid:5555";
 
 #[track_caller]
 fn told(monitor: &Monitor, is_it: impl Fn(&MonitorEvent) -> bool) -> MonitorEvent {
+    let deadline = Instant::now() + PATIENCE;
     loop {
-        let event = monitor.recv_timeout(PATIENCE).expect("it is told");
+        let left = deadline.saturating_duration_since(Instant::now());
+        let event = monitor.recv_timeout(left).expect("it is told");
         if is_it(&event) {
             return event;
         }
@@ -350,6 +352,38 @@ fn only_connections_over_tcp_go_through_it() {
         }
         assert!(proxy.heard().is_empty());
     }
+}
+
+#[test]
+fn one_that_is_set_later_counts_for_connections_from_then_on() {
+    let home = Home::new();
+    let (pull, to) = bound(&home);
+    let here = pull.last_endpoint().unwrap();
+    let proxy = good(to);
+    let push = home.push().build().unwrap();
+    push.connect(&here).unwrap();
+    pull.wait_for_peers(1, PATIENCE).unwrap();
+    let address = proxy.address.to_string();
+    push.options().set_socks_proxy(&*address).unwrap();
+    assert_eq!(push.options().socks_proxy(), Some(address));
+    push.connect(THERE).unwrap();
+    pull.wait_for_peers(2, PATIENCE).unwrap();
+    assert_eq!(proxy.heard().len(), 1);
+    // What was connected without it is connected again with it.
+    pull.unbind(&here).unwrap();
+    until_alone(|count, timeout| pull.wait_for_peers(count, timeout));
+    until("it is bound again", || pull.bind(&here).is_ok());
+    pull.wait_for_peers(2, PATIENCE).unwrap();
+    let both = |all: &[Heard]| {
+        let by_name = |it: &Heard| it.request.get(3) == Some(&3);
+        all.iter().skip(1).any(by_name) && !all.iter().skip(1).all(by_name)
+    };
+    assert!(both(&proxy.heard()), "{:?}", proxy.heard());
+    push.options().set_socks_proxy(None).unwrap();
+    let before = proxy.heard().len();
+    push.connect(&here).unwrap();
+    pull.wait_for_peers(3, PATIENCE).unwrap();
+    assert_eq!(proxy.heard().len(), before);
 }
 
 // ---- one that does not

@@ -8,6 +8,7 @@
 mod support;
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Instant;
 
 use support::{Home, PATIENCE, Transport, next_of, until, until_alone};
 use zocket::{BindError, Endpoint, EndpointErrorKind, Monitor, MonitorEvent, Pull};
@@ -20,8 +21,10 @@ fn source_of_peer(pull: &Pull) -> SocketAddr {
 
 /// Waits for an attempt that has failed; gives the reason.
 fn why_it_failed(monitor: &Monitor) -> String {
+    let deadline = Instant::now() + PATIENCE;
     loop {
-        match monitor.recv_timeout(PATIENCE).expect("it fails") {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match monitor.recv_timeout(left).expect("it fails") {
             MonitorEvent::ConnectFailed { reason, .. }
             | MonitorEvent::ResolveFailed { reason, .. } => return reason,
             _ => {}
@@ -92,6 +95,25 @@ fn every_connection_comes_from_the_port_that_was_chosen() {
     }
     push.send("still there").unwrap();
     assert_eq!(next_of(&pull), "still there");
+}
+
+/// Its last connection lingers in the kernel for a minute (TIME_WAIT), on the side that ended it: here.
+#[test]
+fn a_port_can_be_used_again_at_once() {
+    let home = Home::new();
+    let source: Endpoint = home.vacant(Transport::Tcp).parse().unwrap();
+    let source = source.socket_addr().unwrap();
+    for _ in 0..3 {
+        let pull = home.pull().build().unwrap();
+        let here = pull.bind(home.endpoint(Transport::Tcp)).unwrap();
+        let to = &here.to_string()["tcp://".len()..];
+        let push = home.push().build().unwrap();
+        push.connect(format!("tcp://{source};{to}")).unwrap();
+        push.send("from there").unwrap();
+        assert_eq!(next_of(&pull), "from there");
+        assert_eq!(source_of_peer(&pull), source);
+        push.close().unwrap();
+    }
 }
 
 #[test]

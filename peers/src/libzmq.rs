@@ -495,6 +495,17 @@ impl Part {
         // SAFETY: the message is alive.
         unsafe { ffi::zmq_msg_more(&self.0) != 0 }
     }
+
+    /// What the peer that sent it has said of itself under this name.
+    pub fn property(&self, name: &str) -> Option<String> {
+        let name = c_string(name).ok()?;
+        // SAFETY: the message is alive, the string ends with a NUL; what is returned does, too, and
+        // lives as long as the message. It is copied out at once.
+        unsafe {
+            let value = ffi::zmq_msg_gets(&self.0, name.as_ptr());
+            (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+        }
+    }
 }
 
 impl Default for Part {
@@ -620,6 +631,7 @@ mod ffi {
         pub(super) fn zmq_msg_data(message: *mut Message) -> *mut c_void;
         pub(super) fn zmq_msg_size(message: *const Message) -> usize;
         pub(super) fn zmq_msg_more(message: *const Message) -> c_int;
+        pub(super) fn zmq_msg_gets(message: *const Message, name: *const c_char) -> *const c_char;
         pub(super) fn zmq_msg_send(
             message: *mut Message,
             socket: *mut c_void,

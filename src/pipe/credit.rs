@@ -251,6 +251,7 @@ impl Credit {
     /// where the brim is that of the share it may grow; if it may not, `writer` will be told.
     #[cold]
     pub(super) fn extend(&mut self, writer: Option<&Target>) -> bool {
+        self.starved_at = None;
         if self.queued.messages + self.reserved >= self.brim.messages {
             return false;
         }

@@ -302,6 +302,7 @@ impl<B: Batch> Lane<B> {
             // It makes place for what comes, with what is there; that does not for it.
             state.newest += load;
         }
+        state.credit.settle(false, wakes);
         state.stir_taker(wakes);
         true
     }
@@ -540,6 +541,11 @@ impl<B: Batch> State<B> {
             let load = self.open.displace(wakes);
             self.credit.displace(load, not_taken);
             displaced += 1;
+            // What others have of the budget does not come back for all that is dropped here: one goes
+            // for one that comes.
+            if self.credit.is_starved() {
+                break;
+            }
         }
         if displaced > 0 {
             self.mark.pass(self.credit.done(), wakes);
@@ -583,7 +589,8 @@ impl<B> State<B> {
 
     fn hold_incomplete(&mut self, bytes: usize, wakes: &mut Wakes) {
         self.credit.set_incomplete(bytes);
-        self.credit.settle(self.writer_ended, wakes);
+        let rests = self.writer_ended || self.credit.held() == 0;
+        self.credit.settle(rests, wakes);
     }
 
     #[inline]

@@ -387,11 +387,10 @@ impl Reader {
         }
     }
 
-    /// The same, whoever the peer is: somebody has asked.
+    /// The same, whoever the peer is: somebody has asked, and from now on wants to know sooner, so
+    /// that it matters even if nothing was read.
     pub(crate) fn hurry(&mut self, wakes: &mut Wakes) {
-        if !self.read.is_none() {
-            self.give_back(wakes);
-        }
+        self.give_back(wakes);
     }
 
     /// Returns credit for what was read while more is still in hand.

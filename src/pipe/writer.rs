@@ -126,9 +126,11 @@ impl Writer {
             Outlet::Wire(lane) => lane
                 .admit(room, wakes)?
                 .append(bytes, wakes, |wire| encode(whole, wire)),
-            Outlet::Values(lane) => lane
-                .admit(room, wakes)?
-                .append(bytes, wakes, |values| values.extend(message.take())),
+            Outlet::Values(lane) => lane.admit(room, wakes)?.append(bytes, wakes, |values| {
+                if let Some(message) = message.take() {
+                    values.push_back(message);
+                }
+            }),
         };
         Ok(bytes)
     }

@@ -62,9 +62,10 @@ impl<T: SocketKind> Builder<T> {
     ///
     /// Which are: to linger for ever (SUB and XSUB: not at all), to ask nobody for a sign of life
     /// (and a [`heartbeat_timeout`](Self::heartbeat_timeout) that is the interval, if one is set),
-    /// 30 s for a handshake, an attempt to connect after at most 100 ms each time, and no limit to
-    /// messages, frames, subscriptions and handshakes under way. What is not an option stays: that a
-    /// wait is a random part of its interval, say, and that one topic has at most 1 MiB.
+    /// 30 s for a handshake, an attempt to connect after at most 100 ms each time, 8192 bytes for a
+    /// read and a write, and no limit to messages, frames, subscriptions and handshakes under way. What
+    /// is not an option stays: that a wait is a random part of its interval, say, and that one topic has
+    /// at most 1 MiB.
     ///
     /// ```
     /// use std::time::Duration;

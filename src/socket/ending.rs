@@ -369,12 +369,13 @@ impl Member for Core {
         self.await_close(deadline)
     }
 
+    fn settle_queues(&self) {
+        self.inbound
+            .update(|inb, wakes| inb.readers.hurry_all(wakes));
+    }
+
     fn memory(&self, is_new: &mut dyn FnMut(usize) -> bool) -> usize {
-        // What was read is not there any more.
-        self.inbound.update(|inb, wakes| {
-            inb.readers.hurry_all(wakes);
-            self.ledger.lock().held(is_new)
-        })
+        self.ledger.lock().held(is_new)
     }
 
     fn close_behind(self: Arc<Self>, patience: Option<Duration>) {

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::{FlushFailure, RecvError};
 use crate::message::Message;
 use crate::monitor::MonitorEvent;
-use crate::options::Options;
+use crate::options::{Options, RouterNotify};
 use crate::socket_type::SocketType;
 use crate::waiting::Patience;
 
@@ -602,5 +602,60 @@ fn loom_options_change_while_a_pipe_ends() {
         let _ = b.close(None);
         changer.join().unwrap();
         let _ = a.close(None);
+    });
+}
+
+/// A DEALER and a ROUTER that is told of those who come and go.
+fn told() -> (Arc<Core>, Arc<Core>) {
+    let options = Options {
+        notify: RouterNotify::CONNECT | RouterNotify::DISCONNECT,
+        ..Options::default()
+    };
+    two(SocketType::Dealer, SocketType::Router, options)
+}
+
+fn recv_from(router: &Core) -> Message {
+    router.recv_from(|| Patience::Forever).unwrap().1
+}
+
+/// One that leaves is told of behind what it sent, once, whether that has been read by then or not.
+#[test]
+fn loom_that_a_peer_has_left_is_told_last() {
+    loom::model(|| {
+        let (dealer, router) = told();
+        join(&router, &dealer);
+        assert_eq!(recv_from(&router), "");
+        send(&dealer, "last words");
+        let other = thread::spawn({
+            let router = router.clone();
+            move || {
+                assert_eq!(recv_from(&router), "last words");
+                assert_eq!(recv_from(&router), "");
+            }
+        });
+        let _ = dealer.close(None);
+        other.join().unwrap();
+        assert!(router.recv_from(|| Patience::None).is_err());
+        let _ = router.close(None);
+    });
+}
+
+/// One that comes is told of before what it has sent, to who waits for it on either side.
+#[test]
+fn loom_that_a_peer_has_come_is_told_first() {
+    loom::model(|| {
+        let (dealer, router) = told();
+        router.connect("inproc://model".parse().unwrap()).unwrap();
+        let other = thread::spawn({
+            let router = router.clone();
+            move || {
+                assert_eq!(recv_from(&router), "");
+                assert_eq!(recv_from(&router), "early");
+            }
+        });
+        dealer.bind("inproc://model".parse().unwrap()).unwrap();
+        send(&dealer, "early");
+        other.join().unwrap();
+        let _ = (dealer.close(None), router.close(None));
     });
 }

@@ -969,7 +969,8 @@ lists! {
     ///
     /// Others are disconnected before a byte is read or written, which is an
     /// [`AcceptFailed`](crate::MonitorEvent::AcceptFailed) event. Who it is, the kernel says
-    /// (`SO_PEERCRED`), as it was at the time of the connection. Linux and Android; elsewhere
+    /// (`SO_PEERCRED`), as it was at the time of the connection; a process that is not to be seen from
+    /// this one's PID namespace is nobody, and not let in. Linux and Android; elsewhere
     /// [`build`](Self::build) refuses it. libzmq's `ZMQ_IPC_FILTER_UID`.
     ipc_allow_uid(user: u32) -> Vec<u32> {
         add (admission.users) <- needs(HAS_CREDENTIALS, user, true)?;
@@ -1074,7 +1075,8 @@ impl<T: SocketKind> Builder<T> {
     ///
     /// The host of an endpoint is the proxy's to resolve, and never looked up here. What the proxy
     /// says, and its silence, counts as what an address says that is connected to: it is an event,
-    /// is in `endpoints()`, and another attempt follows, through the proxy again. The time that it
+    /// is in `endpoints()`, and another attempt follows, through the proxy again. (The address reads
+    /// `example.org:5555 via 192.0.2.1:1080` there, and in what is known of a peer.) The time that it
     /// has is what [`connect_timeout`](Self::connect_timeout) leaves of itself, or, if that is not
     /// set, [`handshake_timeout`](Self::handshake_timeout). libzmq's `ZMQ_SOCKS_PROXY`.
     ///
@@ -1637,6 +1639,18 @@ mod tests {
             assert!(it.ipc_allow_pid().is_empty(), "ZMQ_IPC_FILTER_PID");
             assert!(it.metadata().is_empty(), "ZMQ_METADATA");
             assert!(!it.immediate(), "ZMQ_IMMEDIATE");
+            assert_eq!(it.in_batch_size(), Some(8192), "ZMQ_IN_BATCH_SIZE");
+            assert_eq!(it.out_batch_size(), Some(8192), "ZMQ_OUT_BATCH_SIZE");
+            assert!(it.affinity().is_empty(), "ZMQ_AFFINITY 0");
+            assert_eq!(it.socks_proxy(), None, "ZMQ_SOCKS_PROXY");
+            assert_eq!(it.send_limit_bytes(), None);
+            assert_eq!(it.recv_limit_bytes(), None);
+            assert_eq!(it.max_subscriptions_per_address(), None);
+            assert_eq!(it.slow_subscriber(), crate::SlowSubscriber::DropNewest);
+            assert_eq!(it.hello_message(), None, "ZMQ_HELLO_MSG");
+            assert_eq!(it.disconnect_message(), None, "ZMQ_DISCONNECT_MSG");
+            assert_eq!(it.hiccup_message(), None, "ZMQ_HICCUP_MSG");
+            assert_eq!(it.notify(), Default::default(), "ZMQ_ROUTER_NOTIFY 0");
             assert_eq!(it.send_buffer(), None, "ZMQ_SNDBUF -1");
             assert_eq!(it.recv_buffer(), None, "ZMQ_RCVBUF -1");
             assert_eq!(it.backlog(), 100, "ZMQ_BACKLOG");

@@ -88,6 +88,7 @@ mod unix {
     pub(in crate::transport) fn credentials(
         stream: &mio::net::UnixStream,
     ) -> Option<PeerCredentials> {
+        // (A process that our PID namespace has no number for is an error to rustix.)
         let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;
         Some(PeerCredentials {
             pid: u32::try_from(peer.pid.as_raw_nonzero().get()).ok()?,
