@@ -9,6 +9,10 @@
 mod peer;
 mod support;
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
 use peer::Raw;
 use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, until, until_it_adds_up};
 use zocket::{Builder, Dealer, Message, Req, Router, RouterNotify, RoutingId, Socket, SocketType};
@@ -251,6 +255,35 @@ fn whom_the_socket_disconnects_is_told_of_too() {
         one.send("here").unwrap();
         expect(&router, "one", "here");
     }
+}
+
+/// Between the two, in a waker of the bound socket's, which is told of it first.
+#[test]
+fn over_inproc_one_that_is_let_go_of_as_it_comes_has_gone_too() {
+    struct LetsGo(Router, zocket::Endpoint);
+
+    impl Wake for LetsGo {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.disconnect(&self.1);
+        }
+    }
+
+    let home = Home::new();
+    let bound = dealer(&home, "bound");
+    let here = bound.bind(home.endpoint(Transport::Inproc)).unwrap();
+    let monitor = bound.monitor();
+    let lets_go = Arc::new(LetsGo(router(&home, |it| it.notify(both())), here));
+    let waker = Waker::from(lets_go.clone());
+    let mut comes = pin!(monitor.recv_async());
+    let mut context = Context::from_waker(&waker);
+    assert!(comes.as_mut().poll(&mut context).is_pending());
+    let LetsGo(router, here) = &*lets_go;
+    router.connect(here).unwrap();
+    assert!(router.endpoints().is_empty() && router.peers().is_empty());
+    expect(router, "bound", "");
+    expect(router, "bound", "");
+    expect_nothing(router);
+    until_it_adds_up(|| router.stats());
 }
 
 #[test]
