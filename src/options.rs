@@ -230,6 +230,9 @@ impl fmt::Debug for RouterNotify {
     }
 }
 
+/// How much metadata every peer takes: ours has 64 KiB for the whole handshake.
+const METADATA_MAX: usize = 16 << 10;
+
 /// When a silent peer is asked whether it is there, and when it is taken for dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Heartbeats {
@@ -312,6 +315,11 @@ impl Options {
 
     /// Works out what follows from the rest; an error if what was chosen does not go together.
     pub(crate) fn settle(&mut self) -> Result<(), String> {
+        let said = self.metadata.iter();
+        let bytes: usize = said.map(|(name, value)| name.len() + value.len()).sum();
+        if bytes > METADATA_MAX {
+            return Err(format!("metadata: more than {METADATA_MAX} bytes together"));
+        }
         if let Some(linger) = self.chosen.linger {
             self.linger = linger;
         }

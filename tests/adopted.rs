@@ -15,7 +15,10 @@ use std::net::Shutdown;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::pin::pin;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use support::{Home, PATIENCE, Transport, next_of};
@@ -282,6 +285,37 @@ fn a_peer_that_has_said_everything_already_is_heard_to_the_end() {
     pull.connect_fd(one).unwrap();
     assert_eq!(next_of(&pull), "hello");
     up_to(&monitor, "GivenUp");
+}
+
+/// Between the loss and the end of the endpoint the application may let go of it: here in a waker, which
+/// runs on the I/O thread.
+#[test]
+fn one_that_is_let_go_of_as_it_is_given_up_is_closed() {
+    struct LetsGo(Push, Endpoint);
+
+    impl Wake for LetsGo {
+        fn wake(self: Arc<Self>) {
+            let Self(push, here) = &*self;
+            if push.peers().is_empty() {
+                push.disconnect(here).unwrap();
+            }
+        }
+    }
+
+    let home = Home::new();
+    let (one, other) = UnixStream::pair().unwrap();
+    let push = home.push().build().unwrap();
+    let here = push.connect_fd(one).unwrap();
+    let pull = home.pull().build().unwrap();
+    pull.connect_fd(other).unwrap();
+    push.wait_for_peers(1, PATIENCE).unwrap();
+    let (monitor, told) = (push.monitor(), push.monitor());
+    let waker = Waker::from(Arc::new(LetsGo(push, here)));
+    let mut lost = pin!(told.recv_async());
+    let mut context = Context::from_waker(&waker);
+    assert!(lost.as_mut().poll(&mut context).is_pending());
+    pull.close().unwrap();
+    up_to(&monitor, "Closed");
 }
 
 #[test]

@@ -9,6 +9,10 @@
 mod peer;
 mod support;
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
 use peer::Raw;
 use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, until, until_it_adds_up};
 use zocket::{Builder, Dealer, Message, Req, Router, RouterNotify, RoutingId, Socket, SocketType};
@@ -253,6 +257,35 @@ fn whom_the_socket_disconnects_is_told_of_too() {
     }
 }
 
+/// Between the two, in a waker of the bound socket's, which is told of it first.
+#[test]
+fn over_inproc_one_that_is_let_go_of_as_it_comes_has_gone_too() {
+    struct LetsGo(Router, zocket::Endpoint);
+
+    impl Wake for LetsGo {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.disconnect(&self.1);
+        }
+    }
+
+    let home = Home::new();
+    let bound = dealer(&home, "bound");
+    let here = bound.bind(home.endpoint(Transport::Inproc)).unwrap();
+    let monitor = bound.monitor();
+    let lets_go = Arc::new(LetsGo(router(&home, |it| it.notify(both())), here));
+    let waker = Waker::from(lets_go.clone());
+    let mut comes = pin!(monitor.recv_async());
+    let mut context = Context::from_waker(&waker);
+    assert!(comes.as_mut().poll(&mut context).is_pending());
+    let LetsGo(router, here) = &*lets_go;
+    router.connect(here).unwrap();
+    assert!(router.endpoints().is_empty() && router.peers().is_empty());
+    expect(router, "bound", "");
+    expect(router, "bound", "");
+    expect_nothing(router);
+    until_it_adds_up(|| router.stats());
+}
+
 #[test]
 fn a_raw_router_and_a_waiting_task_are_told() {
     for &transport in ALL {
@@ -396,6 +429,26 @@ fn a_bound_dealer_says_hello_before_what_somebody_waits_to_send() {
             assert_eq!(router.recv_from_timeout(PATIENCE).unwrap().1, message);
         }
         waiting.join().unwrap();
+    }
+}
+
+/// Nothing is left of it: nobody would ever take it.
+#[test]
+fn a_hello_for_a_peer_whose_name_is_taken_is_not_waited_for() {
+    for &transport in ALL {
+        let home = Home::new();
+        let router = router(&home, |it| it.hello_message("hi").probe_router(true));
+        let first = dealer(&home, "first");
+        let there = first.bind(home.endpoint(transport)).unwrap();
+        router.connect_routing_id(&there, &id("same")).unwrap();
+        for message in ["hi", ""] {
+            assert_eq!(first.recv_timeout(PATIENCE).unwrap(), message);
+        }
+        let again = router.connect_routing_id(home.vacant(transport), &id("same"));
+        assert!(again.is_err());
+        router.flush(PATIENCE).unwrap();
+        until_it_adds_up(|| router.stats());
+        assert_eq!(router.stats().send_queue.messages, 0);
     }
 }
 

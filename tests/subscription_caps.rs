@@ -119,6 +119,36 @@ fn those_of_one_address_are_counted_together() {
     }
 }
 
+/// One that has gone counts no more, however subscriptions were taken meanwhile.
+#[test]
+fn who_left_while_the_manner_was_another_is_not_counted() {
+    for &transport in WIRE {
+        let home = Home::new();
+        let publisher = xpub(&home)
+            .manual(true)
+            .max_subscriptions_per_address(2)
+            .build()
+            .unwrap();
+        let here = publisher.bind(home.endpoint(transport)).unwrap();
+        let one = joined(&home, &here, &["a", "b"]);
+        for _ in 0..2 {
+            publisher.recv_timeout(PATIENCE).unwrap();
+        }
+        publisher.options().set_manual(false).unwrap();
+        drop(one);
+        until("it has gone", || publisher.peers().is_empty());
+        publisher.options().set_manual(true).unwrap();
+        let _next = joined(&home, &here, &["c", "d"]);
+        until("the next one has its topics", || {
+            publisher.try_recv().is_ok_and(|event| match event {
+                zocket::Upstream::Subscribe(it) => it.topic() == b"d",
+                _ => false,
+            })
+        });
+        assert_eq!(publisher.stats().connections.evicted, 0);
+    }
+}
+
 #[test]
 fn inproc_subscribers_have_no_address() {
     let home = Home::new();

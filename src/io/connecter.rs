@@ -54,7 +54,7 @@ pub(super) struct Connecter {
     attempts: u32,
     linger: Option<Timer>,
     stopping: bool,
-    /// There is no other attempt.
+    /// There is no other attempt, and the socket knows it.
     given_up: bool,
     /// By the application, which may go on with the socket.
     disconnected: bool,
@@ -436,10 +436,9 @@ impl Connecter {
                 Fate::Rests
             }
             None => {
-                self.given_up = true;
                 let endpoint = self.endpoint.clone();
                 let event = MonitorEvent::GivenUp { endpoint };
-                self.port.endpoint_ended(self.me.token, event);
+                self.given_up = self.port.endpoint_ended(self.me.token, event);
                 let fate = self.end(End::Stopped, kit);
                 // Whoever reads this can rely on it. (Of what was adopted nothing else was expected.)
                 let level = if self.is_adopted() {

@@ -163,8 +163,8 @@ macro_rules! socket {
             /// ([`PeerInfo`](crate::PeerInfo)), or by its routing id.
             ///
             /// Returns at once; [`Disconnected`](crate::MonitorEvent::Disconnected) says when it is
-            /// done. What the peer has sent until then can still be received. What is queued for one
-            /// that was accepted, and is not with the kernel yet, is dropped and counted (`flush`
+            /// done. What has arrived of the peer until then can still be received (not what the kernel
+            /// has yet to hand over). What is queued for one that was accepted, and is not with the kernel yet, is dropped and counted (`flush`
             /// first), and nobody keeps it from coming back. An endpoint that was connected to is
             /// connected again after its [`reconnect_interval`](crate::Builder::reconnect_interval),
             /// and what is queued goes out then; to be rid of it, [`disconnect`](Self::disconnect).

@@ -276,23 +276,28 @@ impl Core {
             }
             Err(refused) => return Err(incompatible(refused.to_string())),
         };
-        self.name_connected(Some(pipe), id, &endpoint)?;
+        if let Err(taken) = self.name_connected(Some(pipe), id, &endpoint) {
+            self.release_offered(pipe, &ends, &endpoint);
+            return Err(taken);
+        }
         let way = Way::InprocPipe {
             name: name.clone(),
             pipe,
             writer,
             given: id.cloned(),
         };
-        self.add_endpoint(endpoint.clone(), way)
-            .map_err(ConnectError::from)?;
+        if let Err(ended) = self.add_endpoint(endpoint.clone(), way) {
+            self.release_offered(pipe, &ends, &endpoint);
+            return Err(ended.into());
+        }
         let connecter = crate::inproc::Connecter {
             port: self.clone(),
             pipe,
-            ends,
+            ends: ends.clone(),
         };
         if let Err(mismatch) = registry.connect(&name, connecter) {
             let error = incompatible(mismatch.to_string());
-            self.release_pipe(pipe);
+            self.release_offered(pipe, &ends, &endpoint);
             self.forget_inproc_pipe(pipe);
             return Err(error);
         }

@@ -307,8 +307,9 @@ impl Core {
             .update(|control, wakes| control.tell(event, is_it, wakes));
     }
 
-    /// An endpoint that is connected to is given up: it stays to be seen, with nothing behind it.
-    pub(super) fn retire(&self, event: &MonitorEvent, is_it: impl Fn(&Way) -> bool) {
+    /// An endpoint that is connected to is given up: it stays to be seen, with nothing behind it. `false`
+    /// if it is not there any more.
+    pub(super) fn retire(&self, event: &MonitorEvent, is_it: impl Fn(&Way) -> bool) -> bool {
         let gone = self.control.update(|control, wakes| {
             control.tell(event, &is_it, wakes);
             let mut all = control.endpoints.iter_mut();
@@ -316,7 +317,7 @@ impl Core {
             Some(std::mem::replace(&mut entry.way, Way::GivenUp))
         });
         // What is in a pipe is freed outside the lock.
-        drop(gone);
+        gone.is_some()
     }
 
     /// Nobody who reads a monitor waits any more; what still happens can be read all the same.

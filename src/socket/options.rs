@@ -730,7 +730,8 @@ options! {
         /// been made again. Default none; an empty message is none. libzmq's `ZMQ_HELLO_MSG`.
         ///
         /// A peer that was connected to is sent it before what was queued meanwhile, of which it takes
-        /// no room.
+        /// no room. Over inproc, where nothing is between two queues, it waits in that one as any
+        /// message does: it has a place there, is counted, and is waited for by a flush and a linger.
         hello_message(message: impl Into<Message>) -> Option<Message> {
             put hello_message = unless_empty(message);
             live set_hello_message "It counts for peers that come from then on.";

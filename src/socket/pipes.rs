@@ -1,5 +1,6 @@
 //! Pipes: made, taken out, and made again.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::core::{Core, Entry, Way};
@@ -258,6 +259,17 @@ impl Core {
         self.release_reader(id);
     }
 
+    /// The same for one to a peer over inproc who will never have the other end: what is in it already
+    /// is for nobody.
+    pub(super) fn release_offered(&self, pipe: PipeId, ends: &ValueEnds, whom: &dyn fmt::Display) {
+        self.release_pipe(pipe);
+        if let Some(lane) = &ends.inbound {
+            let mut wakes = Wakes::new();
+            self.dropped(lane.end_taking(Load::NONE, &mut wakes), whom);
+            wakes.fire();
+        }
+    }
+
     /// The pipe is of no use as it stands. Over tcp and ipc the connection is made again behind;
     /// over inproc whoever had connected does it here.
     pub(super) fn renew(&self, id: PipeId) {
@@ -342,7 +354,7 @@ impl Core {
             Some((name.clone(), given.clone(), forsaken))
         });
         let Some((name, given, forsaken)) = name else {
-            return self.release_pipe(pipe);
+            return self.release_offered(pipe, &ends, &"an endpoint that was let go of");
         };
         if let Some(given) = given {
             self.name_pipe(pipe, &given);
@@ -361,12 +373,12 @@ impl Core {
         let connecter = crate::inproc::Connecter {
             port: self.clone(),
             pipe,
-            ends,
+            ends: ends.clone(),
         };
         if let Err(mismatch) = self.context.registry().connect(&name, connecter) {
             log::warn!("inproc://{name}: {mismatch}");
             self.unfit(&name, Some(pipe), &mismatch);
-            self.release_pipe(pipe);
+            self.release_offered(pipe, &ends, &format_args!("inproc://{name}"));
             if let Ok(endpoint) = format!("inproc://{name}").parse() {
                 self.retire(&MonitorEvent::GivenUp { endpoint }, |way| {
                     way.is_inproc_pipe(pipe)

@@ -17,7 +17,7 @@ use crate::error::Unsent;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
 use crate::options::Options;
 use crate::peer_info::Hello;
-use crate::pipe::{Inlet, Load, Outlet, PipeId};
+use crate::pipe::{Inlet, Load, Outlet, PipeId, Reader};
 use crate::signal::{News, Post, Target, Wakes};
 use crate::socket_type::SocketType;
 use crate::sync::Ordering;
@@ -210,6 +210,14 @@ impl Port for Core {
             wanted
         });
         if !wanted {
+            // It was announced, and is let go of before it could be told of.
+            let met = self.inbound.peek(|half| {
+                let reader = half.readers.get(id);
+                reader.and_then(Reader::peer).cloned()
+            });
+            if let Some(peer) = met {
+                self.tell_gone(id, &peer, Gone::Disconnected);
+            }
             // That was one of the names it waited for.
             self.close_if_settled();
         }
@@ -357,8 +365,8 @@ impl Port for Core {
         self.tell(&event, |way| way.is_served_as(token));
     }
 
-    fn endpoint_ended(&self, token: Token, event: MonitorEvent) {
-        self.retire(&event, |way| way.is_served_as(token));
+    fn endpoint_ended(&self, token: Token, event: MonitorEvent) -> bool {
+        self.retire(&event, |way| way.is_served_as(token))
     }
 }
 

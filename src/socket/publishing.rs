@@ -392,8 +392,6 @@ pub(super) fn forget_some(
         let left = upstreams
             .requested
             .remove_some(pipe, FORGET_BATCH, |topic, _| note(topic, true));
-        let count = upstreams.requested.count_of(pipe);
-        upstreams.origins.set(pipe, Origin::of(peer), count);
         left || more
     } else {
         let more = distributor.forget_some(pipe, FORGET_BATCH, note);
@@ -403,6 +401,8 @@ pub(super) fn forget_some(
             .remove_some(pipe, FORGET_BATCH, |_, _| {})
             || more
     };
+    let count = upstreams.requested.count_of(pipe);
+    upstreams.origins.set(pipe, Origin::of(peer), count);
     for (topic, last) in gone {
         upstreams.on_gone(
             Told {
