@@ -338,11 +338,12 @@ impl Context {
     /// messages that the application has received, or of the kernel.
     ///
     /// ```
+    /// use std::time::Duration;
     /// use zocket::{Context, Push};
     ///
     /// # fn main() -> Result<(), zocket::Error> {
     /// let context = Context::builder().memory_budget(64 << 20).build()?;
-    /// let push = Push::builder().context(&context).build()?;
+    /// let push = Push::builder().context(&context).linger(Duration::ZERO).build()?;
     /// push.connect("inproc://nobody-yet")?;
     /// push.send("12345")?;
     /// assert_eq!(context.memory_used(), 5);
