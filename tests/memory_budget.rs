@@ -222,7 +222,7 @@ fn a_subscriber_misses_what_the_budget_has_no_room_for() {
 
 /// What others have used up does not cost a subscriber more than what comes needs.
 #[test]
-fn where_the_oldest_are_dropped_one_goes_for_one_that_comes() {
+fn where_the_oldest_are_dropped_no_more_go_than_come() {
     let home = home(BUDGET);
     let publisher = unlimited(home.of(Pub::builder()));
     let publisher = publisher.slow_subscriber(SlowSubscriber::DropOldest);
@@ -294,5 +294,32 @@ fn no_bytes_at_all_cannot_be() {
     match Context::builder().memory_budget(0).build() {
         Err(BuildError::Invalid(wrong)) => assert!(wrong[0].starts_with("memory_budget")),
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn where_the_oldest_are_dropped_as_many_bytes_go_as_come() {
+    for &transport in ALL {
+        let home = home(BUDGET);
+        let publisher = home
+            .of(Pub::builder())
+            .slow_subscriber(SlowSubscriber::DropOldest)
+            .linger(Duration::ZERO)
+            .build()
+            .unwrap();
+        let here = publisher.bind(home.endpoint(transport)).unwrap();
+        let slow = home.of(Sub::builder()).recv_hwm(1).build().unwrap();
+        slow.connect(&here).unwrap();
+        slow.subscribe("").unwrap();
+        publisher.wait_for_subscribers(1, PATIENCE).unwrap();
+        // So many small ones wait that nobody will ever have dropped all.
+        for _ in 0..50_000 {
+            publisher.send("small").unwrap();
+        }
+        for _ in 0..100 {
+            publisher.send(vec![0; 100_000]).unwrap();
+        }
+        let used = home.context.memory_used();
+        assert!(used < 2 * BUDGET, "{used}");
     }
 }

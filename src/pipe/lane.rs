@@ -104,8 +104,8 @@ pub(crate) enum Room {
     /// What is free, if anything is.
     Free,
     /// What is free, or what the oldest of those have that were not taken yet, which are dropped; and
-    /// if all were taken, as much as it takes. So the newest is always there.
-    Displacing,
+    /// if all were taken, as much as it takes. So the newest, of so many bytes, is always there.
+    Displacing(usize),
     /// What was [reserved](Lane::reserve) for it.
     Reserved,
     /// As much as it takes, whatever the limit.
@@ -212,7 +212,7 @@ impl<B: Batch> Lane<B> {
         let mut displaced = 0;
         match room {
             Room::Free => state.find_room(wakes)?,
-            Room::Displacing => displaced = state.make_room(wakes),
+            Room::Displacing(bytes) => displaced = state.make_room(bytes, wakes),
             Room::Reserved => state.credit.release(),
             Room::Beyond => {}
         }
@@ -528,11 +528,11 @@ impl<B: Batch> Lane<B> {
 }
 
 impl<B: Batch> State<B> {
-    /// Drops the oldest of those that were not taken while there is no room; how many. If there is
-    /// none, the writer is told when there is some again.
-    fn make_room(&mut self, wakes: &mut Wakes) -> usize {
-        let mut displaced = 0;
-        while self.is_full() {
+    /// Drops the oldest of those that were not taken while there is no room for so many bytes; how
+    /// many. If there is none, the writer is told when there is some again.
+    fn make_room(&mut self, bytes: usize, wakes: &mut Wakes) -> usize {
+        let (mut displaced, mut freed) = (0, 0);
+        while self.is_full() || displaced > 0 && self.credit.is_starved() {
             self.begin_to_wait(wakes);
             let not_taken = self.open.displaceable();
             if not_taken == 0 {
@@ -541,9 +541,10 @@ impl<B: Batch> State<B> {
             let load = self.open.displace(wakes);
             self.credit.displace(load, not_taken);
             displaced += 1;
-            // What others have of the budget does not come back for all that is dropped here: one goes
-            // for one that comes.
-            if self.credit.is_starved() {
+            freed += load.bytes;
+            // What others have of the budget does not come back for all that is dropped here: as much
+            // goes as comes.
+            if self.credit.is_starved() && freed >= bytes {
                 break;
             }
         }

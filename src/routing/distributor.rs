@@ -165,12 +165,14 @@ impl Distributor {
         self.only_to = None;
         let mut sent = Sent::default();
         let slow = self.rules.slow;
-        let room = match (room, slow) {
-            (Room::Free, SlowSubscriber::DropOldest) => Room::Displacing,
-            (room, _) => room,
+        let room = match (room, slow, message.as_ref()) {
+            (Room::Free, SlowSubscriber::DropOldest, Some(whole)) => {
+                Room::Displacing(whole.byte_len())
+            }
+            (room, ..) => room,
         };
         if let [only] = *self.found
-            && room != Room::Displacing
+            && !matches!(room, Room::Displacing(_))
         {
             if let Some(peer) = self.peers.get_mut(&only) {
                 peer.write(slow, &mut sent, wakes, |writer, wakes| {
