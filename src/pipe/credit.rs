@@ -339,13 +339,25 @@ impl Credit {
         self.lost += load;
     }
 
-    /// The same of the first of so many that have not been taken.
-    pub(super) fn displace(&mut self, load: Load, not_taken: usize) {
+    /// The same of some of so many that have not been taken.
+    pub(super) fn lose_untaken(&mut self, load: Load, not_taken: usize) {
         if self.queued.messages > not_taken {
             self.ahead += load;
         }
-        self.displaced += load;
         self.lose(load);
+    }
+
+    /// The same, as newer ones need their place.
+    pub(super) fn displace(&mut self, load: Load, not_taken: usize) {
+        self.displaced += load;
+        self.lose_untaken(load, not_taken);
+    }
+
+    /// Whether all that was taken has been worked off, with so many that have not been taken, and
+    /// what was lost behind that counts as if it had not.
+    #[inline]
+    pub(super) fn is_behind(&self, not_taken: impl FnOnce() -> usize) -> bool {
+        self.ahead.messages > 0 && self.queued.messages <= not_taken()
     }
 
     /// All that was taken has been worked off.

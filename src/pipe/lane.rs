@@ -428,6 +428,11 @@ impl<B: Batch> Lane<B> {
     pub(crate) fn give_back(&self, worked_off: Load, wakes: &mut Wakes) -> Load {
         let mut state = self.state.lock();
         state.give_back(worked_off, wakes);
+        if state.credit.is_behind(|| state.open.displaceable()) {
+            // Who waits for what was dropped need not wait for the next take.
+            state.credit.catch_up();
+            state.give_back(Load::NONE, wakes);
+        }
         if state.writer_waits {
             state.relieve(wakes);
         }
@@ -560,7 +565,7 @@ impl<B: Batch> State<B> {
         if self.credit.conflates() && !load.is_none() {
             let replaced = std::mem::replace(&mut self.newest, load);
             if !replaced.is_none() {
-                self.credit.lose(replaced);
+                self.credit.lose_untaken(replaced, replaced.messages);
                 self.mark.pass(self.credit.done(), wakes);
                 wakes.drop_later(self.open.take_messages());
             }
@@ -735,5 +740,104 @@ impl<B> fmt::Debug for Lane<B> {
             .field("taker_idle", &state.taker_idle)
             .field("writer_waits", &state.writer_waits)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+    use crate::sync::{AtomicU64, Ordering};
+
+    type Values = std::collections::VecDeque<Message>;
+
+    #[derive(Default)]
+    struct Told(AtomicU64);
+
+    impl Post for Told {
+        fn post(&self, _: u64, news: News) {
+            assert_eq!(news, News::Flushed);
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn lane(messages: usize, conflate: bool) -> Lane<Values> {
+        let limits = Limits {
+            messages,
+            bytes: None,
+            conflate,
+        };
+        Lane::new(limits, None)
+    }
+
+    fn write(lane: &Lane<Values>, room: Room) {
+        let mut wakes = Wakes::new();
+        let admitted = lane.admit(room, &mut wakes).unwrap();
+        admitted.append(1, &mut wakes, |batch| batch.push_back("a".into()));
+        wakes.fire();
+    }
+
+    fn take(lane: &Lane<Values>, worked_off: usize) -> usize {
+        let (mut batch, mut wakes) = (Values::new(), Wakes::new());
+        lane.take(&mut batch, load(worked_off), &mut wakes);
+        wakes.fire();
+        batch.len()
+    }
+
+    fn load(count: usize) -> Load {
+        Load {
+            messages: count,
+            bytes: count,
+        }
+    }
+
+    fn mark(lane: &Lane<Values>, position: usize, told: &Arc<Told>) -> Load {
+        let waiter: Weak<Told> = Arc::downgrade(told);
+        let waiter: Weak<dyn Post> = waiter;
+        let mut wakes = Wakes::new();
+        let left = lane.mark(load(position), &waiter, 0, &mut wakes);
+        wakes.fire();
+        left
+    }
+
+    fn give_back(lane: &Lane<Values>, count: usize) {
+        let mut wakes = Wakes::new();
+        lane.give_back(load(count), &mut wakes);
+        wakes.fire();
+    }
+
+    /// A taker that has worked off all it has in hand need not look again for that to be known.
+    #[test]
+    fn nobody_waits_for_what_was_displaced() {
+        let (lane, told) = (lane(3, false), Arc::new(Told::default()));
+        write(&lane, Room::Free);
+        write(&lane, Room::Free);
+        assert_eq!(take(&lane, 0), 2);
+        write(&lane, Room::Free);
+        assert_eq!(mark(&lane, 3, &told), load(3));
+        write(&lane, Room::Displacing(1));
+        give_back(&lane, 1);
+        assert_eq!(told.0.load(Ordering::SeqCst), 0);
+        give_back(&lane, 1);
+        assert_eq!(told.0.load(Ordering::SeqCst), 1);
+        assert!(mark(&lane, 3, &told).is_none());
+    }
+
+    /// What was replaced was behind what the taker has, which is not worked off by that.
+    #[test]
+    fn what_is_in_hand_is_waited_for_though_what_came_later_was_replaced() {
+        let (lane, told) = (lane(0, true), Arc::new(Told::default()));
+        write(&lane, Room::Free);
+        assert_eq!(take(&lane, 0), 1);
+        assert_eq!(mark(&lane, 1, &told), load(1));
+        write(&lane, Room::Free);
+        write(&lane, Room::Free);
+        assert_eq!(told.0.load(Ordering::SeqCst), 0);
+        assert_eq!(mark(&lane, 1, &told), load(1));
+        assert_eq!(take(&lane, 1), 1);
+        assert_eq!(told.0.load(Ordering::SeqCst), 1);
+        assert_eq!(mark(&lane, 3, &told), load(1));
+        assert_eq!(take(&lane, 1), 0);
+        assert!(mark(&lane, 3, &told).is_none());
     }
 }
