@@ -615,3 +615,41 @@ fn they_are_for_those_they_are_for() {
     let (gone, _) = router.recv_from_timeout(PATIENCE).unwrap();
     assert_eq!(gone, id);
 }
+
+/// What a ROUTER tells itself is no matter of the peer that it is about.
+#[test]
+fn nobody_else_counts_it_or_waits_for_it() {
+    for &transport in ALL {
+        let home = Home::new();
+        let router = router(&home, |it| it.notify(both()));
+        let here = router.bind(home.endpoint(transport)).unwrap();
+        let one = dealer(&home, "one");
+        one.connect(&here).unwrap();
+        router.wait_for_peers(1, PATIENCE).unwrap();
+        one.wait_for_peers(1, PATIENCE).unwrap();
+        until("it is told", || router.stats().recv_queue.messages == 1);
+        assert_eq!(one.stats().send_queue.messages, 0, "{transport:?}");
+        one.flush(QUIET).unwrap();
+        expect(&router, "one", "");
+        assert_eq!(one.stats().written.messages, 0);
+        one.send("hello").unwrap();
+        expect(&router, "one", "hello");
+        until_it_adds_up(|| one.stats());
+        until_it_adds_up(|| router.stats());
+        assert_eq!(router.stats().arrived.messages, 2);
+        // Nor is it one that was lost.
+        let two = dealer(&home, "two");
+        two.connect(&here).unwrap();
+        two.send("unread").unwrap();
+        until("it is there", || router.stats().arrived.messages == 4);
+        router.close().unwrap();
+        until("they are alone", || {
+            one.stats().peers + two.stats().peers == 0
+        });
+        until_it_adds_up(|| one.stats());
+        until_it_adds_up(|| two.stats());
+        if transport == Transport::Inproc {
+            assert_eq!(two.stats().dropped.with_peer, 1);
+        }
+    }
+}
