@@ -253,6 +253,29 @@ fn the_policy_can_be_changed() {
     }
 }
 
+/// One that was full before is disconnected by the next message that it would get.
+#[test]
+fn one_that_is_full_already_can_be_disconnected_later() {
+    for &transport in ALL {
+        let home = Home::new();
+        let publisher = publisher(&home).send_hwm(1).build().unwrap();
+        let here = publisher.bind(home.endpoint(transport)).unwrap();
+        let sub = subscriber(&home).recv_hwm(1).build().unwrap();
+        sub.subscribe("").unwrap();
+        sub.connect(&here).unwrap();
+        publisher.wait_for_subscribers(1, PATIENCE).unwrap();
+        while publisher.stats().dropped.full == 0 {
+            publisher.send(text(0)).unwrap();
+        }
+        publisher.options().set_slow_subscriber(Disconnect).unwrap();
+        // By the first of these, unless the kernel has found room for some more.
+        until("it is disconnected", || {
+            publisher.send(text(1)).unwrap();
+            publisher.stats().connections.evicted > 0
+        });
+    }
+}
+
 /// With nodrop nothing is dropped, whatever else is said.
 #[test]
 fn nodrop_comes_first() {

@@ -59,6 +59,8 @@ struct Subscriber {
     counted: bool,
     round: u64,
     stall: Stall,
+    /// Its connection is to be ended for that.
+    evicted: bool,
 }
 
 /// A peer wants more topics than it may.
@@ -255,6 +257,7 @@ impl Distributor {
             counted: false,
             round: 0,
             stall: Stall::default(),
+            evicted: false,
             writer,
         };
         self.peers.insert(peer.writer.pipe(), peer);
@@ -263,7 +266,10 @@ impl Distributor {
     /// A pipe has room again; how many messages it missed while it had none.
     pub(crate) fn activate(&mut self, pipe: PipeId) -> u64 {
         let peer = self.peers.get_mut(&pipe);
-        peer.map_or(0, |peer| peer.stall.end())
+        peer.map_or(0, |peer| {
+            peer.evicted = false;
+            peer.stall.end()
+        })
     }
 
     /// What a peer misses.
@@ -275,6 +281,7 @@ impl Distributor {
     pub(crate) fn on_joined(&mut self, pipe: PipeId, info: PeerInfo) {
         if let Some(peer) = self.peers.get_mut(&pipe) {
             peer.joined = true;
+            peer.evicted = false;
             peer.origin = Origin::of(&info);
             peer.info = Some(info);
         }
@@ -413,6 +420,8 @@ impl Subscriber {
         if self.stall.is_on() && slow != SlowSubscriber::DropOldest {
             self.stall.miss(&self.writer, wakes);
             sent.full += 1;
+            // It may have been full before that was what ends its connection.
+            self.evict_if(slow, wakes);
             return;
         }
         match write(&self.writer, wakes) {
@@ -424,13 +433,18 @@ impl Subscriber {
             Err(Refusal::Full) => {
                 sent.full += 1;
                 sent.stalled |= self.stall.miss(&self.writer, wakes);
-                if slow == SlowSubscriber::Disconnect {
-                    let news = News::Evict(Eviction::SlowSubscriber);
-                    self.writer.tell_owner(news, wakes);
-                }
+                self.evict_if(slow, wakes);
             }
             // Its end has been posted, and will be seen to.
             Err(Refusal::Ended) => {}
+        }
+    }
+
+    /// It is full, and has its connection ended if that is the policy.
+    fn evict_if(&mut self, slow: SlowSubscriber, wakes: &mut Wakes) {
+        if slow == SlowSubscriber::Disconnect && !std::mem::replace(&mut self.evicted, true) {
+            let news = News::Evict(Eviction::SlowSubscriber);
+            self.writer.tell_owner(news, wakes);
         }
     }
 }
