@@ -323,3 +323,29 @@ fn where_the_oldest_are_dropped_as_many_bytes_go_as_come() {
         assert!(used < 2 * BUDGET, "{used}");
     }
 }
+
+/// Whoever has received all there was need not look for more before others have the room.
+#[test]
+fn what_was_received_is_not_held_any_more() {
+    for &transport in ALL {
+        let home = home(BUDGET);
+        let push = unlimited(home.push()).build().unwrap();
+        let pull = home.pull().recv_hwm(0).build().unwrap();
+        push.connect(pull.bind(home.endpoint(transport)).unwrap())
+            .unwrap();
+        let count = 900;
+        for _ in 0..count {
+            push.send_timeout(vec![0; 1000], PATIENCE).unwrap();
+        }
+        until("all have arrived", || {
+            pull.stats().arrived.messages == count
+        });
+        for _ in 0..count {
+            pull.recv_timeout(PATIENCE).unwrap();
+        }
+        let other = unlimited(home.push()).build().unwrap();
+        other.connect(home.vacant(Transport::Inproc)).unwrap();
+        let taken = fill(&other, 1000);
+        assert!(taken > 900, "{transport:?}: {taken}");
+    }
+}

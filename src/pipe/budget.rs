@@ -135,6 +135,13 @@ impl Share {
         self.budget.is_some()
     }
 
+    /// By how much it grows and is given back.
+    pub(super) fn step(&self) -> usize {
+        self.budget
+            .as_ref()
+            .map_or(usize::MAX, |budget| budget.step)
+    }
+
     /// From how many bytes on it must ask.
     pub(super) fn room(&self) -> usize {
         match &self.budget {

@@ -478,8 +478,8 @@ impl Credit {
         old != limits
     }
 
-    /// How much a taker may work off before it must say so, lest the writer waits for nothing:
-    /// neither more messages nor more bytes than this.
+    /// How much a taker may work off before it must say so, lest the writer waits for nothing, or
+    /// others for what this lane has of the budget: neither more messages nor more bytes than this.
     pub(super) fn step(&self) -> Load {
         if self.limits.conflate {
             return Load::ANY;
@@ -492,7 +492,8 @@ impl Credit {
             bytes: self
                 .limits
                 .bytes
-                .map_or(usize::MAX, |most| most.div_ceil(2).max(1)),
+                .map_or(usize::MAX, |most| most.div_ceil(2).max(1))
+                .min(self.share.step()),
         }
     }
 
