@@ -59,7 +59,8 @@ struct Subscriber {
     counted: bool,
     round: u64,
     stall: Stall,
-    /// Its connection is to be ended for that.
+    /// Its owner was told that its connection is to be ended for that. (One that comes back to a full
+    /// queue has its time to read it.)
     evicted: bool,
 }
 
@@ -281,7 +282,6 @@ impl Distributor {
     pub(crate) fn on_joined(&mut self, pipe: PipeId, info: PeerInfo) {
         if let Some(peer) = self.peers.get_mut(&pipe) {
             peer.joined = true;
-            peer.evicted = false;
             peer.origin = Origin::of(&info);
             peer.info = Some(info);
         }
