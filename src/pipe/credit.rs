@@ -197,23 +197,12 @@ pub(super) struct Credit {
     ahead: Load,
     /// What of the lost has made place for newer ones.
     displaced: Load,
-    /// What the taker itself has to say, hardly ever anything; and what became of what it had.
-    own: Vec<Own>,
-    own_past: Tally,
     limits: Limits,
     /// What follows from the limits and from the share: at this it is full, or must ask for more.
     brim: Load,
     share: Share,
     /// How much was held when the budget had nothing left for the writer who waits.
     starved_at: Option<usize>,
-}
-
-/// A message that the taker has put among those of the writer.
-#[derive(Debug)]
-struct Own {
-    /// How many messages are done with before it.
-    position: usize,
-    load: Load,
 }
 
 impl Credit {
@@ -226,8 +215,6 @@ impl Credit {
             lost: Load::NONE,
             ahead: Load::NONE,
             displaced: Load::NONE,
-            own: Vec::new(),
-            own_past: Tally::default(),
             limits,
             brim: Load::NONE,
             share: Share::of(budget),
@@ -340,27 +327,6 @@ impl Credit {
         self.queued += load;
     }
 
-    /// The taker has this to say itself, before all that is queued.
-    pub(super) fn add_own_first(&mut self, load: Load) {
-        let position = self.done();
-        self.add_own(position, load);
-    }
-
-    /// The same, behind it.
-    pub(super) fn add_own_last(&mut self, load: Load) {
-        let position = self.done() + self.queued.messages;
-        self.add_own(position, load);
-    }
-
-    fn add_own(&mut self, position: usize, load: Load) {
-        let done = self.done();
-        for past in self.own.extract_if(.., |own| own.position < done) {
-            self.own_past.worked_off += past.load;
-        }
-        self.own.push(Own { position, load });
-        self.add(load);
-    }
-
     #[inline]
     pub(super) fn give_back(&mut self, load: Load) {
         self.queued -= load;
@@ -403,14 +369,6 @@ impl Credit {
     /// Nothing of what is queued will ever be worked off; how much that is.
     pub(super) fn lose_all(&mut self) -> Load {
         self.catch_up();
-        let done = self.done();
-        for own in self.own.drain(..) {
-            if own.position < done {
-                self.own_past.worked_off += own.load;
-            } else {
-                self.own_past.lost += own.load;
-            }
-        }
         let lost = self.queued;
         self.lose(lost);
         lost
@@ -450,21 +408,6 @@ impl Credit {
             ahead: self.ahead,
             displaced: self.displaced,
         }
-    }
-
-    /// The same of what the writer has written, without what the taker has to say itself.
-    pub(super) fn tally_of_writer(&self) -> Tally {
-        let (mut tally, done) = (self.tally(), self.done());
-        tally.worked_off -= self.own_past.worked_off;
-        tally.lost -= self.own_past.lost;
-        for own in &self.own {
-            if own.position < done {
-                tally.worked_off -= own.load;
-            } else {
-                tally.queued -= own.load;
-            }
-        }
-        tally
     }
 
     pub(super) fn queued(&self) -> Load {

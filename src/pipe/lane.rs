@@ -297,7 +297,7 @@ impl<B: Batch> Lane<B> {
             return false;
         }
         put(&mut state.open);
-        state.credit.add_own_last(load);
+        state.credit.add(load);
         if state.credit.conflates() {
             // It makes place for what comes, with what is there; that does not for it.
             state.newest += load;
@@ -314,7 +314,7 @@ impl<B: Batch> Lane<B> {
         if state.taker_ended {
             return false;
         }
-        state.credit.add_own_first(load);
+        state.credit.add(load);
         true
     }
 
@@ -523,11 +523,6 @@ impl<B: Batch> Lane<B> {
     /// What became of everything that was ever let in.
     pub(crate) fn tally(&self) -> Tally {
         self.state.lock().credit.tally()
-    }
-
-    /// The same of what the writer has written, without what the taker has to say itself.
-    pub(crate) fn tally_of_writer(&self) -> Tally {
-        self.state.lock().credit.tally_of_writer()
     }
 
     /// Whether its tally will not change any more.

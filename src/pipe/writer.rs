@@ -27,14 +27,8 @@ macro_rules! on_lane {
 }
 
 impl Outlet {
-    /// What became of everything that was ever in it.
     pub(crate) fn tally(&self) -> Tally {
         on_lane!(self, lane => lane.tally())
-    }
-
-    /// The same of what was written into it.
-    pub(crate) fn written(&self) -> Tally {
-        on_lane!(self, lane => lane.tally_of_writer())
     }
 
     pub(crate) fn is_over(&self) -> bool {

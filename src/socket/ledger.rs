@@ -73,7 +73,7 @@ impl Ledger {
         let past = &mut self.past;
         self.live.retain_mut(|(_, lanes)| {
             if let Some(outlet) = lanes.outbound.take_if(|outlet| outlet.is_over()) {
-                past.outbound += outlet.written();
+                past.outbound += outlet.tally();
             }
             if let Some(intake) = lanes.inbound.take_if(|intake| intake.is_over()) {
                 past.inbound += intake.tally();
@@ -87,8 +87,8 @@ impl Ledger {
     pub(super) fn unsent(&self) -> impl Iterator<Item = (PipeId, &Outlet, Tally)> {
         self.live.iter().filter_map(|(pipe, lanes)| {
             let outlet = lanes.outbound.as_ref()?;
-            let unsent = !outlet.written().queued.is_none();
-            unsent.then(|| (*pipe, outlet, outlet.tally()))
+            let tally = outlet.tally();
+            (!tally.queued.is_none()).then_some((*pipe, outlet, tally))
         })
     }
 
@@ -111,7 +111,7 @@ impl Ledger {
         let mut sums = self.past;
         for (_, lanes) in &self.live {
             if let Some(outlet) = &lanes.outbound {
-                sums.outbound += outlet.written();
+                sums.outbound += outlet.tally();
             }
             if let Some(intake) = &lanes.inbound {
                 sums.inbound += intake.tally();
@@ -168,7 +168,7 @@ impl Core {
                     let known = |(pipe, lanes): &(PipeId, Lanes)| {
                         let peer = control.peers.get(pipe)?.clone();
                         let tally = |lane: Option<Tally>| lane.unwrap_or_default();
-                        let outbound = tally(lanes.outbound.as_ref().map(Outlet::written));
+                        let outbound = tally(lanes.outbound.as_ref().map(Outlet::tally));
                         let inbound = tally(lanes.inbound.as_ref().map(Intake::tally));
                         let mut waiting = inbound.queued;
                         if let Some(reader) = inb.readers.get(*pipe) {
