@@ -380,9 +380,8 @@ impl Core {
             self.unfit(&name, Some(pipe), &mismatch);
             self.release_offered(pipe, &ends, &format_args!("inproc://{name}"));
             if let Ok(endpoint) = format!("inproc://{name}").parse() {
-                self.retire(&MonitorEvent::GivenUp { endpoint }, |way| {
-                    way.is_inproc_pipe(pipe)
-                });
+                let is_it = |way: &Way| way.is_inproc_pipe(pipe);
+                self.retire(&MonitorEvent::GivenUp { endpoint }, is_it, true);
             }
         }
     }

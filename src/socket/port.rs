@@ -365,8 +365,8 @@ impl Port for Core {
         self.tell(&event, |way| way.is_served_as(token));
     }
 
-    fn endpoint_ended(&self, token: Token, event: MonitorEvent) -> bool {
-        self.retire(&event, |way| way.is_served_as(token))
+    fn endpoint_ended(&self, token: Token, event: MonitorEvent, stays: bool) -> bool {
+        self.retire(&event, |way| way.is_served_as(token), stays)
     }
 }
 
