@@ -65,6 +65,10 @@ impl Core {
             if half.ended.is_some() {
                 return wakes.drop_later(notices);
             }
+            // One that has been read to its end is not counted any more, though it may be there.
+            if let Some(mut ended) = half.readers.end(pipe) {
+                ended.end(wakes);
+            }
             if let Some(reader) = half.readers.get_mut(pipe) {
                 reader.put_last(notices, wakes);
                 return half.readers.activate(pipe);
