@@ -338,11 +338,12 @@ impl Context {
     /// messages that the application has received, or of the kernel.
     ///
     /// ```
+    /// use std::time::Duration;
     /// use zocket::{Context, Push};
     ///
     /// # fn main() -> Result<(), zocket::Error> {
     /// let context = Context::builder().memory_budget(64 << 20).build()?;
-    /// let push = Push::builder().context(&context).build()?;
+    /// let push = Push::builder().context(&context).linger(Duration::ZERO).build()?;
     /// push.connect("inproc://nobody-yet")?;
     /// push.send("12345")?;
     /// assert_eq!(context.memory_used(), 5);
@@ -523,8 +524,8 @@ impl ContextBuilder {
     /// The processors that the I/O threads may run on, all of them on each of these, numbered as by the
     /// system. Default all. (libzmq's `ZMQ_THREAD_AFFINITY_CPU_ADD`.)
     ///
-    /// Linux and Android; elsewhere [`build`](Self::build) refuses it. For each thread a processor of
-    /// its own, see [`thread_start_hook`](Self::thread_start_hook).
+    /// Tried by [`build`](Self::build), on a thread that ends at once. Linux and Android; refused
+    /// elsewhere. For each thread a processor of its own, see [`thread_start_hook`](Self::thread_start_hook).
     pub fn thread_affinity(mut self, processors: impl IntoIterator<Item = usize>) -> Self {
         self.settings.threads.processors.clear();
         for processor in processors {

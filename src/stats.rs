@@ -15,6 +15,11 @@ use crate::peer_info::PeerInfo;
 /// A message that goes to several subscribers is accepted once for each of them (and once if it is
 /// for nobody). Over inproc, what the other socket has taken is written; what is left between the two
 /// when one of them goes is dropped for the one that sent it, and unread for the other.
+///
+/// Always on, and exact. Nothing is counted twice, or with an atomic operation: who sends and who
+/// receives counts under the lock that it holds anyway, a pipe what was written by the batch, and the
+/// sums are made when they are asked for. That comes to a dozen instructions for a message that is sent
+/// and received, of some 570 over inproc.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

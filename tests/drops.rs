@@ -297,8 +297,14 @@ fn detached() {
 
 #[test]
 fn whatever_is_dropped_leaves_nothing_behind() {
-    // What the runtime itself opens once.
+    let threads = held().1;
+    // What the runtime itself opens once; with the last of its threads gone, which may take a little.
     drop(tcp_and_inproc());
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while held().1 != threads {
+        assert!(std::time::Instant::now() < deadline, "a thread is left");
+        thread::sleep(ms(2));
+    }
     leaves_nothing("an empty round", || {});
     leaves_nothing("sockets that never found a peer", what_never_found_its_peer);
     leaves_nothing(
