@@ -293,10 +293,10 @@ impl<B: Batch> Lane<B> {
     }
 
     /// Lets in what the taker itself has to say, behind what the writer has written and whatever the
-    /// limit; `false`: it has closed the lane.
+    /// limit; `false`: it has closed the lane, or the lane is [over](Self::is_over) already.
     pub(crate) fn slip_in(&self, load: Load, wakes: &mut Wakes, put: impl FnOnce(&mut B)) -> bool {
         let mut state = self.state.lock();
-        if state.taker_ended {
+        if state.taker_ended || state.is_over() {
             return false;
         }
         put(&mut state.open);
@@ -312,10 +312,10 @@ impl<B: Batch> Lane<B> {
     }
 
     /// Counts what the taker itself has to say before what the writer has written, which it keeps;
-    /// `false`: it has closed the lane.
+    /// `false`: it has closed the lane, or the lane is [over](Self::is_over) already.
     pub(crate) fn count_taken(&self, load: Load) -> bool {
         let mut state = self.state.lock();
-        if state.taker_ended {
+        if state.taker_ended || state.is_over() {
             return false;
         }
         state.credit.add(load);
@@ -533,8 +533,7 @@ impl<B: Batch> Lane<B> {
 
     /// Whether its tally will not change any more.
     pub(crate) fn is_over(&self) -> bool {
-        let state = self.state.lock();
-        (state.writer_ended || state.taker_ended) && state.credit.queued().is_none()
+        self.state.lock().is_over()
     }
 }
 
@@ -582,6 +581,10 @@ impl<B: Batch> State<B> {
 const ASIDE_MAX: usize = 4 << 20;
 
 impl<B> State<B> {
+    fn is_over(&self) -> bool {
+        (self.writer_ended || self.taker_ended) && self.credit.queued().is_none()
+    }
+
     /// What became of what was written. What the taker has put before it was worked off first; what it
     /// has put behind it comes last.
     fn written(&self) -> Tally {

@@ -111,6 +111,7 @@ impl Core {
         let Some(inlet) = inlet else {
             return Ok(());
         };
+        let own = self.next_pipe_id();
         self.inbound.update(|half, wakes| {
             if half.ended.is_some() {
                 return Err(Refused::Closed);
@@ -122,10 +123,13 @@ impl Core {
                 self.first_notice()
             });
             let has_notice = notice.is_some();
-            notice.into_iter().for_each(|it| reader.put_first(it));
+            let late = notice.and_then(|notice| reader.put_first(notice));
             half.readers.attach(id, reader);
             if has_notice {
                 half.readers.activate(id);
+            }
+            if let (Some(notice), Some(peer)) = (late, peer) {
+                self.tell_apart(half, own, peer, vec![notice], wakes);
             }
             Ok(())
         })
