@@ -391,7 +391,6 @@ impl Control {
 
     /// Forgets who is at the other end of a pipe.
     pub(super) fn forget_peer(&mut self, pipe: PipeId) -> Option<PeerInfo> {
-        self.stalled.remove(&pipe);
         self.evicted.remove(&pipe);
         self.full.remove(&pipe);
         self.peers.remove(&pipe)
