@@ -186,7 +186,8 @@ pub(crate) trait Port: Post {
     /// The time for which this socket, which is being closed, was to linger is over.
     fn linger_is_over(&self);
 
-    /// An endpoint has ended by itself (a connect that is not to be retried); `false` if the socket has
-    /// let go of it, and an order that says so is on its way.
-    fn endpoint_ended(&self, token: Token, event: MonitorEvent) -> bool;
+    /// An endpoint has ended by itself (a connect that is not to be retried). Whether it is one of the
+    /// socket's yet: only if it `stays` to be seen, and not if the socket has let go of it meanwhile,
+    /// and an order that says so is on its way.
+    fn endpoint_ended(&self, token: Token, event: MonitorEvent, stays: bool) -> bool;
 }

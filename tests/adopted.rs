@@ -15,10 +15,7 @@ use std::net::Shutdown;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-use std::pin::pin;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use support::{Home, PATIENCE, Transport, next_of};
@@ -287,35 +284,22 @@ fn a_peer_that_has_said_everything_already_is_heard_to_the_end() {
     up_to(&monitor, "GivenUp");
 }
 
-/// Between the loss and the end of the endpoint the application may let go of it: here in a waker, which
-/// runs on the I/O thread.
+/// A server that accepts by itself has one for each client that ever came.
 #[test]
-fn one_that_is_let_go_of_as_it_is_given_up_is_closed() {
-    struct LetsGo(Push, Endpoint);
-
-    impl Wake for LetsGo {
-        fn wake(self: Arc<Self>) {
-            let Self(push, here) = &*self;
-            if push.peers().is_empty() {
-                push.disconnect(here).unwrap();
-            }
-        }
-    }
-
+fn nothing_is_left_of_those_that_are_lost() {
     let home = Home::new();
-    let (one, other) = UnixStream::pair().unwrap();
-    let push = home.push().build().unwrap();
-    let here = push.connect_fd(one).unwrap();
     let pull = home.pull().build().unwrap();
-    pull.connect_fd(other).unwrap();
-    push.wait_for_peers(1, PATIENCE).unwrap();
-    let (monitor, told) = (push.monitor(), push.monitor());
-    let waker = Waker::from(Arc::new(LetsGo(push, here)));
-    let mut lost = pin!(told.recv_async());
-    let mut context = Context::from_waker(&waker);
-    assert!(lost.as_mut().poll(&mut context).is_pending());
-    pull.close().unwrap();
-    up_to(&monitor, "Closed");
+    let monitor = pull.monitor();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    for _ in 0..10 {
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let here = pull.connect_fd(listener.accept().unwrap().0).unwrap();
+        drop(client);
+        up_to(&monitor, "GivenUp");
+        up_to(&monitor, "Closed");
+        assert!(pull.endpoints().is_empty());
+        assert!(pull.disconnect(here).is_err());
+    }
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn its_sockets_linger_as_it_says_unless_they_are_told_otherwise() {
         push.send("lost").unwrap();
         let begun = Instant::now();
         assert_eq!(push.close().unwrap_err().messages, 1);
-        assert!(begun.elapsed() < Duration::from_secs(4));
+        assert!(begun.elapsed() < Duration::from_secs(5), "not the default");
     }
 }
 

@@ -109,7 +109,10 @@ fn a_silent_peer_is_asked_with_the_recorded_bytes() {
             (Some(ms(1000)), "ping_ttl_1000ms"),
             (Some(ms(250)), "ping_ttl_250ms"),
         ] {
-            let (pull, mut raw) = bound(endpoint, |pull| pull.heartbeat_ttl(ttl));
+            // Nobody answers here, which is not what this is about.
+            let (pull, mut raw) = bound(endpoint, |pull| {
+                pull.heartbeat_ttl(ttl).heartbeat_timeout(PATIENCE)
+            });
             for _ in 0..3 {
                 assert_eq!(raw.listen(9), vector(name));
             }

@@ -12,6 +12,7 @@ mod support;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 use peer::Raw;
 use support::{ALL, Home, PATIENCE, QUIET, Transport, WIRE, until, until_it_adds_up};
@@ -324,6 +325,40 @@ fn a_queue_at_its_limit_takes_them_all_the_same() {
         one.detach();
         for message in ["", "only", ""] {
             expect(&router, "one", message);
+        }
+    }
+}
+
+/// Who connects and who is bound have one queue between them: what the one puts into it for itself is
+/// none of what the other has sent, nor waited for by it.
+#[test]
+fn what_one_tells_itself_is_not_counted_as_sent_by_the_other() {
+    for &transport in ALL {
+        let home = Home::new();
+        let router = router(&home, |it| it.notify(both()));
+        let dealer = home.of(Dealer::builder().routing_id("one").hiccup_message("hic"));
+        let dealer = dealer.build().unwrap();
+        dealer
+            .connect(router.bind(home.endpoint(transport)).unwrap())
+            .unwrap();
+        until("it is told of", || router.stats().arrived.messages == 1);
+        assert_eq!(dealer.stats().send_queue.messages, 0);
+        dealer.flush(Duration::ZERO).unwrap();
+        for round in 1..=3 {
+            expect(&router, "one", "");
+            dealer.send("hello").unwrap();
+            expect(&router, "one", "hello");
+            dealer.flush(PATIENCE).unwrap();
+            router.disconnect_peer(&id("one")).unwrap();
+            expect(&router, "one", "");
+            assert_eq!(dealer.recv_timeout(PATIENCE).unwrap(), "hic");
+            for stats in [dealer.stats(), router.stats()] {
+                let (sent, accepted) = (stats.written.messages, stats.accepted.messages);
+                assert_eq!((sent, stats.send_queue.messages), (accepted, 0));
+            }
+            assert_eq!(dealer.stats().accepted.messages, round);
+            until_it_adds_up(|| dealer.stats());
+            until_it_adds_up(|| router.stats());
         }
     }
 }

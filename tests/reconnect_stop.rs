@@ -5,12 +5,15 @@ mod peer;
 mod support;
 
 use std::net::TcpListener;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use peer::{ms, records};
 use support::{Home, PATIENCE, QUIET, WIRE, until};
 use zocket::ReconnectStop::{AfterDisconnect, HandshakeFailed, Refused};
-use zocket::{EndpointState, MonitorEvent, Pull, Push, ReconnectStop};
+use zocket::{Endpoint, EndpointState, MonitorEvent, Pull, Push, ReconnectStop};
 
 fn push(home: &Home, causes: &[ReconnectStop]) -> Push {
     let push = home.push().reconnect_stop(causes.iter().copied());
@@ -221,5 +224,41 @@ fn after_disconnect_is_not_after_close() {
         push.detach();
         let pull = pull_at(&home, &endpoint);
         assert_eq!(pull.recv_timeout(PATIENCE).unwrap(), "last words");
+    }
+}
+
+/// Between the loss and the end of the endpoint the application may let go of it: here in a waker, which
+/// runs on the I/O thread.
+#[test]
+fn one_that_is_let_go_of_as_it_is_given_up_is_closed() {
+    struct LetsGo(Push, Endpoint);
+
+    impl Wake for LetsGo {
+        fn wake(self: Arc<Self>) {
+            let Self(push, here) = &*self;
+            if push.peers().is_empty() {
+                push.disconnect(here).unwrap();
+            }
+        }
+    }
+
+    for &transport in WIRE {
+        let home = Home::new();
+        let pull = home.pull().build().unwrap();
+        let push = home.push().reconnect_interval(None).build().unwrap();
+        let here = pull.bind(home.endpoint(transport)).unwrap();
+        push.connect(&here).unwrap();
+        push.wait_for_peers(1, PATIENCE).unwrap();
+        let (monitor, told) = (push.monitor(), push.monitor());
+        let waker = Waker::from(Arc::new(LetsGo(push, here)));
+        let mut lost = pin!(told.recv_async());
+        let mut context = Context::from_waker(&waker);
+        assert!(lost.as_mut().poll(&mut context).is_pending());
+        pull.close().unwrap();
+        let mut closed = 0;
+        while closed == 0 {
+            let event = monitor.recv_timeout(PATIENCE).unwrap();
+            closed += usize::from(matches!(event, MonitorEvent::Closed { .. }));
+        }
     }
 }

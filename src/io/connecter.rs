@@ -54,7 +54,7 @@ pub(super) struct Connecter {
     attempts: u32,
     linger: Option<Timer>,
     stopping: bool,
-    /// There is no other attempt, and the socket knows it.
+    /// There is no other attempt, and the endpoint stays to be seen.
     given_up: bool,
     /// By the application, which may go on with the socket.
     disconnected: bool,
@@ -438,7 +438,8 @@ impl Connecter {
             None => {
                 let endpoint = self.endpoint.clone();
                 let event = MonitorEvent::GivenUp { endpoint };
-                self.given_up = self.port.endpoint_ended(self.me.token, event);
+                let stays = !self.is_adopted();
+                self.given_up = self.port.endpoint_ended(self.me.token, event, stays);
                 let fate = self.end(End::Stopped, kit);
                 // Whoever reads this can rely on it. (Of what was adopted nothing else was expected.)
                 let level = if self.is_adopted() {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   thread    the I/O threads of a context: started and stopped, and what is known of one from inside
+//!    └ setup       what each does for itself first
 //!   turn      who runs the reactor's turn
 //!    └ reactor     one turn: orders, events, what was posted, what was left over, timers
 //!       ├ listener     a bound endpoint ─ accepts ─►  Accepted ─┐

@@ -36,6 +36,16 @@ impl Load {
     pub(crate) fn is_none(self) -> bool {
         self == Self::NONE
     }
+
+    /// Takes what there is of `other` out of this, and of that.
+    pub(super) fn yield_to(&mut self, other: &mut Self) {
+        let both = Self {
+            messages: self.messages.min(other.messages),
+            bytes: self.bytes.min(other.bytes),
+        };
+        *self -= both;
+        *other -= both;
+    }
 }
 
 impl AddAssign for Load {

@@ -74,6 +74,8 @@ struct State<B> {
     aside: usize,
     /// With *conflate*: what of the credit is for the one message in `open`.
     newest: Load,
+    /// What the taker itself has put in, before and behind all that the writer has written.
+    own: (Load, Load),
     /// What somebody waits for to be worked off.
     mark: Mark,
     /// Whom to tell that there is something to take.
@@ -146,6 +148,7 @@ impl<B: Batch> Lane<B> {
                 listens: false,
                 aside: 0,
                 newest: Load::NONE,
+                own: (Load::NONE, Load::NONE),
                 mark: Mark::default(),
                 taker: None,
                 writer: None,
@@ -290,14 +293,15 @@ impl<B: Batch> Lane<B> {
     }
 
     /// Lets in what the taker itself has to say, behind what the writer has written and whatever the
-    /// limit; `false`: it has closed the lane.
+    /// limit; `false`: it has closed the lane, or the lane is [over](Self::is_over) already.
     pub(crate) fn slip_in(&self, load: Load, wakes: &mut Wakes, put: impl FnOnce(&mut B)) -> bool {
         let mut state = self.state.lock();
-        if state.taker_ended {
+        if state.taker_ended || state.is_over() {
             return false;
         }
         put(&mut state.open);
         state.credit.add(load);
+        state.own.1 += load;
         if state.credit.conflates() {
             // It makes place for what comes, with what is there; that does not for it.
             state.newest += load;
@@ -308,13 +312,14 @@ impl<B: Batch> Lane<B> {
     }
 
     /// Counts what the taker itself has to say before what the writer has written, which it keeps;
-    /// `false`: it has closed the lane.
+    /// `false`: it has closed the lane, or the lane is [over](Self::is_over) already.
     pub(crate) fn count_taken(&self, load: Load) -> bool {
         let mut state = self.state.lock();
-        if state.taker_ended {
+        if state.taker_ended || state.is_over() {
             return false;
         }
         state.credit.add(load);
+        state.own.0 += load;
         true
     }
 
@@ -333,7 +338,7 @@ impl<B: Batch> Lane<B> {
         self.state.lock().hold_incomplete(bytes, wakes);
     }
 
-    /// How much of what was let in up to `position` is still queued. Once nothing is, `waiter` is
+    /// How much of what was written up to `position` is still queued. Once nothing is, `waiter` is
     /// posted [`News::Flushed`], and until then the taker gives credit back at once.
     ///
     /// Whoever is told looks again: it may have been told for somebody who waits for less.
@@ -345,8 +350,9 @@ impl<B: Batch> Lane<B> {
         wakes: &mut Wakes,
     ) -> Load {
         let mut state = self.state.lock();
-        let left = state.credit.tally().left_before(position);
-        if !left.is_none() && state.mark.set(position.messages, waiter, token) {
+        let left = state.written().left_before(position);
+        let place = position.messages + state.own.0.messages;
+        if !left.is_none() && state.mark.set(place, waiter, token) {
             state.hurry_taker(wakes);
         }
         left
@@ -525,10 +531,14 @@ impl<B: Batch> Lane<B> {
         self.state.lock().credit.tally()
     }
 
+    /// The same of what was written: without what the taker itself has put in.
+    pub(crate) fn written(&self) -> Tally {
+        self.state.lock().written()
+    }
+
     /// Whether its tally will not change any more.
     pub(crate) fn is_over(&self) -> bool {
-        let state = self.state.lock();
-        (state.writer_ended || state.taker_ended) && state.credit.queued().is_none()
+        self.state.lock().is_over()
     }
 }
 
@@ -577,6 +587,30 @@ impl<B: Batch> State<B> {
 const ASIDE_MAX: usize = 4 << 20;
 
 impl<B> State<B> {
+    fn is_over(&self) -> bool {
+        (self.writer_ended || self.taker_ended) && self.credit.queued().is_none()
+    }
+
+    /// What became of what was written. What the taker has put before it was worked off first; what it
+    /// has put behind it comes last.
+    fn written(&self) -> Tally {
+        let mut tally = self.credit.tally();
+        let Tally {
+            queued,
+            worked_off,
+            lost,
+            ..
+        } = &mut tally;
+        let (mut first, mut last) = self.own;
+        for part in [&mut *worked_off, &mut *queued, &mut *lost] {
+            part.yield_to(&mut first);
+        }
+        for part in [queued, lost, worked_off] {
+            part.yield_to(&mut last);
+        }
+        tally
+    }
+
     /// Whether there is no room, even if more is asked for.
     fn is_full(&mut self) -> bool {
         self.aside > ASIDE_MAX

@@ -128,40 +128,48 @@ impl Reader {
     }
 
     /// Puts a message of the socket's own before all that comes from a peer that is new, over inproc.
-    pub(crate) fn put_first(&mut self, message: Message) {
+    /// Gives it back if the peer has left already.
+    pub(crate) fn put_first(&mut self, message: Message) -> Option<Message> {
         let load = Load {
             messages: 1,
             bytes: message.byte_len(),
         };
         match &mut self.inlet {
             // Elsewhere the session does, as it names the peer.
-            Inlet::Runs(..) => {}
+            Inlet::Runs(..) => None,
             Inlet::Values(lane, front) => {
                 // Counted with what waits in the lane, as if it had been taken from there.
-                if lane.count_taken(load) {
-                    front.push_front(message);
+                if !lane.count_taken(load) {
+                    return Some(message);
                 }
+                front.push_front(message);
+                None
             }
         }
     }
 
-    /// Puts messages of the socket's own behind all that has come, whatever the limit.
-    pub(crate) fn put_last(&mut self, messages: Vec<Message>, wakes: &mut Wakes) {
+    /// Puts messages of the socket's own behind all that has come, whatever the limit. Gives back those
+    /// for which it is too late: nothing is counted there any more.
+    pub(crate) fn put_last(&mut self, messages: Vec<Message>, wakes: &mut Wakes) -> Vec<Message> {
+        let mut late = Vec::new();
         for message in messages {
             let load = Load {
                 messages: 1,
                 bytes: message.byte_len(),
             };
+            let mut left = Some(message);
             match &self.inlet {
                 Inlet::Runs(lane, _) => lane.slip_in(load, wakes, |runs| {
-                    let record = Record::Item(Item::Message(message));
-                    runs.records.push_back(record);
+                    let record = left.take().map(|it| Record::Item(Item::Message(it)));
+                    runs.records.extend(record);
                 }),
-                Inlet::Values(lane, _) => {
-                    lane.slip_in(load, wakes, |values| values.push_back(message))
-                }
+                Inlet::Values(lane, _) => lane.slip_in(load, wakes, |values| {
+                    values.extend(left.take());
+                }),
             };
+            late.extend(left);
         }
+        late
     }
 
     /// Says that nothing more will come than what is there.

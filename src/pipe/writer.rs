@@ -28,7 +28,7 @@ macro_rules! on_lane {
 
 impl Outlet {
     pub(crate) fn tally(&self) -> Tally {
-        on_lane!(self, lane => lane.tally())
+        on_lane!(self, lane => lane.written())
     }
 
     pub(crate) fn is_over(&self) -> bool {

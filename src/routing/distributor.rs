@@ -3,7 +3,7 @@
 use super::active::ByPipe;
 use super::subscriptions::{Added, Removed};
 use super::upstream::Sent;
-use super::{Origins, Stall, Subscriptions};
+use super::{Origins, Stall, StallNews, Subscriptions};
 use crate::admission::Origin;
 use crate::message::Message;
 use crate::monitor::Eviction;
@@ -278,10 +278,16 @@ impl Distributor {
         self.peers.get(&pipe).map(|peer| peer.stall)
     }
 
+    /// What there is to tell of that.
+    pub(crate) fn take_stall_news(&mut self, pipe: PipeId) -> Option<StallNews> {
+        self.peers.get_mut(&pipe)?.stall.take_news()
+    }
+
     /// A peer is there.
     pub(crate) fn on_joined(&mut self, pipe: PipeId, info: PeerInfo) {
         if let Some(peer) = self.peers.get_mut(&pipe) {
             peer.joined = true;
+            peer.stall.start_anew();
             peer.origin = Origin::of(&info);
             peer.info = Some(info);
         }

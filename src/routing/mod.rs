@@ -31,7 +31,7 @@ pub(crate) use fair_queue::FairQueue;
 pub(crate) use interests::Interests;
 pub(crate) use load_balancer::LoadBalancer;
 pub(crate) use origins::Origins;
-pub(crate) use stall::Stall;
+pub(crate) use stall::{Stall, StallNews};
 pub(crate) use subscriptions::{Added, Removed, Subscriptions};
 pub(crate) use table::{Registered, Table};
 pub(crate) use upstream::{Sent, Upstream};

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::Stall;
 use super::active::ByPipe;
+use super::{Stall, StallNews};
 use crate::message::Message;
 use crate::pipe::{PipeId, Refusal, Room, Writer};
 use crate::routing_id::RoutingId;
@@ -118,6 +118,7 @@ impl Table {
         }
         let mut renamed = false;
         if let Some(entry) = self.writers.get_mut(&pipe) {
+            entry.stall.start_anew();
             if let Some(old) = entry.id.replace(id.clone())
                 && old != id
             {
@@ -216,6 +217,11 @@ impl Table {
     /// What a peer misses.
     pub(crate) fn stall(&self, pipe: PipeId) -> Option<Stall> {
         self.writers.get(&pipe).map(|entry| entry.stall)
+    }
+
+    /// What there is to tell of that.
+    pub(crate) fn take_stall_news(&mut self, pipe: PipeId) -> Option<StallNews> {
+        self.writers.get_mut(&pipe)?.stall.take_news()
     }
 
     #[inline]

@@ -329,9 +329,9 @@ macro_rules! socket {
             /// can be disconnected: `ipc://*` if that has no name. (Unix only.) libzmq's `ZMQ_USE_FD`.
             ///
             /// When the connection is lost it is not made again, as only its maker could do that: the
-            /// endpoint is given up, which is an event
-            /// ([`GivenUp`](crate::MonitorEvent::GivenUp)), and what was queued for it is dropped and
-            /// counted. Otherwise it is as if this socket had connected, with its options, except for
+            /// endpoint is given up and closed, both of which is an event
+            /// ([`GivenUp`](crate::MonitorEvent::GivenUp), [`Closed`](crate::MonitorEvent::Closed)), and
+            /// none of the socket's any more; what was queued for it is dropped and counted. Otherwise it is as if this socket had connected, with its options, except for
             /// devices and proxies.
             ///
             /// # Errors

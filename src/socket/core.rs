@@ -76,8 +76,6 @@ pub(super) struct Control {
     pub(super) terminated: bool,
     /// Peers that have completed their handshake (or are joined over inproc).
     pub(super) peers: HashMap<PipeId, PeerInfo>,
-    /// Those that miss messages, as monitors were told, with how many they had missed before.
-    pub(super) stalled: HashMap<PipeId, u64>,
     /// Those whose connections are about to be ended.
     pub(super) evicted: HashSet<PipeId>,
     /// Those of a publisher's peers that subscribe to something.
@@ -175,7 +173,6 @@ impl Core {
                 phase: Phase::Open,
                 terminated: false,
                 peers: HashMap::new(),
-                stalled: HashMap::new(),
                 evicted: HashSet::new(),
                 subscribers: 0,
                 endpoints: Vec::new(),

@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Load, PipeId, Reader, Reading, Writer};
 use crate::routing::{
-    Distributor, FairQueue, Interests, LoadBalancer, Sent, Stall, Table, Upstream,
+    Distributor, FairQueue, Interests, LoadBalancer, Sent, Stall, StallNews, Table, Upstream,
 };
 use crate::signal::{News, Wakes};
 use crate::stats::{Discarded, Dropped};
@@ -208,6 +208,15 @@ impl Writers {
         match self {
             Self::Table(writers) => writers.stall(pipe),
             Self::Distributor(writers) => writers.stall(pipe),
+            Self::Balance(_) | Self::Upstream(_) => None,
+        }
+    }
+
+    /// What there is to tell of that.
+    pub(super) fn take_stall_news(&mut self, pipe: PipeId) -> Option<StallNews> {
+        match self {
+            Self::Table(writers) => writers.take_stall_news(pipe),
+            Self::Distributor(writers) => writers.take_stall_news(pipe),
             Self::Balance(_) | Self::Upstream(_) => None,
         }
     }

@@ -307,17 +307,26 @@ impl Core {
             .update(|control, wakes| control.tell(event, is_it, wakes));
     }
 
-    /// An endpoint that is connected to is given up: it stays to be seen, with nothing behind it. `false`
-    /// if it is not there any more.
-    pub(super) fn retire(&self, event: &MonitorEvent, is_it: impl Fn(&Way) -> bool) -> bool {
+    /// An endpoint that is connected to is given up: if it `stays`, to be seen, with nothing behind it.
+    /// Whether it does: it may be let go of already.
+    pub(super) fn retire(
+        &self,
+        event: &MonitorEvent,
+        is_it: impl Fn(&Way) -> bool,
+        stays: bool,
+    ) -> bool {
         let gone = self.control.update(|control, wakes| {
             control.tell(event, &is_it, wakes);
-            let mut all = control.endpoints.iter_mut();
-            let entry = all.find(|entry| is_it(&entry.way))?;
+            let mut all = control.endpoints.iter();
+            let place = all.position(|entry| is_it(&entry.way))?;
+            if !stays {
+                return Some(control.endpoints.remove(place).way);
+            }
+            let entry = control.endpoints.get_mut(place)?;
             Some(std::mem::replace(&mut entry.way, Way::GivenUp))
         });
         // What is in a pipe is freed outside the lock.
-        gone.is_some()
+        gone.is_some() && stays
     }
 
     /// Nobody who reads a monitor waits any more; what still happens can be read all the same.
@@ -382,7 +391,6 @@ impl Control {
 
     /// Forgets who is at the other end of a pipe.
     pub(super) fn forget_peer(&mut self, pipe: PipeId) -> Option<PeerInfo> {
-        self.stalled.remove(&pipe);
         self.evicted.remove(&pipe);
         self.full.remove(&pipe);
         self.peers.remove(&pipe)

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use super::core::Core;
+use super::halves::Inbound;
 use super::ledger::Lanes;
 use crate::message::Message;
 use crate::options::RouterNotify;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Inlet, Lane, Limits, Load, PipeId, Reader};
+use crate::signal::Wakes;
 use crate::socket_type::SocketType;
 
 /// Who has gone, as far as that makes a difference.
@@ -65,26 +67,43 @@ impl Core {
             if half.ended.is_some() {
                 return wakes.drop_later(notices);
             }
+            let mut left = notices;
             if let Some(reader) = half.readers.get_mut(pipe) {
-                reader.put_last(notices, wakes);
-                return half.readers.activate(pipe);
+                left = reader.put_last(left, wakes);
+                half.readers.activate(pipe);
             }
-            // All that came through it has been read, and it is no more: they have one of their own.
-            let inlet = Inlet::values(Arc::new(Lane::new(Limits::NONE, None)));
-            self.ledger.lock().open(
-                own,
-                Lanes {
-                    outbound: None,
-                    inbound: Some(inlet.intake()),
-                },
-            );
-            let mut reader = Reader::new(inlet);
-            reader.set_peer(peer.clone());
-            reader.put_last(notices, wakes);
-            reader.end_intake(wakes);
-            half.readers.attach(own, reader);
-            half.readers.activate(own);
+            // All that came through it has been read, or it is no more.
+            if !left.is_empty() {
+                self.tell_apart(half, own, peer, left, wakes);
+            }
         });
+    }
+
+    /// Has messages that are said of a peer read through a pipe of their own.
+    pub(super) fn tell_apart(
+        &self,
+        half: &mut Inbound,
+        own: PipeId,
+        peer: &PeerInfo,
+        notices: Vec<Message>,
+        wakes: &mut Wakes,
+    ) {
+        let inlet = Inlet::values(Arc::new(Lane::new(Limits::NONE, None)));
+        self.ledger.lock().open(
+            own,
+            Lanes {
+                outbound: None,
+                inbound: Some(inlet.intake()),
+            },
+        );
+        let mut reader = Reader::new(inlet);
+        reader.set_peer(peer.clone());
+        // Nobody else has it: it takes them all.
+        let none = reader.put_last(notices, wakes);
+        wakes.drop_later(none);
+        reader.end_intake(wakes);
+        half.readers.attach(own, reader);
+        half.readers.activate(own);
     }
 
     /// A peer that was announced over inproc did not come after all: its announcement is taken back,

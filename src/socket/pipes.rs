@@ -15,7 +15,7 @@ use crate::message::Message;
 use crate::monitor::MonitorEvent;
 use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{Batch, Inlet, Lane, Limits, Load, Outlet, PipeId, Reader, Refusal, Writer};
-use crate::routing::Stall;
+use crate::routing::{Stall, StallNews};
 use crate::signal::{News, Target, Wakes};
 use crate::socket_type::SocketType;
 use crate::sync::Ordering;
@@ -111,6 +111,7 @@ impl Core {
         let Some(inlet) = inlet else {
             return Ok(());
         };
+        let own = self.next_pipe_id();
         self.inbound.update(|half, wakes| {
             if half.ended.is_some() {
                 return Err(Refused::Closed);
@@ -122,10 +123,13 @@ impl Core {
                 self.first_notice()
             });
             let has_notice = notice.is_some();
-            notice.into_iter().for_each(|it| reader.put_first(it));
+            let late = notice.and_then(|notice| reader.put_first(notice));
             half.readers.attach(id, reader);
             if has_notice {
                 half.readers.activate(id);
+            }
+            if let (Some(notice), Some(peer)) = (late, peer) {
+                self.tell_apart(half, own, peer, vec![notice], wakes);
             }
             Ok(())
         })
@@ -380,9 +384,8 @@ impl Core {
             self.unfit(&name, Some(pipe), &mismatch);
             self.release_offered(pipe, &ends, &format_args!("inproc://{name}"));
             if let Ok(endpoint) = format!("inproc://{name}").parse() {
-                self.retire(&MonitorEvent::GivenUp { endpoint }, |way| {
-                    way.is_inproc_pipe(pipe)
-                });
+                let is_it = |way: &Way| way.is_inproc_pipe(pipe);
+                self.retire(&MonitorEvent::GivenUp { endpoint }, is_it, true);
             }
         }
     }
@@ -479,24 +482,23 @@ impl Core {
     /// A peer has no room, or has some again: told as it is now, as others may have been faster.
     pub(super) fn on_stall(&self, pipe: PipeId) {
         self.control.update(|control, wakes| {
-            let stall = self.outbound.peek(|half| half.writers.stall(pipe));
-            let known = control.stalled.get(&pipe).copied();
-            let (Some(stall), Some(peer)) = (stall, control.peers.get(&pipe).cloned()) else {
+            let Some(peer) = control.peers.get(&pipe).cloned() else {
                 return;
             };
-            let event = match known {
-                None if stall.is_on() => {
-                    control.stalled.insert(pipe, stall.before());
-                    MonitorEvent::DroppingStarted { peer }
-                }
-                Some(before) if !stall.is_on() => {
-                    control.stalled.remove(&pipe);
-                    let messages = stall.missed().saturating_sub(before);
-                    MonitorEvent::DroppingEnded { peer, messages }
-                }
-                _ => return,
+            let news = self
+                .outbound
+                .update_within(wakes, |half, _| half.writers.take_stall_news(pipe));
+            let Some(StallNews { begins, ends_after }) = news else {
+                return;
             };
-            control.tell(&event, |_| false, wakes);
+            if begins {
+                let peer = peer.clone();
+                control.tell(&MonitorEvent::DroppingStarted { peer }, |_| false, wakes);
+            }
+            if let Some(messages) = ends_after {
+                let event = MonitorEvent::DroppingEnded { peer, messages };
+                control.tell(&event, |_| false, wakes);
+            }
         });
     }
 }

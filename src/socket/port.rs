@@ -151,11 +151,12 @@ impl Port for Core {
 
     fn meet(&self, id: PipeId, hello: Hello) -> Result<(), Refused> {
         let welcome = self.name(id, &hello, false)?;
-        self.inbound.update(|half, _| {
+        self.inbound.update(|half, wakes| {
             if let Some(reader) = half.readers.get_mut(id) {
                 reader.set_peer(welcome.peer.clone());
                 if let Some(notice) = welcome.notice {
-                    reader.put_first(notice);
+                    // What has been let go of meanwhile is told of no more.
+                    wakes.drop_later(reader.put_first(notice));
                     half.readers.activate(id);
                 }
             }
@@ -365,8 +366,8 @@ impl Port for Core {
         self.tell(&event, |way| way.is_served_as(token));
     }
 
-    fn endpoint_ended(&self, token: Token, event: MonitorEvent) -> bool {
-        self.retire(&event, |way| way.is_served_as(token))
+    fn endpoint_ended(&self, token: Token, event: MonitorEvent, stays: bool) -> bool {
+        self.retire(&event, |way| way.is_served_as(token), stays)
     }
 }
 
