@@ -650,3 +650,28 @@ fn they_are_for_those_they_are_for() {
     let (gone, _) = router.recv_from_timeout(PATIENCE).unwrap();
     assert_eq!(gone, id);
 }
+
+/// What a ROUTER tells itself is no matter of a flush of the peer that it is about.
+#[test]
+fn a_flush_waits_for_all_that_was_sent_and_for_nothing_else() {
+    for &transport in ALL {
+        let home = Home::new();
+        let router = router(&home, |it| it.notify(both()));
+        let here = router.bind(home.endpoint(transport)).unwrap();
+        let one = dealer(&home, "one");
+        one.connect(&here).unwrap();
+        until("it is told", || router.stats().recv_queue.messages == 1);
+        one.flush(PATIENCE).unwrap();
+        one.send("a").unwrap();
+        one.send("b").unwrap();
+        if transport == Transport::Inproc {
+            for (message, left) in [("", 2), ("a", 1)] {
+                expect(&router, "one", message);
+                let unsent = one.flush(QUIET).unwrap_err().unsent;
+                assert_eq!(unsent.messages, left);
+            }
+            expect(&router, "one", "b");
+        }
+        one.flush(PATIENCE).unwrap();
+    }
+}

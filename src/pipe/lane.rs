@@ -806,8 +806,10 @@ mod tests {
 
     fn write(lane: &Lane<Values>, room: Room) {
         let mut wakes = Wakes::new();
-        let admitted = lane.admit(room, &mut wakes).unwrap();
-        admitted.append(1, &mut wakes, |batch| batch.push_back("a".into()));
+        let admitted = lane.admit(room, &mut wakes);
+        let displaced =
+            admitted.map(|it| it.append(1, &mut wakes, |batch| batch.push_back("a".into())));
+        assert!(displaced.is_ok());
         wakes.fire();
     }
 
