@@ -17,16 +17,8 @@ use crate::pipe::{Lane, Load, PipeId, Runs, Values};
 use crate::routing_id::RoutingId;
 use crate::signal::{Post, Target};
 use crate::socket_type::SocketType;
+pub(crate) use crate::sync::unique_number;
 use crate::zmtp::Wire;
-
-/// A number never given twice in this process: sockets, endpoints, connections and what is watched
-/// have one each.
-pub(crate) fn unique_number() -> u64 {
-    // A plain counter, not part of any hand-over: std's own even in a model.
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
 
 /// The number of a socket within the process.
 pub(crate) type SocketId = u64;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
+use crate::sync::unique_number;
 
 /// What a socket knows of one of its peers.
 ///
@@ -56,11 +57,8 @@ impl PeerId {
 impl PeerInfo {
     /// Of the peer at the other end of a socket's pipe of this name.
     pub(crate) fn new(pipe: u64, hello: Hello) -> Self {
-        // A plain counter, not part of any hand-over: std's own even in a model.
-        use std::sync::atomic::{AtomicU64, Ordering};
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = PeerId {
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            number: unique_number(),
             pipe,
         };
         Self(Arc::new(Known { id, hello }))

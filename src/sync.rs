@@ -1,4 +1,5 @@
-//! The only place locks and atomics come from: std's, or loom's under `cfg(loom)`.
+//! The only place locks and atomics come from: std's, or loom's under `cfg(loom)`; and the numbers that
+//! one of these counts.
 //!
 //! A panic while a lock is held does not poison it: every critical section in this crate leaves
 //! its data consistent at each step, and a foreign panic (an allocator's, say) must not turn
@@ -42,4 +43,13 @@ impl<T> Mutex<T> {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
+}
+
+/// A number never given twice in this process: sockets, endpoints, connections, peers and what is
+/// watched have one each.
+pub(crate) fn unique_number() -> u64 {
+    // A plain counter, not part of any hand-over: std's own even in a model.
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }

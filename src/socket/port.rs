@@ -227,7 +227,7 @@ impl Port for Core {
 
     fn unmeet(&self, id: PipeId) {
         self.control
-            .update_for_all(|control, _| control.peers.remove(&id));
+            .update_for_all(|control, _| control.forget_peer(id));
         self.on_left(id);
         self.take_notice_back(id);
     }
