@@ -256,6 +256,10 @@ pub mod delivery {
 #[doc(hidden)]
 pub mod fuzzing;
 
+#[cfg(feature = "_parts")]
+#[doc(hidden)]
+pub mod parts;
+
 pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use endpoint_status::{EndpointState, EndpointStatus};
