@@ -522,7 +522,8 @@ impl ContextBuilder {
     }
 
     /// The processors that the I/O threads may run on, all of them on each of these, numbered as by the
-    /// system. Default all. (libzmq's `ZMQ_THREAD_AFFINITY_CPU_ADD`.)
+    /// system. Default all. (libzmq's `ZMQ_THREAD_AFFINITY_CPU_ADD`.) A call that waits may do the work
+    /// of an I/O thread meanwhile, on the processor that it is on.
     ///
     /// Tried by [`build`](Self::build), on a thread that ends at once. Linux and Android; refused
     /// elsewhere. For each thread a processor of its own, see [`thread_start_hook`](Self::thread_start_hook).

@@ -100,6 +100,10 @@
 //! of this library blocks, as it would wait for itself; nor in a waker that is run by the end of a
 //! socket or a context.
 //!
+//! A thread that waits for a message may do the work of the I/O thread meanwhile, and write what it
+//! sends by itself: time and again it is the only one that waits, and this spares both a hand-over. It
+//! is an I/O thread as long as it waits: wakers and log records of other sockets may then run there.
+//!
 //! # Delivery
 //!
 //! A message arrives whole, in order and at most once, or not at all. What `Ok` says of a send, a flush
@@ -187,6 +191,8 @@
 //!   events, and holds nobody up.
 //! * **Waiting is one mechanism**, for threads and tasks, for every call that waits, and for pollers and
 //!   descriptors, which watch: a state behind a lock, and those who are to hear of it.
+//! * **Whoever waits may take the turn** of the I/O thread: that is a lock, which is never waited for,
+//!   except by the I/O thread, and a word that says who has it.
 //! * **What waits is limited in messages and in bytes**, for each queue and for all of a context: one
 //!   comparison more for each message, and what is shared is accounted for by the batch.
 //! * **Every pipe keeps a tally**, and the socket adds up those of its pipes: what was accepted is
@@ -201,7 +207,8 @@
 //! lock, too, taken under that of control and with no other under it.) Whoever has news for a half
 //! takes its lock (there is no queue of commands before it that could grow): the lock is free again
 //! before any wake-up is fired. The order is control, outbound, inbound, ledger, lane, options; no half is
-//! locked while another socket's is held. A poller's list comes before all of them: it looks at halves,
+//! locked while another socket's is held. Whoever runs a reactor's turn has its lock, before all of
+//! these, and everybody else tries it only. A poller's list comes before all of them: it looks at halves,
 //! and they tell it of news with no lock held.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -6,14 +6,12 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Instant;
 
 use crate::monitor::Eviction;
-
-#[cfg(not(loom))]
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// What happened at one end of a pipe, told to the owner of the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,42 +99,117 @@ impl Signal {
     }
 }
 
-/// A thread that may go to sleep until it is woken.
-#[cfg(not(loom))]
-#[derive(Debug)]
-pub(crate) struct Parker {
-    thread: std::thread::Thread,
-    woken: AtomicBool,
+/// Whoever can end the sleep of a thread that does not sleep in [`Parker::park`].
+///
+/// Called with no lock held.
+pub(crate) trait Rouse: Send + Sync {
+    fn rouse(&self);
 }
 
-#[cfg(not(loom))]
+/// A thread that may go to sleep until it is woken.
+#[derive(Debug)]
+pub(crate) struct Parker {
+    bed: Bed,
+    /// Whether it was [`WOKEN`], and whether it is [`AWAY`]; in one word, so that who wakes it and who
+    /// goes away cannot miss each other.
+    state: AtomicU64,
+    whom: OnceLock<Whom>,
+}
+
+/// It was woken, and has not seen that yet.
+const WOKEN: u64 = 1;
+/// It does something useful in the meantime, and sleeps there if at all.
+const AWAY: u64 = 2;
+
+struct Whom(Arc<dyn Rouse>);
+
+impl fmt::Debug for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Whom")
+    }
+}
+
 impl Parker {
     /// The parker of the calling thread.
     pub(crate) fn current() -> Arc<Self> {
         Arc::new(Self {
-            thread: std::thread::current(),
-            woken: AtomicBool::new(false),
+            bed: Bed::of_this_thread(),
+            state: AtomicU64::new(0),
+            whom: OnceLock::new(),
         })
     }
 
     /// Sleeps until woken (`true`) or until the deadline (`false`). Only for its own thread.
     pub(crate) fn park(&self, deadline: Option<Instant>) -> bool {
-        // Other users of this thread's token may cause a return for nothing: `woken` tells.
-        while !self.woken.swap(false, Ordering::Acquire) {
-            match deadline {
-                None => std::thread::park(),
-                Some(deadline) => match deadline.checked_duration_since(Instant::now()) {
-                    Some(time) if !time.is_zero() => std::thread::park_timeout(time),
-                    _ => return false,
-                },
+        // Other users of this thread's token may cause a return for nothing: the state tells.
+        while self.state.fetch_and(!WOKEN, Ordering::AcqRel) & WOKEN == 0 {
+            if !self.bed.sleep(deadline) {
+                return false;
             }
         }
         true
     }
 
     pub(crate) fn unpark(&self) {
-        self.woken.store(true, Ordering::Release);
-        self.thread.unpark();
+        let before = self.state.fetch_or(WOKEN, Ordering::AcqRel);
+        if before & AWAY == 0 {
+            self.bed.wake();
+        } else if !self.bed.is_of_this_thread()
+            && let Some(Whom(whom)) = self.whom.get()
+        {
+            // (Should it be its own thread, it is about to look.)
+            whom.rouse();
+        }
+    }
+
+    /// Whether it was woken, and has not slept since.
+    pub(crate) fn is_woken(&self) -> bool {
+        self.state.load(Ordering::Acquire) & WOKEN != 0
+    }
+
+    /// From now on whoever wakes this thread calls `whom` instead; until it [comes
+    /// back](Self::come_back). It has to look whether it [was woken](Self::is_woken) after this, and
+    /// whenever it was roused. `whom` has to be the same each time.
+    pub(crate) fn go_away(&self, whom: impl FnOnce() -> Arc<dyn Rouse>) {
+        self.whom.get_or_init(|| Whom(whom()));
+        self.state.fetch_or(AWAY, Ordering::AcqRel);
+    }
+
+    /// It is to be woken as usual again. Says whether it was woken meanwhile.
+    pub(crate) fn come_back(&self) -> bool {
+        self.state.fetch_and(!(AWAY | WOKEN), Ordering::AcqRel) & WOKEN != 0
+    }
+}
+
+/// Where a thread sleeps.
+#[cfg(not(loom))]
+#[derive(Debug)]
+struct Bed(std::thread::Thread);
+
+#[cfg(not(loom))]
+impl Bed {
+    fn of_this_thread() -> Self {
+        Self(std::thread::current())
+    }
+
+    fn is_of_this_thread(&self) -> bool {
+        std::thread::current().id() == self.0.id()
+    }
+
+    /// Sleeps until woken, perhaps for nothing; `false`: the deadline has passed.
+    fn sleep(&self, deadline: Option<Instant>) -> bool {
+        match deadline {
+            None => std::thread::park(),
+            Some(deadline) => match deadline.checked_duration_since(Instant::now()) {
+                Some(time) if !time.is_zero() => std::thread::park_timeout(time),
+                _ => return false,
+            },
+        }
+        true
+    }
+
+    fn wake(&self) {
+        self.0.unpark();
     }
 }
 
@@ -144,31 +217,37 @@ impl Parker {
 /// and has no time: a deadline never passes.
 #[cfg(loom)]
 #[derive(Debug)]
-pub(crate) struct Parker {
-    woken: loom::sync::Mutex<bool>,
+struct Bed {
+    thread: loom::thread::ThreadId,
+    token: loom::sync::Mutex<bool>,
     given: loom::sync::Condvar,
 }
 
 #[cfg(loom)]
-impl Parker {
-    pub(crate) fn current() -> Arc<Self> {
-        Arc::new(Self {
-            woken: loom::sync::Mutex::new(false),
+impl Bed {
+    fn of_this_thread() -> Self {
+        Self {
+            thread: loom::thread::current().id(),
+            token: loom::sync::Mutex::new(false),
             given: loom::sync::Condvar::new(),
-        })
+        }
     }
 
-    pub(crate) fn park(&self, _: Option<Instant>) -> bool {
-        let mut woken = self.woken.lock().unwrap();
-        while !*woken {
-            woken = self.given.wait(woken).unwrap();
+    fn is_of_this_thread(&self) -> bool {
+        loom::thread::current().id() == self.thread
+    }
+
+    fn sleep(&self, _: Option<Instant>) -> bool {
+        let mut token = self.token.lock().unwrap();
+        while !*token {
+            token = self.given.wait(token).unwrap();
         }
-        *woken = false;
+        *token = false;
         true
     }
 
-    pub(crate) fn unpark(&self) {
-        *self.woken.lock().unwrap() = true;
+    fn wake(&self) {
+        *self.token.lock().unwrap() = true;
         self.given.notify_one();
     }
 }

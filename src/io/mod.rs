@@ -3,7 +3,9 @@
 //! ```text
 //!   thread    the I/O threads of a context: started and stopped, and what is known of one from inside
 //!    └ setup       what each does for itself first
-//!   turn      who runs the reactor's turn
+//!   reach     the reactors that a socket depends on, and how its calls wait for them
+//!    └ handle      how everybody else reaches one
+//!   turn      who runs the reactor's turn: the I/O thread, or a call that waits
 //!    └ reactor     one turn: orders, events, what was posted, what was left over, timers
 //!       ├ listener     a bound endpoint ─ accepts ─►  Accepted ─┐
 //!       ├ connecter    an endpoint connected to                 ├─ session   one live connection
@@ -18,7 +20,9 @@
 //! is remembered and goes on without a new event.
 
 mod connecter;
+mod handle;
 mod listener;
+mod reach;
 mod reactor;
 mod receive;
 mod reconnect;
@@ -33,13 +37,14 @@ mod turn;
 use std::fmt;
 use std::time::Instant;
 
+pub(crate) use handle::Handle;
+pub(crate) use reach::{Outlook, Reach};
 pub(crate) use reactor::Order;
 pub(crate) use session::PARTED;
 pub(crate) use setup::ThreadSetup;
 #[cfg(unix)]
 pub(crate) use thread::serve_others;
 pub(crate) use thread::{IoThreads, Serving, on_io_thread, patience};
-pub(crate) use turn::Handle;
 
 use self::reactor::Kit;
 use crate::command::Token;
@@ -103,11 +108,5 @@ impl Latch {
 impl fmt::Debug for Latch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Latch({})", self.0.peek(|open| open.0))
-    }
-}
-
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").finish_non_exhaustive()
     }
 }

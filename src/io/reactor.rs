@@ -1,4 +1,4 @@
-//! Everything one I/O thread serves, and the turn in which it serves it.
+//! Everything one I/O thread serves, and the turn in which it is served.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -12,6 +12,7 @@ use super::listener::{Accepted, Listener};
 use super::resolve::{Resolved, Resolver};
 use super::session::End;
 use super::timers::{Timer, Timers};
+use super::turn::Driver;
 use super::{Handle, Latch};
 use crate::command::{Port, SocketId, Token, WireEnds};
 use crate::endpoint::Endpoint;
@@ -177,22 +178,16 @@ impl Reactor {
         }
     }
 
-    /// Runs one turn: sleeps until there is something to do, and does it.
-    pub(super) fn turn(&mut self) {
-        self.sleep();
+    fn collect(&mut self) {
         self.tools
             .handle
             .mailbox()
             .collect(&mut self.ready, &mut self.orders);
-        let now = Instant::now();
-        // (The waker is an event, too.)
-        self.tools.alone = self.ready.len() + self.again.len() <= 1
-            && self.orders.is_empty()
-            && self
-                .events
-                .iter()
-                .all(|event| event.token() == super::WAKER);
+    }
 
+    /// Does what there is to do.
+    fn serve(&mut self) {
+        let now = Instant::now();
         let mut orders = std::mem::take(&mut self.orders);
         for order in orders.drain(..) {
             self.execute(order, now);
@@ -230,13 +225,14 @@ impl Reactor {
         }
     }
 
-    fn sleep(&mut self) {
+    fn sleep(&mut self, until: Option<Instant>) {
         let timeout = if !self.again.is_empty() || !self.tools.handle.mailbox().fall_asleep() {
             Some(std::time::Duration::ZERO)
         } else {
-            self.tools
-                .timers
-                .next()
+            let next = self.tools.timers.next();
+            next.into_iter()
+                .chain(until)
+                .min()
                 .map(|at| at.saturating_duration_since(Instant::now()))
         };
         if let Err(error) = self.tools.poll.poll(&mut self.events, timeout)
@@ -555,12 +551,9 @@ impl Reactor {
     }
 
     /// Ends everything: the thread is about to go.
-    pub(super) fn shut_down(&mut self) {
+    fn end_all(&mut self) {
         let now = Instant::now();
-        self.tools
-            .handle
-            .mailbox()
-            .collect(&mut self.ready, &mut self.orders);
+        self.collect();
         for order in std::mem::take(&mut self.orders) {
             match order {
                 Order::CloseSocket { .. } => self.execute(order, now),
@@ -581,6 +574,40 @@ impl Reactor {
         for port in std::mem::take(&mut self.alarms).values() {
             linger_is_over(port);
         }
+    }
+}
+
+impl Driver for Reactor {
+    fn turn(&mut self, until: Option<Instant>, is_guest: bool) {
+        self.sleep(until);
+        self.collect();
+        // (The waker is an event, too.) A guest has nobody to wait for: those who write are others,
+        // or itself.
+        self.tools.alone = !is_guest
+            && self.ready.len() + self.again.len() <= 1
+            && self.orders.is_empty()
+            && self
+                .events
+                .iter()
+                .all(|event| event.token() == super::WAKER);
+        self.serve();
+    }
+
+    fn catch_up(&mut self) {
+        self.events.clear();
+        self.collect();
+        if !(self.ready.is_empty() && self.orders.is_empty()) {
+            self.tools.alone = false;
+            self.serve();
+        }
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.again.is_empty()
+    }
+
+    fn shut_down(&mut self) {
+        self.end_all();
     }
 }
 

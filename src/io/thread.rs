@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::reactor::Reactor;
 use super::setup::ThreadSetup;
-use super::turn::Turn;
 use super::{Handle, Latch};
 use crate::home::Home;
 use crate::sync::{AtomicU64, Mutex, Ordering};
@@ -17,15 +15,18 @@ use crate::waiting::Patience;
 #[cfg(not(loom))]
 thread_local! {
     static ON_IO_THREAD: Cell<bool> = const { Cell::new(false) };
+    static IS_GUEST: Cell<bool> = const { Cell::new(false) };
 }
 
 // In a model many threads are one of the system's.
 #[cfg(loom)]
 loom::thread_local! {
     static ON_IO_THREAD: Cell<bool> = Cell::new(false);
+    static IS_GUEST: Cell<bool> = Cell::new(false);
 }
 
-/// Whether the calling thread is an I/O thread, which must not wait for what only it can do.
+/// Whether the calling thread is an I/O thread, or does the work of one: it must not wait for what only
+/// it can do.
 pub(crate) fn on_io_thread() -> bool {
     ON_IO_THREAD.with(Cell::get)
 }
@@ -65,6 +66,31 @@ impl Drop for Serving {
     }
 }
 
+/// The calling thread does the work of an I/O thread until this is dropped.
+pub(super) struct Guest {
+    _serving: Serving,
+}
+
+impl Guest {
+    pub(super) fn begin() -> Self {
+        IS_GUEST.with(|flag| flag.set(true));
+        Self {
+            _serving: Serving::begin(),
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        IS_GUEST.with(|flag| flag.set(false));
+    }
+}
+
+/// Whether the calling thread does the work of an I/O thread, which that cannot do then.
+fn is_guest() -> bool {
+    IS_GUEST.with(Cell::get)
+}
+
 /// The I/O threads of one context.
 #[derive(Debug)]
 pub(crate) struct IoThreads {
@@ -88,22 +114,21 @@ impl IoThreads {
         (0..setup.count).try_fold(started, |mut started, n| {
             // Should one fail to start, those before it are stopped by the drop of `started`.
             let poll = mio::Poll::new()?;
-            let handle = Arc::new(Handle::new(poll.registry())?);
-            let turn = Turn::new(Reactor::new(poll, handle.clone()), handle.clone());
+            let handle = Handle::new(poll)?;
             let ended = Arc::new(Latch::new());
             started.ended.push(ended.clone());
             let of_thread = setup.clone();
+            let kept = handle.clone();
             let thread = thread::Builder::new()
                 .name(format!("{}-{n}", setup.name))
                 .spawn(move || {
                     serve_others();
                     of_thread.begin(n);
                     drop(of_thread);
-                    turn.run();
-                    // With it go the descriptors.
-                    drop(turn);
+                    kept.keep();
                     ended.open();
-                })?;
+                })
+                .inspect_err(|_| handle.forsake())?;
             started.handles.push(handle);
             started.threads.lock().push(thread);
             Ok(started)
@@ -141,7 +166,8 @@ impl IoThreads {
         }
     }
 
-    /// Stops the threads and waits until they are gone; one of them does not wait for itself.
+    /// Stops the threads and waits until they are gone; one of them does not wait for itself, nor does
+    /// whoever drives for one just now.
     pub(crate) fn stop(&self) {
         if self.home.is_elsewhere() {
             return;
@@ -151,7 +177,7 @@ impl IoThreads {
         }
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
-            if thread.thread().id() != thread::current().id() {
+            if thread.thread().id() != thread::current().id() && !is_guest() {
                 let _ = thread.join();
             }
         }

@@ -22,7 +22,7 @@ use crate::endpoint::Endpoint;
 use crate::endpoint_status::EndpointStatus;
 use crate::error::{RecvError, SendFailure, Unsent, WaitError};
 use crate::frame::Frame;
-use crate::io;
+use crate::io::{self, Outlook, Reach};
 use crate::message::Message;
 use crate::monitor::MonitorEvent;
 use crate::options::Options;
@@ -66,6 +66,8 @@ pub(crate) struct Core {
     /// Whose request it is, on a REQ.
     pub(super) turn: Turn,
     pub(super) next_pipe: AtomicU64,
+    /// Where that comes from what both halves wait for.
+    pub(super) reach: Arc<Reach>,
     #[cfg(all(unix, not(loom)))]
     pub(super) descriptor: super::descriptor::Descriptor,
 }
@@ -160,12 +162,20 @@ impl Core {
         options: Options,
         context: Context,
     ) -> (Arc<Self>, Result<(), NotEnrolled>) {
+        let reach: Arc<Reach> = Arc::default();
+        let outlook = |receives| Outlook {
+            reach: reach.clone(),
+            receives,
+        };
+        let outbound = Outbound::new(pattern.writers(&options), options.mandatory);
+        let inbound = Inbound::new(pattern.intake(&options), &options);
+        let (outward, inward) = (outlook(false), outlook(true));
         let core = Arc::new_cyclic(|me| Self {
             id: crate::command::unique_number(),
             me: me.clone(),
             pattern,
-            outbound: Half::new(Outbound::new(pattern.writers(&options), options.mandatory)),
-            inbound: Half::new(Inbound::new(pattern.intake(&options), &options)),
+            outbound: Half::new(outbound).within(outward),
+            inbound: Half::new(inbound).within(inward),
             timeouts: Timeouts::new(&options),
             only_first: AtomicBool::new(options.only_first_subscribe),
             options: Mutex::new(Arc::new(options)),
@@ -193,6 +203,7 @@ impl Core {
             raw: Mutex::new(Memory::default()),
             turn: Turn::new(),
             next_pipe: AtomicU64::new(0),
+            reach,
             #[cfg(all(unix, not(loom)))]
             descriptor: Default::default(),
             context,

@@ -438,16 +438,17 @@ impl Core {
         &self,
         endpoint: Endpoint,
         way: Way,
-        io: &io::Handle,
+        io: &Arc<Handle>,
         order: io::Order,
     ) -> Result<(), Ended> {
-        let asleep = self.control.update(|control, wakes| {
+        self.reach.add(io);
+        let owed = self.control.update(|control, wakes| {
             control.check_open()?;
-            let asleep = io.enqueue(order).ok_or(Ended::Terminated)?;
+            let owed = io.enqueue(order).ok_or(Ended::Terminated)?;
             control.add(endpoint, way, wakes);
-            Ok(asleep)
+            Ok(owed)
         })?;
-        io.wake_if(asleep);
+        io.settle(owed);
         Ok(())
     }
 

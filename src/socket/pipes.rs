@@ -182,6 +182,7 @@ impl Core {
         self: &Arc<Self>,
     ) -> Result<(PipeId, ValueEnds, Option<Writer>), Refused> {
         let id = self.next_pipe_id();
+        self.reach.add_inproc();
         let options = self.options();
         // Until the other side is known, what may wait for it is this side's limit alone.
         let inbound = self

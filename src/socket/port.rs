@@ -174,6 +174,7 @@ impl Port for Core {
         hello: Hello,
     ) -> Result<PipeId, Refused> {
         let id = self.next_pipe_id();
+        self.reach.add_inproc();
         // Known before anything can be made of the pipe, so that a peer that leaves at once is missed.
         self.control
             .update(|control, _| control.inproc.insert(id, peer));

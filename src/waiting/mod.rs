@@ -15,12 +15,17 @@
 //! exact where readiness may be a good guess: somebody will make a call that blocks if it is wrong.
 //!
 //! Nothing sleeps, and nothing foreign runs, while the lock is held.
+//!
+//! A half of a socket has [`Surroundings`]: they know what a thread can do instead of sleeping, and
+//! hear of tasks and watchers, which can do nothing.
 
 #[cfg(all(test, loom))]
 mod loom;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -73,10 +78,53 @@ pub(crate) trait Ready {
     }
 }
 
+/// What a half does not know of itself: where that comes from what is waited for.
+pub(crate) trait Surroundings: Send + Sync {
+    /// Passes the time until woken (`true`) or until the deadline (`false`), as
+    /// [`Parker::park`] does. Called with no lock held.
+    fn sleep(&self, me: &Arc<Parker>, deadline: Option<Instant>) -> bool;
+
+    /// A task waits from now on, or somebody watches. Called with the lock held.
+    fn came(&self, wakes: &mut Wakes);
+
+    /// It does no more. Called with the lock held, or without.
+    fn went(&self);
+}
+
+/// Somebody who waits, as the surroundings count it.
+struct Counted(Arc<dyn Surroundings>);
+
+impl Counted {
+    fn new(among: Option<&Arc<dyn Surroundings>>, wakes: &mut Wakes) -> Option<Self> {
+        among.map(|surroundings| {
+            surroundings.came(wakes);
+            Self(surroundings.clone())
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.went();
+    }
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Counted")
+    }
+}
+
 /// One side of a socket: a state and those who wait for it, behind one lock.
-#[derive(Debug)]
 pub(crate) struct Half<S> {
     inner: Mutex<Inner<S>>,
+    surroundings: Option<Arc<dyn Surroundings>>,
+}
+
+impl<S: fmt::Debug> fmt::Debug for Half<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
 }
 
 #[derive(Debug)]
@@ -95,12 +143,15 @@ struct Watched {
     level: bool,
     /// Whether it wants to hear of a fall, too.
     falls: bool,
+    _counted: Option<Counted>,
 }
 
 #[derive(Debug)]
 struct Waiter {
     ticket: u64,
     signal: Signal,
+    /// Tasks only: a thread is asked when it is about to sleep.
+    _counted: Option<Counted>,
 }
 
 /// The registration of one waiting task; a dropped future must hand it back with [`Half::cancel`].
@@ -120,6 +171,15 @@ impl<S: Ready> Half<S> {
                 next_ticket: 0,
                 watches: Vec::new(),
             }),
+            surroundings: None,
+        }
+    }
+
+    /// The same in such surroundings.
+    pub(crate) fn within(self, surroundings: impl Surroundings + 'static) -> Self {
+        Self {
+            surroundings: Some(Arc::new(surroundings)),
+            ..self
         }
     }
 
@@ -177,7 +237,7 @@ impl<S: Ready> Half<S> {
             let mut inner = self.inner.lock();
             let outcome = attempt(&mut inner.state, &mut wakes);
             let ticket = match outcome {
-                None if !expired => Some(inner.register(Signal::Thread(parker.clone()))),
+                None if !expired => Some(inner.register(Signal::Thread(parker.clone()), None)),
                 _ => None,
             };
             if inner.is_attended() {
@@ -189,7 +249,10 @@ impl<S: Ready> Half<S> {
                 return outcome.ok_or(TimedOut);
             };
             // A state that is ready for ever and yet gives nothing must not outlast the deadline.
-            let woken = parker.park(deadline);
+            let woken = match &self.surroundings {
+                Some(surroundings) => surroundings.sleep(&parker, deadline),
+                None => parker.park(deadline),
+            };
             if !woken || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 // Off the list before the last attempt. Had a wake-up been on its way to us, that
                 // attempt takes what it was for, or `settle` passes it on.
@@ -217,9 +280,10 @@ impl<S: Ready> Half<S> {
         let outcome = attempt(&mut inner.state, &mut wakes);
         let mut waker = Some(waker);
         if outcome.is_none() {
-            *registration = waker
-                .take()
-                .map(|waker| inner.register(Signal::Task(waker)));
+            *registration = waker.take().map(|waker| {
+                let counted = Counted::new(self.surroundings.as_ref(), &mut wakes);
+                inner.register(Signal::Task(waker), counted)
+            });
         }
         if inner.is_attended() {
             inner.settle(&mut wakes);
@@ -386,6 +450,7 @@ impl<S: Ready + Send> Watchable for Half<S> {
             watch,
             level,
             falls,
+            _counted: Counted::new(self.surroundings.as_ref(), wakes),
         });
         inner.settle(wakes);
         level
@@ -397,6 +462,7 @@ impl<S: Ready + Send> Watchable for Half<S> {
             watch,
             level: true,
             falls: false,
+            _counted: None,
         });
     }
 
@@ -431,10 +497,14 @@ impl<S: Ready + Send> Watchable for Half<S> {
 }
 
 impl<S: Ready> Inner<S> {
-    fn register(&mut self, signal: Signal) -> Ticket {
+    fn register(&mut self, signal: Signal, counted: Option<Counted>) -> Ticket {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.waiters.push_back(Waiter { ticket, signal });
+        self.waiters.push_back(Waiter {
+            ticket,
+            signal,
+            _counted: counted,
+        });
         Ticket(ticket)
     }
 
