@@ -63,6 +63,7 @@ impl AddAssign for Tally {
         self.lost += more.lost;
         self.ahead += more.ahead;
         self.displaced += more.displaced;
+        self.direct += more.direct;
     }
 }
 
@@ -97,6 +98,8 @@ pub(crate) struct Tally {
     pub(crate) ahead: Load,
     /// What of the lost has made place for newer ones, and was never there for the taker.
     pub(crate) displaced: Load,
+    /// What of all that was let in without asking the socket that it is from.
+    pub(crate) direct: Load,
 }
 
 impl Tally {
@@ -417,6 +420,7 @@ impl Credit {
             lost: self.lost,
             ahead: self.ahead,
             displaced: self.displaced,
+            direct: Load::NONE,
         }
     }
 

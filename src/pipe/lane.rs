@@ -76,6 +76,9 @@ struct State<B> {
     newest: Load,
     /// What the taker itself has put in, before and behind all that the writer has written.
     own: (Load, Load),
+    /// Whether who has no lock but this one may write, and what has been let in so.
+    direct: bool,
+    let_in_directly: Load,
     /// What somebody waits for to be worked off.
     mark: Mark,
     /// Whom to tell that there is something to take.
@@ -149,6 +152,8 @@ impl<B: Batch> Lane<B> {
                 aside: 0,
                 newest: Load::NONE,
                 own: (Load::NONE, Load::NONE),
+                direct: false,
+                let_in_directly: Load::NONE,
                 mark: Mark::default(),
                 taker: None,
                 writer: None,
@@ -220,6 +225,31 @@ impl<B: Batch> Lane<B> {
             Room::Beyond => {}
         }
         Ok(Admission { state, displaced })
+    }
+
+    /// Lets one message in as most are let in: there is room, nobody has to be told, and the owner has
+    /// said that he need not be [asked](Self::set_direct). `false`: it has to be [admitted](Self::admit).
+    #[inline]
+    pub(crate) fn append_directly(&self, bytes: usize, put: impl FnOnce(&mut B)) -> bool {
+        let mut state = self.state.lock();
+        let is_plain = state.direct
+            && !state.taker_idle
+            && !state.writer_waits
+            && !state.taker_ended
+            && !state.credit.conflates()
+            && !state.credit.is_at_brim();
+        if is_plain {
+            put(&mut state.open);
+            let load = Load { messages: 1, bytes };
+            state.credit.add(load);
+            state.let_in_directly += load;
+        }
+        is_plain
+    }
+
+    /// Whether messages may be let in without asking the owner of the writing end.
+    pub(crate) fn set_direct(&self, direct: bool) {
+        self.state.lock().direct = direct;
     }
 
     /// Keeps room for one message, which is not let in by [`Room::Free`] but by [`Room::Reserved`].
@@ -528,7 +558,7 @@ impl<B: Batch> Lane<B> {
 
     /// What became of everything that was ever let in.
     pub(crate) fn tally(&self) -> Tally {
-        self.state.lock().credit.tally()
+        self.state.lock().tally()
     }
 
     /// The same of what was written: without what the taker itself has put in.
@@ -587,6 +617,13 @@ impl<B: Batch> State<B> {
 const ASIDE_MAX: usize = 4 << 20;
 
 impl<B> State<B> {
+    fn tally(&self) -> Tally {
+        Tally {
+            direct: self.let_in_directly,
+            ..self.credit.tally()
+        }
+    }
+
     fn is_over(&self) -> bool {
         (self.writer_ended || self.taker_ended) && self.credit.queued().is_none()
     }
@@ -594,7 +631,7 @@ impl<B> State<B> {
     /// What became of what was written. What the taker has put before it was worked off first; what it
     /// has put behind it comes last.
     fn written(&self) -> Tally {
-        let mut tally = self.credit.tally();
+        let mut tally = self.tally();
         let Tally {
             queued,
             worked_off,

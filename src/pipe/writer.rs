@@ -31,8 +31,33 @@ impl Outlet {
         on_lane!(self, lane => lane.written())
     }
 
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Wire(one), Self::Wire(other)) => Arc::ptr_eq(one, other),
+            (Self::Values(one), Self::Values(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         on_lane!(self, lane => lane.is_over())
+    }
+
+    /// Queues a message if there is nothing to it but that ([`Lane::append_directly`]); `false`: it is
+    /// to be written as any other. What is left in `message` is for the caller to drop.
+    #[inline]
+    pub(crate) fn write_directly(&self, message: &mut Message) -> bool {
+        let bytes = message.byte_len();
+        match self {
+            Self::Wire(lane) => lane.append_directly(bytes, |wire| encode(message, wire)),
+            Self::Values(lane) => {
+                lane.append_directly(bytes, |values| values.push_back(std::mem::take(message)))
+            }
+        }
+    }
+
+    pub(crate) fn set_direct(&self, direct: bool) {
+        on_lane!(self, lane => lane.set_direct(direct));
     }
 
     /// Which lane it is, and the bytes in memory for it.
@@ -90,6 +115,10 @@ const KEPT: usize = 64 << 10;
 impl Writer {
     pub(crate) fn new(pipe: PipeId, outlet: Outlet) -> Self {
         Self { pipe, outlet }
+    }
+
+    pub(crate) fn outlet(&self) -> &Outlet {
+        &self.outlet
     }
 
     /// The pipe that this is an end of.

@@ -28,12 +28,13 @@ use crate::monitor::MonitorEvent;
 use crate::options::Options;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{PipeId, Writer};
+use crate::routing::Shortcut;
 use crate::routing_id::RoutingId;
 use crate::signal::{News, Target, Wakes};
 use crate::socket_type::SocketType;
 use crate::stats::Connections;
 use crate::sync::{AtomicBool, AtomicU64, Mutex};
-use crate::waiting::{Half, Patience, Ready, Ticket};
+use crate::waiting::{Begun, Half, Patience, Ready, Ticket};
 
 /// One socket, whatever its pattern.
 ///
@@ -55,6 +56,8 @@ pub(crate) struct Core {
     pub(super) only_first: AtomicBool,
     pub(super) context: Context,
     pub(super) outbound: Half<Outbound>,
+    /// Past it, where the pattern allows for that.
+    shortcut: Option<Arc<Shortcut>>,
     pub(super) inbound: Half<Inbound>,
     pub(super) control: Half<Control>,
     /// Whether there is, or was, a monitor: queues that fill and empty are told of for it alone.
@@ -160,11 +163,13 @@ impl Core {
         options: Options,
         context: Context,
     ) -> (Arc<Self>, Result<(), NotEnrolled>) {
+        let writers = pattern.writers(&options);
         let core = Arc::new_cyclic(|me| Self {
             id: crate::command::unique_number(),
             me: me.clone(),
             pattern,
-            outbound: Half::new(Outbound::new(pattern.writers(&options), options.mandatory)),
+            shortcut: writers.shortcut(),
+            outbound: Half::new(Outbound::new(writers, options.mandatory)),
             inbound: Half::new(Inbound::new(pattern.intake(&options), &options)),
             timeouts: Timeouts::new(&options),
             only_first: AtomicBool::new(options.only_first_subscribe),
@@ -225,12 +230,27 @@ impl Core {
     #[inline]
     pub(super) fn send(
         &self,
-        message: Message,
+        mut message: Message,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(), (Message, SendFailure)> {
+        if self.send_directly(&mut message) {
+            return Ok(());
+        }
         self.send_by(message, patience, |half, message, wakes| {
             self.try_send(half, message, wakes)
         })
+    }
+
+    /// Sends past the half, if there is a way and it is free; what is left in `message` then is for
+    /// the caller to drop.
+    // Not part of its callers: a few tests less to make for each message are not worth as many copies
+    // of it as there are programs that send in several places.
+    #[inline(never)]
+    fn send_directly(&self, message: &mut Message) -> bool {
+        match &self.shortcut {
+            Some(shortcut) => shortcut.send(message),
+            None => false,
+        }
     }
 
     /// Sends for a task: `message` is taken once it is queued.
@@ -240,6 +260,11 @@ impl Core {
         ticket: &mut Option<Ticket>,
         message: &mut Option<Message>,
     ) -> Poll<Result<(), SendFailure>> {
+        // Who has been on the list has to be taken off it, and passes a wake-up on.
+        if ticket.is_none() && message.as_mut().is_some_and(|it| self.send_directly(it)) {
+            *message = None;
+            return Poll::Ready(Ok(()));
+        }
         self.outbound.poll(cx, ticket, |half, wakes| {
             self.try_send(half, message, wakes)
         })
@@ -480,10 +505,26 @@ impl Core {
     /// Receives, waiting as long as `patience` says.
     #[inline]
     pub(super) fn recv(&self, patience: impl FnOnce() -> Patience) -> Result<Message, RecvError> {
+        // Made where it is returned, as it is too large to be passed from hand to hand.
+        let mut received = Ok(Message::new());
+        if let Ok(message) = &mut received
+            && let Err(begun) = self.inbound.try_quickly(|half| half.recv_quickly(message))
+        {
+            received = self.recv_slowly(begun, patience);
+        }
+        received
+    }
+
+    #[inline(never)]
+    fn recv_slowly(
+        &self,
+        begun: Begun<'_, Inbound>,
+        patience: impl FnOnce() -> Patience,
+    ) -> Result<Message, RecvError> {
         let mut message = Message::new();
-        let outcome = self
-            .inbound
-            .wait(patience, |half, wakes| half.recv(&mut message, wakes));
+        let outcome = self.inbound.go_on(begun, patience, |half, wakes| {
+            half.recv(&mut message, wakes)
+        });
         if self.pattern.socket_type() == SocketType::Req {
             self.after_reply();
         }

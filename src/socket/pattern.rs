@@ -76,7 +76,9 @@ impl Pattern {
             }
             SocketType::Sub | SocketType::XSub => Writers::Upstream(Upstream::default()),
             SocketType::Router | SocketType::Rep => Writers::Table(Table::new(random())),
-            _ => Writers::Balance(LoadBalancer::new()),
+            // Whether a request may be sent is a matter of both halves.
+            SocketType::Req => Writers::Balance(LoadBalancer::new()),
+            _ => Writers::Balance(LoadBalancer::with_shortcut()),
         }
     }
 

@@ -64,6 +64,10 @@ pub(crate) trait Ready {
     /// Whether an attempt would have an outcome now (an error is an outcome too).
     fn ready(&self) -> bool;
 
+    /// Whether somebody watches who must hear of a fall of the level, from now on: then no attempt may
+    /// be made past the half.
+    fn on_watched(&mut self, _: bool) {}
+
     /// Whether an attempt would give what its caller wants, for those who watch: looks where only an
     /// attempt would look otherwise. Once the state has ended it is up for ever. `None` if that takes
     /// longer to find out than the lock may be held: then some of the way is done, and the next look
@@ -107,6 +111,9 @@ struct Waiter {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
+/// A half that is locked, after a quick attempt that came to nothing.
+pub(crate) struct Begun<'a, S>(MutexGuard<'a, Inner<S>>);
+
 /// The patience ended before the state became ready.
 #[derive(Debug)]
 pub(crate) struct TimedOut;
@@ -129,8 +136,15 @@ impl<S: Ready> Half<S> {
         &self,
         attempt: impl FnOnce(&mut S, &mut Wakes) -> Option<T>,
     ) -> Option<T> {
+        Self::attempt_in(self.inner.lock(), attempt)
+    }
+
+    #[inline]
+    fn attempt_in<T>(
+        mut inner: MutexGuard<'_, Inner<S>>,
+        attempt: impl FnOnce(&mut S, &mut Wakes) -> Option<T>,
+    ) -> Option<T> {
         let mut wakes = Wakes::new();
-        let mut inner = self.inner.lock();
         let outcome = attempt(&mut inner.state, &mut wakes);
         if inner.is_attended() {
             inner.settle(&mut wakes);
@@ -138,6 +152,35 @@ impl<S: Ready> Half<S> {
         drop(inner);
         wakes.fire();
         outcome
+    }
+
+    /// Makes an attempt that is so quick that nobody is ever owed a wake-up for it; not if somebody
+    /// waits or watches, who may be. If it did not come to anything, the lock is still held, for
+    /// [`go_on`](Self::go_on).
+    #[inline]
+    pub(crate) fn try_quickly(
+        &self,
+        attempt: impl FnOnce(&mut S) -> bool,
+    ) -> Result<(), Begun<'_, S>> {
+        let mut inner = self.inner.lock();
+        if !inner.is_attended() && attempt(&mut inner.state) {
+            Ok(())
+        } else {
+            Err(Begun(inner))
+        }
+    }
+
+    /// As [`wait`](Self::wait), with the lock that is held already.
+    pub(crate) fn go_on<T>(
+        &self,
+        begun: Begun<'_, S>,
+        patience: impl FnOnce() -> Patience,
+        mut attempt: impl FnMut(&mut S, &mut Wakes) -> Option<T>,
+    ) -> Result<T, TimedOut> {
+        match Self::attempt_in(begun.0, &mut attempt) {
+            Some(outcome) => Ok(outcome),
+            None => self.wait_slowly(patience(), attempt),
+        }
     }
 
     /// Attempts until there is an outcome, sleeping in between.
@@ -387,6 +430,7 @@ impl<S: Ready + Send> Watchable for Half<S> {
             level,
             falls,
         });
+        inner.note_watched();
         inner.settle(wakes);
         level
     }
@@ -404,12 +448,16 @@ impl<S: Ready + Send> Watchable for Half<S> {
         let mut inner = self.inner.lock();
         let place = inner.watches.iter().position(|known| known.watch.id == id);
         let gone = place.map(|place| inner.watches.swap_remove(place));
+        inner.note_watched();
         drop(inner);
         drop(gone);
     }
 
     fn take_watches(&self) -> Vec<Watch> {
-        let watches = std::mem::take(&mut self.inner.lock().watches);
+        let mut inner = self.inner.lock();
+        let watches = std::mem::take(&mut inner.watches);
+        inner.note_watched();
+        drop(inner);
         watches.into_iter().map(|known| known.watch).collect()
     }
 
@@ -447,6 +495,11 @@ impl<S: Ready> Inner<S> {
             .binary_search_by_key(&ticket.0, |waiter| waiter.ticket)
             .ok()?;
         self.waiters.remove(place).map(|waiter| waiter.signal)
+    }
+
+    fn note_watched(&mut self) {
+        let is_watched = self.watches.iter().any(|known| known.falls);
+        self.state.on_watched(is_watched);
     }
 
     /// Whether anybody waits or watches.

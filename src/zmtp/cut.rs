@@ -8,6 +8,9 @@ use super::header::{Header, MORE};
 use crate::frame::{Frame, INLINE_MAX};
 use crate::message::Message;
 
+/// The most bytes of a message that the wire has in the shorter form.
+pub(crate) const SHORT_MAX: usize = u8::MAX as usize;
+
 /// A run of whole messages as they came off the wire, every header already checked.
 #[derive(Debug)]
 pub(crate) struct Chunk {
@@ -80,6 +83,26 @@ impl Chunk {
             }
             None => false,
         }
+    }
+
+    /// Puts the next message into `out` if it is a [short](SHORT_MAX) one of one frame; its bytes.
+    #[inline]
+    pub(crate) fn cut_short(&mut self, out: &mut Message) -> Option<usize> {
+        let Memory::Own(buf) = &self.memory else {
+            return None;
+        };
+        let Some(&[0, size, ref rest @ ..]) = buf.get(self.at..) else {
+            return None;
+        };
+        let body = rest.get(..usize::from(size))?;
+        if self.messages == 0 || body.len() >= self.worth_sharing {
+            return None;
+        }
+        self.messages -= 1;
+        self.at += 2 + body.len();
+        self.payload = self.payload.saturating_sub(body.len());
+        out.fill(body);
+        Some(body.len())
     }
 
     /// The next message.
