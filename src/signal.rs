@@ -311,21 +311,21 @@ impl Wakes {
 
     /// Fires everything collected. No lock may be held by the caller.
     #[inline]
-    pub(crate) fn fire(self) {
+    pub(crate) fn fire(mut self) {
         if self.first.is_some() {
             self.fire_all();
-        } else {
-            // Nothing is in it, so nothing has to be looked at to drop it: this is done for every
-            // message.
-            std::mem::forget(self);
         }
+        // Nothing is in it any more, so nothing has to be looked at to drop it, nor moved: this is done
+        // for every message.
+        std::mem::forget(self);
     }
 
     /// Foreign code that panics costs neither the others their wake-up nor whoever has the news: a
     /// message that was sent is sent, and a connection has done nothing wrong.
     #[cold]
-    fn fire_all(self) {
-        for wake in self.first.into_iter().chain(self.rest) {
+    fn fire_all(&mut self) {
+        let rest = std::mem::take(&mut self.rest);
+        for wake in self.first.take().into_iter().chain(rest) {
             let blame = match &wake {
                 Wake::Signal(_) | Wake::Later(_) => "a waker, or other foreign code, panicked",
                 Wake::Post(..) | Wake::Watch(_) => "an internal error (this is a bug in zocket)",

@@ -46,6 +46,10 @@ pub(crate) trait Batch: Default + Send + 'static {
 /// full, and cleared by the take that then owes it one, at half the limit. As each flag is set
 /// under the same lock as the look that failed, no wake-up is lost, and one change wakes once.
 ///
+/// The writer's side is its owner's, and used under his lock; but while he has nothing to say about
+/// any message he makes the lane `direct`, and then whoever has it may append with this lock alone, as
+/// long as there is room and nobody has to be told. Whatever goes beyond that is the owner's again.
+///
 /// Beside the batch there is a *control lane* for what must not be lost to a full queue: changes to
 /// a set of subscriptions. It is outside of the limits, goes out before the batch that is taken with
 /// it, and is open only while there is a peer who has been told the whole set.
@@ -53,19 +57,25 @@ pub(crate) struct Lane<B> {
     state: Mutex<State<B>>,
 }
 
+// In this order in memory: what is looked at for each message is in a few lines of the cache, which
+// go from one side's core to the other's with each batch.
+#[repr(C)]
 struct State<B> {
-    /// Filled by the writer, swapped out by the taker.
-    open: B,
-    /// Counts `open` and what was taken but not yet given back.
-    credit: Credit,
-    /// What the writer and the taker have said that may wait here.
-    granted: (Option<Limits>, Option<Limits>),
     taker_idle: bool,
     writer_waits: bool,
-    /// No more will be written; what is there may still be taken.
-    writer_ended: bool,
     /// No more will be let in.
     taker_ended: bool,
+    /// No more will be written; what is there may still be taken.
+    writer_ended: bool,
+    /// Whether who has no lock but this one may write, and what has been let in so.
+    direct: bool,
+    let_in_directly: Load,
+    /// Counts `open` and what was taken but not yet given back.
+    credit: Credit,
+    /// Filled by the writer, swapped out by the taker.
+    open: B,
+    /// What the writer and the taker have said that may wait here.
+    granted: (Option<Limits>, Option<Limits>),
     /// What the peer has yet to be told of the subscriptions.
     changes: Changes,
     /// Whether a peer is there who is told.
@@ -149,6 +159,8 @@ impl<B: Batch> Lane<B> {
                 aside: 0,
                 newest: Load::NONE,
                 own: (Load::NONE, Load::NONE),
+                direct: false,
+                let_in_directly: Load::NONE,
                 mark: Mark::default(),
                 taker: None,
                 writer: None,
@@ -220,6 +232,31 @@ impl<B: Batch> Lane<B> {
             Room::Beyond => {}
         }
         Ok(Admission { state, displaced })
+    }
+
+    /// Lets one message in as most are let in: there is room, nobody has to be told, and the owner has
+    /// said that he need not be [asked](Self::set_direct). `false`: it has to be [admitted](Self::admit).
+    #[inline]
+    pub(crate) fn append_directly(&self, bytes: usize, put: impl FnOnce(&mut B)) -> bool {
+        let mut state = self.state.lock();
+        let is_plain = state.direct
+            && !state.taker_idle
+            && !state.writer_waits
+            && !state.taker_ended
+            && !state.credit.conflates()
+            && !state.credit.is_at_brim();
+        if is_plain {
+            put(&mut state.open);
+            let load = Load { messages: 1, bytes };
+            state.credit.add(load);
+            state.let_in_directly += load;
+        }
+        is_plain
+    }
+
+    /// Whether messages may be let in without asking the owner of the writing end.
+    pub(crate) fn set_direct(&self, direct: bool) {
+        self.state.lock().direct = direct;
     }
 
     /// Keeps room for one message, which is not let in by [`Room::Free`] but by [`Room::Reserved`].
@@ -419,6 +456,8 @@ impl<B: Batch> Lane<B> {
         if ended {
             // Nobody has news for the taker any more: whoever keeps the lane must not keep it too.
             state.taker = None;
+            // It may be kept for longer than it is of use.
+            state.open = B::default();
         }
         Taken {
             changes: state.changes.take(),
@@ -528,7 +567,7 @@ impl<B: Batch> Lane<B> {
 
     /// What became of everything that was ever let in.
     pub(crate) fn tally(&self) -> Tally {
-        self.state.lock().credit.tally()
+        self.state.lock().tally()
     }
 
     /// The same of what was written: without what the taker itself has put in.
@@ -587,6 +626,13 @@ impl<B: Batch> State<B> {
 const ASIDE_MAX: usize = 4 << 20;
 
 impl<B> State<B> {
+    fn tally(&self) -> Tally {
+        Tally {
+            direct: self.let_in_directly,
+            ..self.credit.tally()
+        }
+    }
+
     fn is_over(&self) -> bool {
         (self.writer_ended || self.taker_ended) && self.credit.queued().is_none()
     }
@@ -594,7 +640,7 @@ impl<B> State<B> {
     /// What became of what was written. What the taker has put before it was worked off first; what it
     /// has put behind it comes last.
     fn written(&self) -> Tally {
-        let mut tally = self.credit.tally();
+        let mut tally = self.tally();
         let Tally {
             queued,
             worked_off,

@@ -38,10 +38,15 @@ fn lane_of(messages: usize, bytes: Option<usize>, budget: Option<Arc<Budget>>) -
         bytes,
         conflate: false,
     };
-    Arc::new(Lane::new(limits, budget))
+    let lane = Arc::new(Lane::new(limits, budget));
+    lane.set_direct(true);
+    lane
 }
 
 fn write(lane: &TestLane, text: &'static str) -> Result<(), Refusal> {
+    if lane.append_directly(1, |batch| batch.push_back(text.into())) {
+        return Ok(());
+    }
     let mut wakes = Wakes::new();
     let outcome = lane.admit(Room::Free, &mut wakes).map(|room| {
         room.append(1, &mut wakes, |batch| batch.push_back(text.into()));
@@ -357,5 +362,26 @@ fn loom_an_end_gives_the_budget_back() {
         });
         assert_eq!(write_all(&other, &["e"]), 1);
         assert_eq!(leaver.join().unwrap(), 3);
+    });
+}
+
+/// Who forbids the direct way has seen the last message that came by it.
+#[test]
+fn loom_the_direct_way_is_closed_for_good() {
+    loom::model(|| {
+        let lane = lane(0);
+        assert_eq!(write(&lane, "wakes"), Ok(()));
+        let mut wakes = Wakes::new();
+        lane.take(&mut Default::default(), Load::NONE, &mut wakes);
+        wakes.fire();
+        let writer = thread::spawn({
+            let lane = lane.clone();
+            let append = move || lane.append_directly(1, |batch| batch.push_back("a".into()));
+            move || (0..2).filter(|_| append()).count()
+        });
+        lane.set_direct(false);
+        let seen = lane.tally().direct.messages;
+        assert_eq!(writer.join().unwrap(), seen);
+        assert_eq!(lane.queued().messages, 1 + seen);
     });
 }

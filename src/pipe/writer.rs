@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use super::changes::Change;
 use super::lane::{End, Lane, Refusal, Room};
-use super::run::Values;
+use super::values::Values;
 use super::{Limits, Load, PipeId, Tally};
 use crate::message::Message;
 use crate::signal::{News, Post, Target, Wakes};
@@ -31,8 +31,31 @@ impl Outlet {
         on_lane!(self, lane => lane.written())
     }
 
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Wire(one), Self::Wire(other)) => Arc::ptr_eq(one, other),
+            (Self::Values(one), Self::Values(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         on_lane!(self, lane => lane.is_over())
+    }
+
+    /// Queues a message if there is nothing to it but that ([`Lane::append_directly`]); `false`: it is
+    /// to be written as any other. What is left in `message` is for the caller to drop.
+    #[inline]
+    pub(crate) fn write_directly(&self, message: &mut Message) -> bool {
+        let bytes = message.byte_len();
+        match self {
+            Self::Wire(lane) => lane.append_directly(bytes, |wire| encode(message, wire)),
+            Self::Values(lane) => lane.append_directly(bytes, |values| values.push(message)),
+        }
+    }
+
+    pub(crate) fn set_direct(&self, direct: bool) {
+        on_lane!(self, lane => lane.set_direct(direct));
     }
 
     /// Which lane it is, and the bytes in memory for it.
@@ -92,6 +115,10 @@ impl Writer {
         Self { pipe, outlet }
     }
 
+    pub(crate) fn outlet(&self) -> &Outlet {
+        &self.outlet
+    }
+
     /// The pipe that this is an end of.
     pub(crate) fn pipe(&self) -> PipeId {
         self.pipe
@@ -99,7 +126,7 @@ impl Writer {
 
     /// Queues the message and gives its bytes, or says why not.
     ///
-    /// What was encoded stays behind in `message` for the caller to drop: freeing it may run
+    /// What was encoded or packed stays behind in `message` for the caller to drop: freeing it may run
     /// foreign code, for which no lock may be held.
     #[inline]
     pub(crate) fn write(
@@ -127,8 +154,8 @@ impl Writer {
                 .admit(room, wakes)?
                 .append(bytes, wakes, |wire| encode(whole, wire)),
             Outlet::Values(lane) => lane.admit(room, wakes)?.append(bytes, wakes, |values| {
-                if let Some(message) = message.take() {
-                    values.push_back(message);
+                if let Some(message) = message.as_mut() {
+                    values.push(message);
                 }
             }),
         };
@@ -153,11 +180,9 @@ impl Writer {
                 }
                 admitted.append(bytes, wakes, |wire| wire.append_copy(&copies.wire))
             }
-            Outlet::Values(lane) => {
-                let copy = message.clone();
-                lane.admit(room, wakes)?
-                    .append(bytes, wakes, |values| values.push_back(copy))
-            }
+            Outlet::Values(lane) => lane
+                .admit(room, wakes)?
+                .append(bytes, wakes, |values| values.push_copy(message)),
         };
         Ok(displaced)
     }

@@ -146,6 +146,14 @@ impl<T> Active<T> {
             .is_some_and(|&place| place < self.active)
     }
 
+    /// The entry, if there is but one.
+    pub(crate) fn only(&self) -> Option<&T> {
+        match self.entries.as_slice() {
+            [(_, entry)] => Some(entry),
+            _ => None,
+        }
+    }
+
     /// Every entry, in no order that means anything.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.entries.iter().map(|(_, entry)| entry)

@@ -55,6 +55,19 @@ impl FairQueue {
         None
     }
 
+    /// Puts the next message into `out` if the pipe whose turn it is has it in hand; its bytes.
+    #[inline]
+    pub(crate) fn recv_in_hand(&mut self, out: &mut Message) -> Option<usize> {
+        let bytes = self.readers.current()?.read_in_hand(out)?;
+        self.readers.advance();
+        Some(bytes)
+    }
+
+    /// Whether there is but one pipe, which should be let alone for a moment.
+    pub(crate) fn is_close_behind(&self) -> bool {
+        self.readers.only().is_some_and(Reader::is_close_behind)
+    }
+
     /// The newest message that `is_wanted` of the next pipe that has any (if none is, the newest of
     /// those); what a `look` at the pipe gave just after it was read, what was passed over for it, and
     /// its bytes.

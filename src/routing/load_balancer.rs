@@ -1,8 +1,11 @@
 //! Whole messages, round robin, over every pipe with room.
 
+use std::sync::Arc;
+
 use super::Active;
+use super::shortcut::Shortcut;
 use crate::message::Message;
-use crate::pipe::{PipeId, Refusal, Room, Writer};
+use crate::pipe::{Outlet, PipeId, Refusal, Room, Writer};
 use crate::signal::Wakes;
 
 /// The outbound policy of PUSH, DEALER, REQ and (over its one peer) PAIR.
@@ -11,12 +14,57 @@ use crate::signal::Wakes;
 #[derive(Debug)]
 pub(crate) struct LoadBalancer {
     writers: Active<Writer>,
+    /// For who sends with no lock of ours; none where there is more to sending than that.
+    shortcut: Option<Arc<Shortcut>>,
+    /// Whether it may be taken as far as others are concerned.
+    may_be_direct: bool,
+    /// The pipe that may be written to that way now.
+    direct: Option<Outlet>,
 }
 
 impl LoadBalancer {
     pub(crate) fn new() -> Self {
         Self {
             writers: Active::new(),
+            shortcut: None,
+            may_be_direct: true,
+            direct: None,
+        }
+    }
+
+    /// The same with a way past it, for while there is nothing to balance.
+    pub(crate) fn with_shortcut() -> Self {
+        Self {
+            shortcut: Some(Arc::new(Shortcut::new())),
+            ..Self::new()
+        }
+    }
+
+    pub(crate) fn shortcut(&self) -> Option<Arc<Shortcut>> {
+        self.shortcut.clone()
+    }
+
+    /// Says whether the shortcut may be taken: not if somebody must be asked, or told, about each
+    /// message.
+    pub(crate) fn allow_shortcut(&mut self, may: bool) {
+        self.may_be_direct = may;
+        self.settle_shortcut();
+    }
+
+    /// After any change to what pipes there are.
+    fn settle_shortcut(&mut self) {
+        let Some(shortcut) = &self.shortcut else {
+            return;
+        };
+        if let Some(outlet) = self.direct.take() {
+            outlet.set_direct(false);
+        }
+        if self.may_be_direct
+            && let Some(only) = self.writers.only()
+            && shortcut.lead_to(only.outlet())
+        {
+            only.outlet().set_direct(true);
+            self.direct = Some(only.outlet().clone());
         }
     }
 
@@ -51,6 +99,7 @@ impl LoadBalancer {
                 Err(Refusal::Full) => self.writers.deactivate_current(),
                 Err(Refusal::Ended) => {
                     self.writers.remove_current();
+                    self.settle_shortcut();
                 }
             }
         }
@@ -70,6 +119,7 @@ impl LoadBalancer {
                 Err(Refusal::Full) => self.writers.deactivate_current(),
                 Err(Refusal::Ended) => {
                     self.writers.remove_current();
+                    self.settle_shortcut();
                 }
             }
         }
@@ -103,6 +153,7 @@ impl LoadBalancer {
             }
             // It has ended, as nothing else refuses then.
             self.writers.remove(pipe);
+            self.settle_shortcut();
         }
     }
 
@@ -121,6 +172,7 @@ impl LoadBalancer {
                 Err(Refusal::Full) => self.writers.deactivate_current(),
                 Err(Refusal::Ended) => {
                     self.writers.remove_current();
+                    self.settle_shortcut();
                 }
             }
         }
@@ -129,6 +181,7 @@ impl LoadBalancer {
 
     pub(crate) fn attach(&mut self, writer: Writer) {
         self.writers.insert(writer.pipe(), writer);
+        self.settle_shortcut();
     }
 
     pub(crate) fn get(&self, id: PipeId) -> Option<&Writer> {
@@ -141,7 +194,9 @@ impl LoadBalancer {
     }
 
     pub(crate) fn detach(&mut self, id: PipeId) -> Option<Writer> {
-        self.writers.remove(id)
+        let detached = self.writers.remove(id);
+        self.settle_shortcut();
+        detached
     }
 
     /// Whether there is a pipe to try.
@@ -154,6 +209,8 @@ impl LoadBalancer {
     }
 
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Writer> + use<> {
-        self.writers.take_all()
+        let all = self.writers.take_all();
+        self.settle_shortcut();
+        all
     }
 }

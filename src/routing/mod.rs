@@ -10,6 +10,7 @@
 //! * [`Distributor`]: a copy to every subscriber who wants it, as [`Subscriptions`] say, which are
 //!   kept in a [`trie`]
 //! * [`Origins`]: how many topics subscribers from one address have together
+//! * [`Shortcut`]: past a load balancer that has but one pipe
 //! * [`Stall`]: what a peer of these two misses that has no room
 //! * [`Upstream`]: a copy to every publisher; [`Interests`] are what they are told
 
@@ -19,6 +20,7 @@ mod fair_queue;
 mod interests;
 mod load_balancer;
 mod origins;
+mod shortcut;
 mod stall;
 mod subscriptions;
 mod table;
@@ -31,6 +33,7 @@ pub(crate) use fair_queue::FairQueue;
 pub(crate) use interests::Interests;
 pub(crate) use load_balancer::LoadBalancer;
 pub(crate) use origins::Origins;
+pub(crate) use shortcut::Shortcut;
 pub(crate) use stall::{Stall, StallNews};
 pub(crate) use subscriptions::{Added, Removed, Subscriptions};
 pub(crate) use table::{Registered, Table};

@@ -7,7 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use super::exchange;
-use super::halves::{self, Asker, Ended, Inbound, Intake, Outbound, Writers};
+use super::halves::{self, Asker, Ended, InHand, Inbound, Intake, Outbound, Writers};
 use super::ledger::Ledger;
 use super::monitoring::Feeds;
 use super::options::Timeouts;
@@ -28,12 +28,16 @@ use crate::monitor::MonitorEvent;
 use crate::options::Options;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{PipeId, Writer};
+use crate::routing::Shortcut;
 use crate::routing_id::RoutingId;
 use crate::signal::{News, Target, Wakes};
 use crate::socket_type::SocketType;
 use crate::stats::Connections;
 use crate::sync::{AtomicBool, AtomicU64, Mutex};
 use crate::waiting::{Half, Patience, Ready, Ticket};
+
+/// How often a receiver that is too close behind an inproc sender does nothing: about a microsecond.
+const PAUSE: usize = if cfg!(loom) { 0 } else { 64 };
 
 /// One socket, whatever its pattern.
 ///
@@ -55,6 +59,8 @@ pub(crate) struct Core {
     pub(super) only_first: AtomicBool,
     pub(super) context: Context,
     pub(super) outbound: Half<Outbound>,
+    /// Past it, where the pattern allows for that.
+    shortcut: Option<Arc<Shortcut>>,
     pub(super) inbound: Half<Inbound>,
     pub(super) control: Half<Control>,
     /// Whether there is, or was, a monitor: queues that fill and empty are told of for it alone.
@@ -167,13 +173,16 @@ impl Core {
             reach: reach.clone(),
             receives,
         };
-        let outbound = Outbound::new(pattern.writers(&options), options.mandatory);
+        let writers = pattern.writers(&options);
+        let shortcut = writers.shortcut();
+        let outbound = Outbound::new(writers, options.mandatory);
         let inbound = Inbound::new(pattern.intake(&options), &options);
         let (outward, inward) = (outlook(false), outlook(true));
         let core = Arc::new_cyclic(|me| Self {
             id: crate::command::unique_number(),
             me: me.clone(),
             pattern,
+            shortcut,
             outbound: Half::new(outbound).within(outward),
             inbound: Half::new(inbound).within(inward),
             timeouts: Timeouts::new(&options),
@@ -236,12 +245,25 @@ impl Core {
     #[inline]
     pub(super) fn send(
         &self,
-        message: Message,
+        mut message: Message,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(), (Message, SendFailure)> {
+        if self.send_directly(&mut message) {
+            return Ok(());
+        }
         self.send_by(message, patience, |half, message, wakes| {
             self.try_send(half, message, wakes)
         })
+    }
+
+    /// Sends past the half, if there is a way and it is free; what is left in `message` then is for
+    /// the caller to drop.
+    #[inline]
+    fn send_directly(&self, message: &mut Message) -> bool {
+        match &self.shortcut {
+            Some(shortcut) => shortcut.send(message),
+            None => false,
+        }
     }
 
     /// Sends for a task: `message` is taken once it is queued.
@@ -251,6 +273,11 @@ impl Core {
         ticket: &mut Option<Ticket>,
         message: &mut Option<Message>,
     ) -> Poll<Result<(), SendFailure>> {
+        // Who has been on the list has to be taken off it, and passes a wake-up on.
+        if ticket.is_none() && message.as_mut().is_some_and(|it| self.send_directly(it)) {
+            *message = None;
+            return Poll::Ready(Ok(()));
+        }
         self.outbound.poll(cx, ticket, |half, wakes| {
             self.try_send(half, message, wakes)
         })
@@ -491,6 +518,36 @@ impl Core {
     /// Receives, waiting as long as `patience` says.
     #[inline]
     pub(super) fn recv(&self, patience: impl FnOnce() -> Patience) -> Result<Message, RecvError> {
+        // Made where it is wanted: it is too large to be passed from hand to hand for each message.
+        let mut received = Ok(Message::new());
+        if let Ok(message) = &mut received
+            && !(self.pattern.receives_plainly() && self.recv_in_hand(message))
+        {
+            received = self.recv_by_attempts(patience);
+        }
+        received
+    }
+
+    // Not part of its callers: that a call is spared for each message is not worth as many copies of
+    // it as there are places where a program receives.
+    #[inline(never)]
+    fn recv_in_hand(&self, message: &mut Message) -> bool {
+        match self
+            .inbound
+            .attempt_plainly(|half| half.recv_in_hand(message))
+        {
+            Some(InHand::Message) => true,
+            Some(InHand::NothingYet) => {
+                // Not as long as it takes to put a thread to sleep.
+                (0..PAUSE).for_each(|_| std::hint::spin_loop());
+                false
+            }
+            Some(InHand::Unclear) | None => false,
+        }
+    }
+
+    #[inline]
+    fn recv_by_attempts(&self, patience: impl FnOnce() -> Patience) -> Result<Message, RecvError> {
         let mut message = Message::new();
         let outcome = self
             .inbound

@@ -35,7 +35,7 @@ impl Core {
             .control
             .try_update_for_all(|control| !std::mem::replace(&mut control.terminated, true));
         self.outbound
-            .try_update_for_all(|half| half.ended = Some(half.ended.unwrap_or(Ended::Terminated)));
+            .try_update_for_all(|half| half.end(Ended::Terminated));
         self.inbound
             .try_update_for_all(|half| half.ended = Some(half.ended.unwrap_or(Ended::Terminated)));
         if told == Some(true) {
@@ -318,7 +318,7 @@ impl Core {
     fn end_halves(&self, why: Ended) {
         let closed = why == Ended::Closed;
         let writers: Vec<Writer> = self.outbound.update_for_all(|half, _| {
-            half.ended = Some(half.ended.unwrap_or(why));
+            half.end(why);
             if closed {
                 half.writers.take_all()
             } else {

@@ -1,6 +1,7 @@
 //! The two halves of a socket: the policy that each follows, and what it has counted.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::exchange::{self, Answer, Exchange, Manner};
 use super::publishing::{Event, Upstreams};
@@ -15,7 +16,8 @@ use crate::options::Options;
 use crate::peer_info::PeerInfo;
 use crate::pipe::{Load, PipeId, Reader, Reading, Writer};
 use crate::routing::{
-    Distributor, FairQueue, Interests, LoadBalancer, Sent, Stall, StallNews, Table, Upstream,
+    Distributor, FairQueue, Interests, LoadBalancer, Sent, Shortcut, Stall, StallNews, Table,
+    Upstream,
 };
 use crate::signal::{News, Wakes};
 use crate::stats::{Discarded, Dropped};
@@ -49,13 +51,15 @@ ended_becomes!(SendFailure ReserveError FlushFailure RecvError WaitError Subscri
 pub(super) struct Outbound {
     pub(super) writers: Writers,
     pub(super) ended: Option<Ended>,
-    /// Accepted for sending: once for each peer it was for, once if that was nobody.
+    /// Accepted for sending: once for each peer it was for, once if that was nobody. Without what was
+    /// let into a lane directly, which the lane has counted.
     pub(super) accepted: Load,
     pub(super) dropped: Dropped,
     /// With *mandatory*: what a ROUTER cannot give to anybody is an error.
     pub(super) mandatory: bool,
     /// A REQ has a request under way, and may not send before that is over.
     pub(super) awaits_reply: bool,
+    is_watched: bool,
 }
 
 /// The outbound policy of a pattern.
@@ -78,6 +82,11 @@ impl Ready for Outbound {
             }
     }
 
+    fn on_watched(&mut self, is_watched: bool) {
+        self.is_watched = is_watched;
+        self.settle_shortcut();
+    }
+
     fn level(&mut self, wakes: &mut Wakes) -> Option<bool> {
         let may_send = self.ended.is_some() || !self.awaits_reply;
         Some(may_send && self.look_for_room(wakes).is_some())
@@ -93,6 +102,19 @@ impl Outbound {
             accepted: Load::NONE,
             dropped: Dropped::default(),
             awaits_reply: false,
+            is_watched: false,
+        }
+    }
+
+    /// From now on nothing is sent any more, and why.
+    pub(super) fn end(&mut self, why: Ended) {
+        self.ended = Some(self.ended.unwrap_or(why));
+        self.settle_shortcut();
+    }
+
+    fn settle_shortcut(&mut self) {
+        if let Writers::Balance(writers) = &mut self.writers {
+            writers.allow_shortcut(self.ended.is_none() && !self.is_watched);
         }
     }
 
@@ -203,6 +225,13 @@ impl Outbound {
 }
 
 impl Writers {
+    pub(super) fn shortcut(&self) -> Option<Arc<Shortcut>> {
+        match self {
+            Self::Balance(writers) => writers.shortcut(),
+            Self::Table(_) | Self::Distributor(_) | Self::Upstream(_) => None,
+        }
+    }
+
     /// What a peer misses that has no room, where messages are dropped then.
     pub(super) fn stall(&self, pipe: PipeId) -> Option<Stall> {
         match self {
@@ -266,6 +295,16 @@ impl Writers {
             Self::Upstream(writers) => writers.take_all(),
         }
     }
+}
+
+/// What a look at what is in hand gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InHand {
+    Message,
+    /// There may be something.
+    Unclear,
+    /// The same, but it is better not to look before the sender has done some more.
+    NothingYet,
 }
 
 /// What a socket receives from.
@@ -382,6 +421,23 @@ impl Inbound {
             discarded: Discarded::default(),
             conflate: options.conflate,
             invert_matching: options.invert_matching,
+        }
+    }
+
+    /// Takes the next message if that is a matter of this half alone, as it is for most; if not, it has
+    /// to be asked for with [`recv`](Self::recv).
+    #[inline]
+    pub(super) fn recv_in_hand(&mut self, out: &mut Message) -> InHand {
+        if self.ended.is_some() || self.conflate || !matches!(self.intake, Intake::Plain) {
+            return InHand::Unclear;
+        }
+        match self.readers.recv_in_hand(out) {
+            Some(bytes) => {
+                self.count(bytes);
+                InHand::Message
+            }
+            None if self.readers.is_close_behind() => InHand::NothingYet,
+            None => InHand::Unclear,
         }
     }
 

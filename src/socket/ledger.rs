@@ -143,8 +143,10 @@ impl Core {
                 let mut dropped = out.dropped;
                 dropped.with_peer += outbound.missed().messages as u64;
                 dropped.displaced += outbound.displaced.messages as u64;
+                let mut accepted = out.accepted;
+                accepted += outbound.direct;
                 Stats {
-                    accepted: count(out.accepted),
+                    accepted: count(accepted),
                     written: count(outbound.worked_off),
                     send_queue: count(outbound.queued),
                     dropped,

@@ -119,3 +119,58 @@ fn silent_peers_leave_no_readers_behind() {
         }
     }
 }
+
+/// A socket with one peer sends past its half: with peers that come and go it is the same messages
+/// that arrive, and the same that are counted.
+#[test]
+fn what_goes_past_the_half_is_counted_and_shared() {
+    let context = Context::new();
+    let socket = |it| Core::new(Pattern(it), Options::default(), context.clone());
+    let push = socket(SocketType::Push);
+    let send = |text: String| {
+        push.send(text.into(), || Patience::from_now(PATIENCE))
+            .unwrap()
+    };
+    let here = push
+        .bind("inproc://past-the-half".parse().unwrap())
+        .unwrap();
+    let mut sent = 0;
+    // More than there are shortcuts, one after the other.
+    for round in 0..12 {
+        let pull = socket(SocketType::Pull);
+        pull.connect(here.clone()).unwrap();
+        for n in 0..5 {
+            send(format!("{round} {n}"));
+            let message = pull.recv(|| Patience::from_now(PATIENCE)).unwrap();
+            assert_eq!(message, format!("{round} {n}"));
+        }
+        // Nobody takes the first meanwhile, so that the others follow it directly.
+        (0..5).for_each(|n| send(format!("more {n}")));
+        sent += 10;
+        let other = socket(SocketType::Pull);
+        other.connect(here.clone()).unwrap();
+        push.wait_for_peers(2, PATIENCE).unwrap();
+        (0..4).for_each(|n| send(format!("shared {n}")));
+        sent += 4;
+        let stats = [pull.stats(), other.stats()];
+        assert_eq!(stats.map(|stats| stats.arrived.messages), [12, 2]);
+        let stats = push.stats();
+        assert_eq!(stats.accepted.messages, sent);
+        assert_eq!(
+            stats.accepted.messages,
+            stats.written.messages + stats.send_queue.messages + stats.dropped.total()
+        );
+        for pull in [pull, other] {
+            pull.close(Some(PATIENCE)).unwrap();
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while push.outbound.peek(|half| half.has_place(true).is_err()) {
+            assert!(Instant::now() < deadline, "a peer that left is still there");
+            std::thread::yield_now();
+        }
+    }
+    push.close(Some(PATIENCE)).unwrap();
+    let late = push.send("late".into(), || Patience::None);
+    assert!(late.is_err());
+    assert_eq!(push.stats().accepted.messages, sent);
+}

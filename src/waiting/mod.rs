@@ -69,6 +69,10 @@ pub(crate) trait Ready {
     /// Whether an attempt would have an outcome now (an error is an outcome too).
     fn ready(&self) -> bool;
 
+    /// Whether somebody watches who must hear of a fall of the level, from now on: then no attempt may
+    /// be made past the half.
+    fn on_watched(&mut self, _: bool) {}
+
     /// Whether an attempt would give what its caller wants, for those who watch: looks where only an
     /// attempt would look otherwise. Once the state has ended it is up for ever. `None` if that takes
     /// longer to find out than the lock may be held: then some of the way is done, and the next look
@@ -198,6 +202,14 @@ impl<S: Ready> Half<S> {
         drop(inner);
         wakes.fire();
         outcome
+    }
+
+    /// Makes an attempt that is so plain that nobody is ever owed a wake-up for it. `None`: somebody
+    /// waits or watches, who may be, and it was not made.
+    #[inline]
+    pub(crate) fn attempt_plainly<T>(&self, attempt: impl FnOnce(&mut S) -> T) -> Option<T> {
+        let mut inner = self.inner.lock();
+        (!inner.is_attended()).then(|| attempt(&mut inner.state))
     }
 
     /// Attempts until there is an outcome, sleeping in between.
@@ -452,6 +464,7 @@ impl<S: Ready + Send> Watchable for Half<S> {
             falls,
             _counted: Counted::new(self.surroundings.as_ref(), wakes),
         });
+        inner.note_watched();
         inner.settle(wakes);
         level
     }
@@ -470,12 +483,16 @@ impl<S: Ready + Send> Watchable for Half<S> {
         let mut inner = self.inner.lock();
         let place = inner.watches.iter().position(|known| known.watch.id == id);
         let gone = place.map(|place| inner.watches.swap_remove(place));
+        inner.note_watched();
         drop(inner);
         drop(gone);
     }
 
     fn take_watches(&self) -> Vec<Watch> {
-        let watches = std::mem::take(&mut self.inner.lock().watches);
+        let mut inner = self.inner.lock();
+        let watches = std::mem::take(&mut inner.watches);
+        inner.note_watched();
+        drop(inner);
         watches.into_iter().map(|known| known.watch).collect()
     }
 
@@ -517,6 +534,11 @@ impl<S: Ready> Inner<S> {
             .binary_search_by_key(&ticket.0, |waiter| waiter.ticket)
             .ok()?;
         self.waiters.remove(place).map(|waiter| waiter.signal)
+    }
+
+    fn note_watched(&mut self) {
+        let is_watched = self.watches.iter().any(|known| known.falls);
+        self.state.on_watched(is_watched);
     }
 
     /// Whether anybody waits or watches.
