@@ -3,6 +3,8 @@
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::pipe::{Lane, Load};
 use crate::signal::Wakes;
 use crate::transport::Stream;
@@ -36,6 +38,8 @@ pub(super) struct Transmit {
     batch: Wire,
     /// Written whole, its credit not yet returned.
     written: Load,
+    /// Bodies that were written whole: their memory may be foreign, and is let go of with no lock held.
+    spent: Vec<Bytes>,
     /// About the largest batch of late; what is kept of its memory follows it down slowly.
     largest: usize,
     /// Something was written to this connection.
@@ -46,6 +50,25 @@ pub(super) struct Transmit {
     burdened: bool,
     /// The last that went out is a PING with a TTL.
     ttl_runs: bool,
+}
+
+/// What bytes are written to.
+pub(super) trait Sink {
+    /// Writes what it takes of `bytes` now.
+    fn write(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Writes what it takes of `slices` now.
+    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+}
+
+impl Sink for Stream {
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        Self::write(self, bytes)
+    }
+
+    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Self::write_vectored(self, slices)
+    }
 }
 
 /// Why no more was written.
@@ -73,7 +96,7 @@ impl Transmit {
     /// If `patient`, it does not go to sleep on a pipe whose writer it has just given room.
     pub(super) fn pump(
         &mut self,
-        stream: &mut Stream,
+        stream: &impl Sink,
         connection: &mut Connection,
         lane: Option<&Lane<Wire>>,
         patient: bool,
@@ -98,45 +121,97 @@ impl Transmit {
             let Some(lane) = lane.filter(|_| connection.is_ready()) else {
                 return Ok(Sent::Idle);
             };
-            if !(self.control.is_empty() && self.batch.is_empty()) {
-                let n = self.write_some(stream)?;
-                if n == 0 || n >= budget {
-                    self.return_credit(Some(lane), wakes);
-                    return Ok(if n == 0 { Sent::Blocked } else { Sent::Budget });
+            if !self.has_nothing_in_hand() {
+                if let Some(sent) = self.write_in_hand(stream, lane, &mut budget, wakes)? {
+                    return Ok(sent);
                 }
-                budget -= n;
                 continue;
             }
-            let written = std::mem::take(&mut self.written);
-            let taken = lane.take_unless_relieved(&mut self.batch, written, patient, wakes);
-            if taken.ended {
-                return Ok(Sent::Ended);
+            if let Some(sent) = self.fetch(lane, patient, wakes) {
+                return Ok(sent);
             }
-            for change in &taken.changes {
-                encode_subscription(
-                    change.subscribe,
-                    &change.topic,
-                    self.form,
-                    &mut self.control,
-                );
-            }
-            if !taken.got && patient && taken.relieved {
-                return Ok(Sent::Relieved);
-            }
-            if !taken.got {
-                // As much as the traffic of late needs: giving back more would cost growing again.
-                self.batch.shrink(KEPT.max(2 * self.largest));
-                return Ok(Sent::Idle);
-            }
-            self.largest = self.batch.len().max(self.largest - self.largest / 16);
             if std::mem::take(&mut self.ttl_runs) && self.batch.len() > TTL_COVERS {
                 connection.send_ping(Duration::ZERO);
             }
         }
     }
 
+    /// The same by whoever sends: only messages, as the connection has nothing to say for itself.
+    /// Only where [`may_go_ahead`](Self::may_go_ahead).
+    pub(super) fn pump_messages(
+        &mut self,
+        stream: &impl Sink,
+        lane: &Lane<Wire>,
+        wakes: &mut Wakes,
+    ) -> io::Result<Sent> {
+        let mut budget = BUDGET;
+        loop {
+            let sent = if self.has_nothing_in_hand() {
+                self.fetch(lane, false, wakes)
+            } else {
+                self.write_in_hand(stream, lane, &mut budget, wakes)?
+            };
+            if let Some(sent) = sent {
+                return Ok(sent);
+            }
+        }
+    }
+
+    /// Whether messages may be written without a word of the connection before them.
+    pub(super) fn may_go_ahead(&self) -> bool {
+        !self.ttl_runs
+    }
+
+    fn has_nothing_in_hand(&self) -> bool {
+        self.control.is_empty() && self.batch.is_empty()
+    }
+
+    /// Writes once of what is in hand; why no more is to be written, if so.
+    fn write_in_hand(
+        &mut self,
+        stream: &impl Sink,
+        lane: &Lane<Wire>,
+        budget: &mut usize,
+        wakes: &mut Wakes,
+    ) -> io::Result<Option<Sent>> {
+        let n = self.write_some(stream)?;
+        if n == 0 || n >= *budget {
+            self.return_credit(Some(lane), wakes);
+            return Ok(Some(if n == 0 { Sent::Blocked } else { Sent::Budget }));
+        }
+        *budget -= n;
+        Ok(None)
+    }
+
+    /// Takes the next batch in hand; why there is none, if so.
+    fn fetch(&mut self, lane: &Lane<Wire>, patient: bool, wakes: &mut Wakes) -> Option<Sent> {
+        let written = std::mem::take(&mut self.written);
+        let taken = lane.take_unless_relieved(&mut self.batch, written, patient, wakes);
+        if taken.ended {
+            return Some(Sent::Ended);
+        }
+        for change in &taken.changes {
+            encode_subscription(
+                change.subscribe,
+                &change.topic,
+                self.form,
+                &mut self.control,
+            );
+        }
+        if !taken.got && patient && taken.relieved {
+            return Some(Sent::Relieved);
+        }
+        if !taken.got {
+            // As much as the traffic of late needs: giving back more would cost growing again.
+            self.batch.shrink(KEPT.max(2 * self.largest));
+            return Some(Sent::Idle);
+        }
+        self.largest = self.batch.len().max(self.largest - self.largest / 16);
+        None
+    }
+
     /// Writes once; 0 if the stream takes nothing now.
-    fn write_some(&mut self, stream: &mut Stream) -> io::Result<usize> {
+    fn write_some(&mut self, stream: &impl Sink) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let max = self.max.unwrap_or(usize::MAX);
         if !self.control.is_empty() {
@@ -155,7 +230,7 @@ impl Transmit {
         self.note_written(n);
         if n > 0 {
             self.has_written = true;
-            let done = self.batch.advance(n);
+            let done = self.batch.advance_past(n, &mut self.spent);
             self.written += Load {
                 messages: done.messages,
                 bytes: done.bytes,
@@ -192,6 +267,11 @@ impl Transmit {
         self.ttl_runs
     }
 
+    /// What was written whole by reference, to be dropped with no lock held.
+    pub(super) fn take_spent(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.spent)
+    }
+
     /// Gives back the credit of what was written whole.
     pub(super) fn return_credit(&mut self, lane: Option<&Lane<Wire>>, wakes: &mut Wakes) {
         if let Some(lane) = lane
@@ -211,7 +291,7 @@ impl Transmit {
 
     /// Drops what is queued: it is for somebody who does not come back. Returns how much that was.
     pub(super) fn discard(&mut self, lane: &Lane<Wire>, wakes: &mut Wakes) -> Load {
-        self.batch.clear();
+        wakes.drop_later(std::mem::take(&mut self.batch));
         lane.discard(std::mem::take(&mut self.written), wakes)
     }
 
