@@ -175,6 +175,9 @@
 //!   message, on the thread that calls it, onto the end of its pipe's open batch; the I/O thread
 //!   swaps the batch out and writes it whole. The other way round it reads, checks and counts, and
 //!   hands the run over whole; `recv` cuts its message out on the thread that calls it.
+//! * **A large message is written by whoever sends it**, if the connection's write half is free at that
+//!   moment; the I/O thread goes on with what the system does not take. So its bytes are still in the
+//!   cache, and the queue stays short. Its receiver reads it straight into memory of its own, in pieces.
 //! * **A message is always whole**, in every queue: no class keeps track of being inside of one.
 //! * **A socket sees pipes, never connections**; over inproc the other end of the pipe is another
 //!   socket.
@@ -205,7 +208,9 @@
 //! who is on the other side; `io` knows no socket and no routing; the transports know no protocol.
 //!
 //! **Locks.** A half of a socket and a lane of a pipe have a lock each, held for an append, a cut or
-//! a swap: no system call and no foreign code under them. (What a monitor has yet to be told has a
+//! a swap: no system call and no foreign code under them. (What a connection is written by has one under
+//! which it is written, too: senders only try it, with no other lock held, and that of the lane comes
+//! after it.) (What a monitor has yet to be told has a
 //! lock, too, taken under that of control and with no other under it.) Whoever has news for a half
 //! takes its lock (there is no queue of commands before it that could grow): the lock is free again
 //! before any wake-up is fired. The order is control, outbound, inbound, ledger, lane, options; no half is

@@ -18,6 +18,9 @@ use crate::sync::{AtomicU64, Ordering};
 pub(crate) enum News {
     /// There is something to take again.
     Readable,
+    /// There is a message so large that whoever has sent it may as well take it to where it goes, if it
+    /// can; if not, and the taker sleeps, which makes it `owed`, this says what `Readable` does.
+    Bulk { owed: bool },
     /// Nothing more will come than what is there, if anything.
     Ended,
     /// There is room to write again.

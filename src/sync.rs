@@ -1,4 +1,4 @@
-//! The only place locks and atomics come from: std's, or loom's under `cfg(loom)`; and the numbers that
+//! The only place locks and atomics come from (and what makes room for other threads): std's, or loom's under `cfg(loom)`; and the numbers that
 //! one of these counts.
 //!
 //! A panic while a lock is held does not poison it: every critical section in this crate leaves
@@ -12,6 +12,12 @@ pub(crate) use std::sync::{
     Mutex as RawMutex, MutexGuard,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
+
+#[cfg(not(loom))]
+pub(crate) use std::thread::yield_now;
+
+#[cfg(loom)]
+pub(crate) use loom::thread::yield_now;
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{

@@ -9,8 +9,9 @@
 //!    └ reactor     one turn: orders, events, what was posted, what was left over, timers
 //!       ├ listener     a bound endpoint ─ accepts ─►  Accepted ─┐
 //!       ├ connecter    an endpoint connected to                 ├─ session   one live connection
-//!       │   ├ resolve    names, on threads of their own         │   ├ transmit   pipe → stream
-//!       │   └ reconnect  how long to wait           ────────────┘   └ receive    stream → pipe
+//!       │   ├ resolve    names, on threads of their own         │   ├ write_half   who writes
+//!       │   └ reconnect  how long to wait           ────────────┘   │   └ transmit   pipe → stream
+//!       │                                                           └ receive      stream → pipe
 //!       └ timers
 //! ```
 //!
@@ -18,6 +19,9 @@
 //! socket as a [`Port`](crate::command::Port) and its pipe's far ends as lanes. mio is
 //! edge-triggered: whatever stops a read, a write or an accept early (a budget, a full pipe)
 //! is remembered and goes on without a new event.
+//!
+//! What writes is a half of its own, which senders of large messages may use by themselves: see
+//! [`write_half`].
 
 mod connecter;
 mod handle;
@@ -33,6 +37,7 @@ mod thread;
 mod timers;
 mod transmit;
 mod turn;
+mod write_half;
 
 use std::fmt;
 use std::time::Instant;

@@ -93,7 +93,7 @@ impl Receive {
     /// read brings. What has come of a message that is not whole yet counts, too.
     pub(super) fn pump(
         &mut self,
-        stream: &mut Stream,
+        stream: &Stream,
         connection: &mut Connection,
         lane: Option<&Arc<Lane<Runs>>>,
         wakes: &mut Wakes,
@@ -111,7 +111,7 @@ impl Receive {
 
     fn pump_in(
         &mut self,
-        stream: &mut Stream,
+        stream: &Stream,
         connection: &mut Connection,
         lane: Option<&Arc<Lane<Runs>>>,
         wakes: &mut Wakes,
@@ -134,9 +134,10 @@ impl Receive {
             if connection.owed() > OUTPUT_MAX {
                 return Ok(Got::Owing);
             }
+            let most = connection.read_max();
             let buffer = connection.read_buf();
-            let room = buffer.capacity() - buffer.len();
-            let n = match stream.read_into(buffer) {
+            let room = most.min(buffer.capacity() - buffer.len());
+            let n = match stream.read_into(buffer, most) {
                 Ok(0) => return Ok(Got::Eof),
                 Ok(n) => n,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

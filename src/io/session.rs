@@ -9,6 +9,7 @@ use super::reactor::Kit;
 use super::receive::{Broken, Got, Receive};
 use super::timers::Timer;
 use super::transmit::{Sent, Transmit};
+use super::write_half::WriteHalf;
 use crate::command::{Place, Port, Refused, Welcome, WireEnds};
 use crate::endpoint::Endpoint;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
@@ -24,12 +25,12 @@ use crate::zmtp::{self, Config, Connection, Due, Eof, Heartbeat, Item, PeerHello
 /// is who keeps the pipe when the connection is gone.
 #[derive(Debug)]
 pub(super) struct Session {
-    stream: Stream,
+    stream: Arc<Stream>,
     connection: Connection,
-    transmit: Transmit,
+    write: Arc<WriteHalf>,
     receive: Receive,
-    /// The stream takes no more until it says so.
-    blocked: bool,
+    /// The stream has said that it takes more.
+    writable: bool,
     /// Writing failed; what the peer sent before is still read.
     write_failed: Option<io::Error>,
     ends: Option<WireEnds>,
@@ -127,11 +128,11 @@ impl Session {
         let time = connection.handshake_time(options.handshake_timeout);
         let limit = time.and_then(|limit| kit.now.checked_add(limit));
         Self {
-            stream,
+            stream: Arc::new(stream),
             connection,
-            transmit,
+            write: Arc::new(WriteHalf::new(me.clone(), transmit)),
             receive: Receive::new(),
-            blocked: false,
+            writable: false,
             write_failed: None,
             ends,
             established: None,
@@ -212,7 +213,7 @@ impl Session {
             self.receive.on_readable(hung_up);
         }
         if event.is_writable() || event.is_write_closed() {
-            self.blocked = false;
+            self.writable = true;
         }
     }
 
@@ -242,7 +243,7 @@ impl Session {
 
     /// Whether there is nothing that the peer might still miss.
     pub(super) fn may_close(&self) -> bool {
-        !self.is_established() || (self.is_flushed() && !self.transmit.has_written())
+        !self.is_established() || (self.is_flushed() && !self.write.has_written())
     }
 
     /// Moves what can be moved, both ways.
@@ -278,6 +279,10 @@ impl Session {
         kit: &mut Kit<'_>,
     ) -> Result<Pace, End> {
         self.beat = None;
+        // Senders may have written meanwhile.
+        if let (Some(heartbeat), Some(at)) = (&mut self.heartbeat, self.write.take_said(kit.now)) {
+            heartbeat.on_said(at);
+        }
         match self.heartbeat.as_ref().and_then(|it| it.due(kit.now)) {
             Some(Due::Ping) => self.ping(kit),
             // If this thread was held up, the answer is there and was not read yet.
@@ -286,7 +291,7 @@ impl Session {
         }
         let pace = self.drive(port, place, me, kit)?;
         if let Some(heartbeat) = &mut self.heartbeat
-            && self.transmit.ttl_runs()
+            && self.write.ttl_runs()
         {
             heartbeat.on_introduced();
         }
@@ -302,8 +307,7 @@ impl Session {
         };
         // What has to go out before it does not: one that waits is enough.
         if self.connection.output().is_empty() {
-            self.transmit
-                .ping(&mut self.connection, heartbeat.our_ttl());
+            self.write.ping(&mut self.connection, heartbeat.our_ttl());
         } else {
             self.connection.await_proof();
         }
@@ -314,7 +318,7 @@ impl Session {
     /// Tells the heartbeat what has happened.
     fn note_signs(&mut self, listens: bool, kit: &mut Kit<'_>) {
         let heard = self.receive.take_heard();
-        let said = self.transmit.take_said();
+        let said = self.write.take_said(kit.now);
         let Some(heartbeat) = &mut self.heartbeat else {
             return;
         };
@@ -322,8 +326,8 @@ impl Session {
         if heard.anything {
             heartbeat.on_heard(kit.now);
         }
-        if said {
-            heartbeat.on_said(kit.now);
+        if let Some(at) = said {
+            heartbeat.on_said(at);
         }
         if let Some(ttl) = heard.ttl {
             heartbeat.on_ttl(ttl);
@@ -358,7 +362,7 @@ impl Session {
             let inbound = self.ends.as_ref().and_then(|ends| ends.inbound.as_ref());
             let got = self
                 .receive
-                .pump(&mut self.stream, &mut self.connection, inbound, wakes);
+                .pump(&self.stream, &mut self.connection, inbound, wakes);
             match got {
                 Err(broken) => return Err(self.broken(broken)),
                 Ok(Got::Ready(hello)) => {
@@ -415,7 +419,7 @@ impl Session {
 
     /// Everything is written: tells the peer, and gives it time to read it.
     fn half_close(&mut self, me: &Target, kit: &mut Kit<'_>) -> Result<Pace, End> {
-        if !self.transmit.has_written() {
+        if !self.write.has_written() {
             return Err(End::Flushed);
         }
         // Nobody is asked, or told, anything any more.
@@ -432,21 +436,17 @@ impl Session {
             self.connection.consume_output(n);
             return Ok(Sent::Idle);
         }
-        if self.blocked {
-            return Ok(Sent::Blocked);
-        }
-        let outbound = self.ends.as_ref().and_then(|ends| ends.outbound.as_deref());
-        match self.transmit.pump(
-            &mut self.stream,
+        let writable = std::mem::take(&mut self.writable);
+        let outbound = self.ends.as_ref().and_then(|ends| ends.outbound.as_ref());
+        match self.write.pump(
+            &self.stream,
             &mut self.connection,
             outbound,
+            writable,
             patient,
             wakes,
         ) {
-            Ok(sent) => {
-                self.blocked = sent == Sent::Blocked;
-                Ok(sent)
-            }
+            Ok(sent) => Ok(sent),
             // What the peer sent before it went is still good: reading tells when that is over.
             Err(error) if self.is_established() => {
                 log::debug!("{}: cannot write: {error}", self.peer);
@@ -467,9 +467,21 @@ impl Session {
         kit: &mut Kit<'_>,
     ) -> Result<(), End> {
         kit.timers.cancel(self.handshake_limit.take());
+        // From now on what the pipe has to say goes past who may write.
+        let taker = Target {
+            owner: self.write.clone(),
+            token: me.token,
+        };
         let ends = match &mut self.ends {
-            Some(ends) => ends,
-            none => none.insert(port.clone().open_wire(me.clone()).map_err(End::Refused)?),
+            Some(ends) => {
+                if let Some(lane) = &ends.outbound {
+                    let mut wakes = Wakes::new();
+                    lane.set_taker(taker, &mut wakes);
+                    wakes.fire();
+                }
+                ends
+            }
+            none => none.insert(port.clone().open_wire(taker).map_err(End::Refused)?),
         };
         let welcome = port.peer_joined(
             ends.id,
@@ -490,14 +502,14 @@ impl Session {
         self.established = Some(kit.now);
         let mut wakes = Wakes::new();
         if is_another && let Some(lane) = &ends.outbound {
-            let lost = self.transmit.discard(lane, &mut wakes);
+            let lost = self.write.discard(lane, &mut wakes);
             let (whom, port) = (self.peer.clone(), port.clone());
             wakes.later(move || {
                 port.dropped(lost, &format_args!("the one that was there before {whom}"))
             });
         }
         self.who = Some(peer.clone());
-        self.transmit
+        self.write
             .begin(hello.version, port.options().out_batch_size);
         self.heartbeat = Some(Heartbeat::new(
             port.options().heartbeats,
@@ -550,7 +562,7 @@ impl Session {
     /// Whether nothing is left to be written.
     fn is_flushed(&self) -> bool {
         let outbound = self.ends.as_ref().and_then(|ends| ends.outbound.as_deref());
-        self.transmit.is_done(outbound)
+        self.write.is_done(outbound)
     }
 
     /// Closes the stream. The pipe, and the batch in hand, are for the caller to keep or to end.
@@ -558,15 +570,23 @@ impl Session {
         kit.timers.cancel(self.handshake_limit);
         kit.timers.cancel(self.beat);
         kit.timers.cancel(self.drain_limit);
-        self.transmit.forget_written();
-        if let Some(lane) = self.ends.as_ref().and_then(|ends| ends.inbound.as_ref()) {
-            // What had come of a message that is not whole is gone.
-            let mut wakes = Wakes::new();
-            lane.hold_incomplete(0, &mut wakes);
-            wakes.fire();
+        let transmit = self.write.close();
+        let mut wakes = Wakes::new();
+        if let Some(ends) = &self.ends {
+            if let Some(lane) = &ends.outbound {
+                lane.set_taker(self.write.session().clone(), &mut wakes);
+            }
+            if let Some(lane) = &ends.inbound {
+                // What had come of a message that is not whole is gone.
+                lane.hold_incomplete(0, &mut wakes);
+            }
         }
-        let _ = kit.registry.deregister(&mut self.stream);
-        (self.ends, self.transmit)
+        wakes.fire();
+        // Nobody else has it any more.
+        if let Some(stream) = Arc::get_mut(&mut self.stream) {
+            let _ = kit.registry.deregister(stream);
+        }
+        (self.ends, transmit)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::pipe::{Lane, Load};
 use crate::signal::Wakes;
 use crate::transport::Stream;
@@ -40,6 +42,8 @@ pub(super) struct Transmit {
     sealing: sealed::Source,
     /// Written whole, its credit not yet returned.
     written: Load,
+    /// Bodies that were written whole: their memory may be foreign, and is let go of with no lock held.
+    spent: Vec<Bytes>,
     /// About the largest batch of late; what is kept of its memory follows it down slowly.
     largest: usize,
     /// Something was written to this connection.
@@ -50,6 +54,25 @@ pub(super) struct Transmit {
     burdened: bool,
     /// The last that went out is a PING with a TTL.
     ttl_runs: bool,
+}
+
+/// What bytes are written to.
+pub(super) trait Sink {
+    /// Writes what it takes of `bytes` now.
+    fn write(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Writes what it takes of `slices` now.
+    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+}
+
+impl Sink for Stream {
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        Self::write(self, bytes)
+    }
+
+    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Self::write_vectored(self, slices)
+    }
 }
 
 /// Why no more was written.
@@ -77,7 +100,7 @@ impl Transmit {
     /// If `patient`, it does not go to sleep on a pipe whose writer it has just given room.
     pub(super) fn pump(
         &mut self,
-        stream: &mut Stream,
+        stream: &impl Sink,
         connection: &mut Connection,
         lane: Option<&Lane<Wire>>,
         patient: bool,
@@ -105,13 +128,10 @@ impl Transmit {
             let Some(lane) = lane.filter(|_| connection.is_ready()) else {
                 return Ok(Sent::Idle);
             };
-            if !(self.control.is_empty() && self.batch.is_empty()) {
-                let n = self.write_some(stream)?;
-                if n == 0 || n >= budget {
-                    self.return_credit(Some(lane), wakes);
-                    return Ok(if n == 0 { Sent::Blocked } else { Sent::Budget });
+            if !self.has_nothing_in_hand() {
+                if let Some(sent) = self.write_in_hand(stream, lane, &mut budget, wakes)? {
+                    return Ok(sent);
                 }
-                budget -= n;
                 continue;
             }
             if let Some(sent) = self.fetch(lane, patient, wakes) {
@@ -121,6 +141,53 @@ impl Transmit {
                 connection.send_ping(Duration::ZERO);
             }
         }
+    }
+
+    /// The same by whoever sends: only messages, as the connection has nothing to say for itself.
+    /// Only where [`may_go_ahead`](Self::may_go_ahead).
+    pub(super) fn pump_messages(
+        &mut self,
+        stream: &impl Sink,
+        lane: &Lane<Wire>,
+        wakes: &mut Wakes,
+    ) -> io::Result<Sent> {
+        let mut budget = BUDGET;
+        loop {
+            let sent = if self.has_nothing_in_hand() {
+                self.fetch(lane, false, wakes)
+            } else {
+                self.write_in_hand(stream, lane, &mut budget, wakes)?
+            };
+            if let Some(sent) = sent {
+                return Ok(sent);
+            }
+        }
+    }
+
+    /// Whether messages may be written without a word of the connection before them.
+    pub(super) fn may_go_ahead(&self) -> bool {
+        !self.ttl_runs
+    }
+
+    fn has_nothing_in_hand(&self) -> bool {
+        self.control.is_empty() && self.batch.is_empty()
+    }
+
+    /// Writes once of what is in hand; why no more is to be written, if so.
+    fn write_in_hand(
+        &mut self,
+        stream: &impl Sink,
+        lane: &Lane<Wire>,
+        budget: &mut usize,
+        wakes: &mut Wakes,
+    ) -> io::Result<Option<Sent>> {
+        let n = self.write_some(stream)?;
+        if n == 0 || n >= *budget {
+            self.return_credit(Some(lane), wakes);
+            return Ok(Some(if n == 0 { Sent::Blocked } else { Sent::Budget }));
+        }
+        *budget -= n;
+        Ok(None)
     }
 
     /// Takes the next batch in hand; why there is none, if so.
@@ -151,7 +218,7 @@ impl Transmit {
     }
 
     /// Writes once; 0 if the stream takes nothing now.
-    fn write_some(&mut self, stream: &mut Stream) -> io::Result<usize> {
+    fn write_some(&mut self, stream: &impl Sink) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let max = self.max.unwrap_or(usize::MAX);
         if !self.control.is_empty() {
@@ -170,7 +237,7 @@ impl Transmit {
         self.note_written(n);
         if n > 0 {
             self.has_written = true;
-            let done = self.batch.advance(n);
+            let done = self.batch.advance_past(n, &mut self.spent);
             self.written += Load {
                 messages: done.messages,
                 bytes: done.bytes,
@@ -207,6 +274,11 @@ impl Transmit {
         self.ttl_runs
     }
 
+    /// What was written whole by reference, to be dropped with no lock held.
+    pub(super) fn take_spent(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.spent)
+    }
+
     /// Gives back the credit of what was written whole.
     pub(super) fn return_credit(&mut self, lane: Option<&Lane<Wire>>, wakes: &mut Wakes) {
         if let Some(lane) = lane
@@ -226,7 +298,7 @@ impl Transmit {
 
     /// Drops what is queued: it is for somebody who does not come back. Returns how much that was.
     pub(super) fn discard(&mut self, lane: &Lane<Wire>, wakes: &mut Wakes) -> Load {
-        self.batch.clear();
+        wakes.drop_later(std::mem::take(&mut self.batch));
         lane.discard(std::mem::take(&mut self.written), wakes)
     }
 

@@ -12,6 +12,10 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// What travels through a lane.
 pub(crate) trait Batch: Default + Send + 'static {
+    /// From so many bytes on a message is told to the taker even if it is awake, and as
+    /// [`News::Bulk`]: the thread that has written it may be the better one to move it on.
+    const BULK: usize = usize::MAX;
+
     /// Whether there is nothing in it to take.
     fn is_empty(&self) -> bool;
 
@@ -679,10 +683,13 @@ impl<B> State<B> {
         self.credit.settle(rests, wakes);
     }
 
-    #[inline]
-    fn appended(&mut self, load: Load, wakes: &mut Wakes) {
-        self.credit.add(load);
-        self.stir_taker(wakes);
+    /// The taker has a message to be taken to where it goes.
+    #[cold]
+    fn offer_bulk(&mut self, wakes: &mut Wakes) {
+        let owed = std::mem::take(&mut self.taker_idle);
+        if let Some(taker) = &self.taker {
+            wakes.post(taker.clone(), News::Bulk { owed });
+        }
     }
 
     #[inline]
@@ -807,7 +814,27 @@ impl<B: Batch> Admission<'_, B> {
         let load = Load { messages: 1, bytes };
         self.state.conflate(load, wakes);
         put(&mut self.state.open);
-        self.state.appended(load, wakes);
+        self.state.credit.add(load);
+        if bytes >= B::BULK {
+            self.state.offer_bulk(wakes);
+        } else {
+            self.state.stir_taker(wakes);
+        }
+        self.displaced
+    }
+
+    /// The same for one of several copies, which whoever has written them is not to move on.
+    pub(crate) fn append_copy(
+        mut self,
+        bytes: usize,
+        wakes: &mut Wakes,
+        put: impl FnOnce(&mut B),
+    ) -> usize {
+        let load = Load { messages: 1, bytes };
+        self.state.conflate(load, wakes);
+        put(&mut self.state.open);
+        self.state.credit.add(load);
+        self.state.stir_taker(wakes);
         self.displaced
     }
 }

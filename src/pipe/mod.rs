@@ -25,6 +25,9 @@
 //!
 //! Subscriptions ([`Change`]) have a way beside the batch, where no limit holds them up.
 //!
+//! A message so large that its copy is most of its cost is told to the taker as such
+//! ([`News::Bulk`](crate::signal::News)): it may be moved on by the thread that has written it.
+//!
 //! Who owns which field, and when somebody is woken, is written at [`Lane`]. A lane does not know
 //! who is on either side: it posts an opaque token to a [`Target`](crate::signal::Target).
 

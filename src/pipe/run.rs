@@ -11,6 +11,8 @@ use crate::signal::Wakes;
 use crate::zmtp::{Item, Wire};
 
 impl Batch for Wire {
+    const BULK: usize = BULK;
+
     fn is_empty(&self) -> bool {
         Self::is_empty(self)
     }
@@ -27,6 +29,10 @@ impl Batch for Wire {
         Load { messages: 1, bytes }
     }
 }
+
+/// A message that fills a good part of what a socket's send buffer takes at first: there is no gain in
+/// gathering more before it is written, and its copy into the kernel costs more than all the rest.
+const BULK: usize = 16 << 10;
 
 /// One entry of a run.
 #[derive(Debug)]

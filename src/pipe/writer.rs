@@ -178,7 +178,7 @@ impl Writer {
                 if copies.wire.is_empty() {
                     encode(message, &mut copies.wire);
                 }
-                admitted.append(bytes, wakes, |wire| wire.append_copy(&copies.wire))
+                admitted.append_copy(bytes, wakes, |wire| wire.append_copy(&copies.wire))
             }
             Outlet::Values(lane) => lane
                 .admit(room, wakes)?

@@ -67,7 +67,7 @@ impl Post for Core {
             News::HangUp => self.part_with(pipe),
             News::Evict(cause) => self.evict(pipe, cause),
             // For whoever keeps a connection.
-            News::Part(_) => {}
+            News::Part(_) | News::Bulk { .. } => {}
         }
     }
 }

@@ -116,19 +116,23 @@ impl Stream {
     }
 
     /// Reads once, as much as fits into `buf`; `Ok(0)` is the end of the stream.
-    pub(crate) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
         use std::io::Read;
         match self {
-            Stream::Tcp(stream) => retry(|| stream.read(buf)),
+            Stream::Tcp(stream) => retry(|| (&*stream).read(buf)),
             #[cfg(unix)]
-            Stream::Ipc(stream) => retry(|| stream.read(buf)),
+            Stream::Ipc(stream) => retry(|| (&*stream).read(buf)),
         }
     }
 
-    /// Reads once into the spare capacity of `buf`; `Ok(0)` is the end of the stream.
+    /// Reads once into the spare capacity of `buf`, at most so many bytes; `Ok(0)` is the end of the
+    /// stream.
     #[cfg(unix)]
-    pub(crate) fn read_into(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+    pub(crate) fn read_into(&self, buf: &mut Vec<u8>, max: usize) -> io::Result<usize> {
         reserve(buf);
+        if buf.capacity() - buf.len() > max {
+            return self.read_zeroed(buf, max);
+        }
         let socket = self.socket();
         loop {
             match rustix::io::read(&*socket, rustix::buffer::spare_capacity(buf)) {
@@ -138,16 +142,20 @@ impl Stream {
         }
     }
 
-    /// Reads once into the spare capacity of `buf`; `Ok(0)` is the end of the stream.
+    /// Reads once into the spare capacity of `buf`, at most so many bytes; `Ok(0)` is the end of the
+    /// stream.
     #[cfg(not(unix))]
-    pub(crate) fn read_into(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
-        use std::io::Read;
+    pub(crate) fn read_into(&self, buf: &mut Vec<u8>, max: usize) -> io::Result<usize> {
         reserve(buf);
-        let Stream::Tcp(stream) = self;
+        self.read_zeroed(buf, max)
+    }
+
+    /// The same into memory that is zeroed for it: none else can be had in part.
+    fn read_zeroed(&self, buf: &mut Vec<u8>, max: usize) -> io::Result<usize> {
         let old = buf.len();
-        buf.resize(buf.capacity(), 0);
+        buf.resize(buf.capacity().min(old.saturating_add(max)), 0);
         let result = match buf.get_mut(old..) {
-            Some(spare) => retry(|| stream.read(spare)),
+            Some(spare) => self.read(spare),
             None => Ok(0),
         };
         buf.truncate(old + result.as_ref().copied().unwrap_or(0));

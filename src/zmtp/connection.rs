@@ -233,6 +233,11 @@ impl Connection {
         }
     }
 
+    /// How much of that a read is to ask for at most.
+    pub(crate) fn read_max(&self) -> usize {
+        self.scanner.read_max()
+    }
+
     /// Bytes that have come of a message that is not whole yet.
     #[inline]
     pub(crate) fn held(&self) -> usize {

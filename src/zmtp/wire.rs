@@ -159,16 +159,25 @@ impl Wire {
 
     /// `n` bytes have gone to the kernel; which messages that completed.
     pub(crate) fn advance(&mut self, n: usize) -> Progress {
+        self.advance_past(n, &mut Vec::new())
+    }
+
+    /// The same; bodies that are not needed any more are put into `spent`, as to drop them may be to
+    /// run foreign code.
+    pub(crate) fn advance_past(&mut self, n: usize, spent: &mut Vec<Bytes>) -> Progress {
         if n >= self.len() {
             let progress = Progress {
                 messages: self.messages,
                 bytes: self.payload,
             };
+            let bodies = self.large.drain(..).map(|splice| splice.body);
+            // Those before `start` are empty: they were let go of when it went past them.
+            spent.extend(bodies.filter(|body| !body.is_empty()));
             self.clear();
             return progress;
         }
         self.advance_write(n);
-        self.walk()
+        self.walk(spent)
     }
 
     /// The connection broke: what the kernel did not get whole begins again.
@@ -311,7 +320,7 @@ impl Wire {
 
     /// Moves `walked` and `start` up to `write`, frame by frame. Every frame is walked once (once
     /// more after a `rewind`), however small the steps in which it was written.
-    fn walk(&mut self) -> Progress {
+    fn walk(&mut self, spent: &mut Vec<Bytes>) -> Progress {
         let mut progress = Progress::default();
         loop {
             let rest = self.buf.get(self.walked.buf..).unwrap_or(&[]);
@@ -351,7 +360,7 @@ impl Wire {
                 .get_mut(self.start.large..next.large)
                 .unwrap_or(&mut [])
             {
-                splice.body = Bytes::new();
+                spent.push(std::mem::take(&mut splice.body));
             }
             self.start = next;
         }

@@ -13,10 +13,9 @@
 use std::io;
 use std::time::Duration;
 
-use super::{BUDGET, Sent, TTL_COVERS, Transmit, some};
+use super::{BUDGET, Sent, Sink, TTL_COVERS, Transmit, some};
 use crate::pipe::{Lane, Load};
 use crate::signal::Wakes;
-use crate::transport::Stream;
 use crate::zmtp::{Connection, Wire};
 
 /// Whose frames were sealed last.
@@ -32,7 +31,7 @@ impl Transmit {
     /// As [`pump`](Self::pump).
     pub(super) fn pump_sealed(
         &mut self,
-        stream: &mut Stream,
+        stream: &impl Sink,
         connection: &mut Connection,
         lane: Option<&Lane<Wire>>,
         patient: bool,
@@ -82,7 +81,7 @@ impl Transmit {
     /// Writes once; 0 if the stream takes nothing now.
     fn write_sealed(
         &mut self,
-        stream: &mut Stream,
+        stream: &impl Sink,
         connection: &mut Connection,
     ) -> io::Result<usize> {
         let sealed = connection.sealed();
@@ -106,7 +105,7 @@ impl Transmit {
                 self.burdened = true;
                 self.has_written = true;
                 if whole > 0 {
-                    let done = self.batch.advance(whole);
+                    let done = self.batch.advance_past(whole, &mut self.spent);
                     self.written += Load {
                         messages: done.messages,
                         bytes: done.bytes,
