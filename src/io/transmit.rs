@@ -10,6 +10,8 @@ use crate::signal::Wakes;
 use crate::transport::Stream;
 use crate::zmtp::{Connection, SubscriptionForm, Version, Wire, encode_subscription};
 
+mod sealed;
+
 /// How much is written in one go before others have their turn: several times a socket's usual
 /// send buffer, so that only a reader that keeps up ever reaches it.
 const BUDGET: usize = 4 << 20;
@@ -36,6 +38,8 @@ pub(super) struct Transmit {
     form: SubscriptionForm,
     /// The batch in hand: partly written, or empty.
     batch: Wire,
+    /// Of what the connection has sealed last.
+    sealing: sealed::Source,
     /// Written whole, its credit not yet returned.
     written: Load,
     /// Bodies that were written whole: their memory may be foreign, and is let go of with no lock held.
@@ -102,6 +106,9 @@ impl Transmit {
         patient: bool,
         wakes: &mut Wakes,
     ) -> io::Result<Sent> {
+        if connection.seals() {
+            return self.pump_sealed(stream, connection, lane, patient, wakes);
+        }
         let mut budget = BUDGET;
         loop {
             if self.batch.at_frame_border() && self.control.at_frame_border() {
