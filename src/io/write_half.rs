@@ -118,7 +118,7 @@ impl<S: Sink> WriteHalf<S> {
         inner.owes = !connection.output().is_empty();
         match &result {
             Ok(Sent::Blocked) => inner.blocked = true,
-            // (Where the connection seals, only who has it can write.)
+            // What is sealed goes through the connection, which is the I/O thread's.
             Ok(Sent::Idle | Sent::Relieved)
                 if inner.opened.is_none() && connection.is_ready() && !connection.seals() =>
             {
@@ -269,8 +269,8 @@ mod loom {
 
     use std::io::IoSlice;
 
+    use ::loom::thread;
     use bytes::Bytes;
-    use loom::thread;
 
     use super::*;
     use crate::message::Message;
@@ -434,7 +434,7 @@ mod loom {
     #[test]
     fn loom_a_sender_writes_beside_the_io_thread() {
         for room in [20 << 10, 1 << 20] {
-            loom::model(move || {
+            ::loom::model(move || {
                 let mut it = bench(room);
                 let sender = sender(it.lane.clone());
                 loop {
@@ -469,7 +469,7 @@ mod loom {
     /// The connection goes while a sender is at it: what it did not get whole is in hand for the next.
     #[test]
     fn loom_a_connection_goes_while_a_sender_writes() {
-        loom::model(|| {
+        ::loom::model(|| {
             let it = bench(20 << 10);
             let sender = sender(it.lane.clone());
             let mut transmit = it.half.close();

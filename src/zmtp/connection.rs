@@ -235,7 +235,10 @@ impl Connection {
 
     /// How much of that a read is to ask for at most.
     pub(crate) fn read_max(&self) -> usize {
-        self.scanner.read_max()
+        match self.traffic {
+            Some(_) => usize::MAX,
+            None => self.scanner.read_max(),
+        }
     }
 
     /// Bytes that have come of a message that is not whole yet.
