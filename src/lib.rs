@@ -196,8 +196,8 @@
 //!   events, and holds nobody up.
 //! * **Waiting is one mechanism**, for threads and tasks, for every call that waits, and for pollers and
 //!   descriptors, which watch: a state behind a lock, and those who are to hear of it.
-//! * **Whoever waits may take the turn** of the I/O thread: that is a lock, which is never waited for,
-//!   except by the I/O thread, and a word that says who has it.
+//! * **Whoever waits may take the turn** of the I/O thread: the reactor is handed from one to the other,
+//!   and a word beside what it is told says who has it.
 //! * **What waits is limited in messages and in bytes**, for each queue and for all of a context: one
 //!   comparison more for each message, and what is shared is accounted for by the batch.
 //! * **Every pipe keeps a tally**, and the socket adds up those of its pipes: what was accepted is
@@ -214,8 +214,8 @@
 //! lock, too, taken under that of control and with no other under it.) Whoever has news for a half
 //! takes its lock (there is no queue of commands before it that could grow): the lock is free again
 //! before any wake-up is fired. The order is control, outbound, inbound, ledger, lane, options; no half is
-//! locked while another socket's is held. Whoever runs a reactor's turn has its lock, before all of
-//! these, and everybody else tries it only. A poller's list comes before all of them: it looks at halves,
+//! locked while another socket's is held. Whoever runs a reactor's turn has taken it
+//! off its seat, and holds no lock for that. A poller's list comes before all of them: it looks at halves,
 //! and they tell it of news with no lock held.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

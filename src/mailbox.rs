@@ -32,9 +32,10 @@ struct Inner<T> {
     vacancy: Vacancy,
     /// Those who wait, and leave it to others that something comes of it.
     relying: usize,
-    /// Those who wait, and would rather drive; one of them.
+    /// Those who wait, and would rather drive; one of them, and who was the last.
     in_line: usize,
     first: Option<Arc<Parker>>,
+    came_last: Option<ThreadId>,
     /// How many short waits of such there were, one after the other, while the keeper drove.
     short_waits: u32,
     /// How many of them make it stand by.
@@ -150,6 +151,7 @@ impl<T> Mailbox<T> {
             relying: 0,
             in_line: 0,
             first: None,
+            came_last: None,
             short_waits: 0,
             enough: SHORT_WAITS,
             smooth: 0,
@@ -282,7 +284,7 @@ impl<T> Mailbox<T> {
             inner.smooth = 0;
             inner.enough = SHORT_WAITS;
         }
-        inner.vacancy.begin(now, speaks);
+        inner.vacancy.begin(now, this_thread(), speaks);
         // It has to set its alarm, if it has not.
         if inner.keeper == Keeper::Sleeps {
             inner.keeper = Keeper::Watches;
@@ -300,6 +302,7 @@ impl<T> Mailbox<T> {
         }
         inner.in_line += 1;
         inner.first = Some(parker.clone());
+        inner.came_last = this_thread();
         Place::InLine(if is_vacant {
             inner.call()
         } else {
@@ -334,7 +337,9 @@ impl<T> Mailbox<T> {
         inner.short_waits = 0;
         inner.who = Who::Vacant;
         inner.keeper = Keeper::Watches;
-        inner.vacancy.begin(now(), None);
+        // As if the one that it leaves the place to had just driven.
+        let heir = inner.came_last;
+        inner.vacancy.begin(now(), heir, Some(true));
         true
     }
 
@@ -410,9 +415,9 @@ impl<T> Inner<T> {
 }
 
 impl Vacancy {
-    fn begin(&mut self, now: Instant, speaks: Option<bool>) {
+    fn begin(&mut self, now: Instant, last: Option<ThreadId>, speaks: Option<bool>) {
         self.since = now;
-        self.last = this_thread();
+        self.last = last;
         let Some(speaks) = speaks else {
             return;
         };

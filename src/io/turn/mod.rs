@@ -36,7 +36,7 @@ use crate::command::Token;
 use crate::home::Home;
 use crate::mailbox::{Duty, Leave, Mailbox, Owed, Place};
 use crate::signal::{Parker, Rouse};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::Mutex;
 
 /// What is driven.
 pub(super) trait Driver {
@@ -66,18 +66,29 @@ const LOOKS: usize = 2;
 const TRIES: usize = 3;
 
 /// A driver, and how it is decided who drives it.
+///
+/// Who drives has it in hand, and puts it back when it leaves: no lock is held meanwhile.
 pub(super) struct Turn<D, O> {
-    /// Nothing once it has ended.
-    driver: Mutex<Option<D>>,
+    seat: Mutex<Seat<D>>,
     mailbox: Mailbox<O>,
     keeper: OnceLock<Arc<Parker>>,
     home: Home,
 }
 
+struct Seat<D> {
+    /// Nothing while somebody drives, and once it has ended.
+    driver: Option<Box<D>>,
+    /// The keeper is to hear when it is put back.
+    keeper_waits: bool,
+}
+
 impl<D: Driver, O> Turn<D, O> {
     pub(super) fn new() -> Self {
         Self {
-            driver: Mutex::new(None),
+            seat: Mutex::new(Seat {
+                driver: None,
+                keeper_waits: false,
+            }),
             mailbox: Mailbox::new(),
             keeper: OnceLock::new(),
             home: Home::here(),
@@ -90,8 +101,18 @@ impl<D: Driver, O> Turn<D, O> {
 
     /// What is to be driven from now on, or no more.
     pub(super) fn set(&self, driver: Option<D>) {
-        let before = std::mem::replace(&mut *self.driver.lock(), driver);
+        let before = std::mem::replace(&mut self.seat.lock().driver, driver.map(Box::new));
         drop(before);
+    }
+
+    fn put_back(&self, driver: Box<D>) {
+        let mut seat = self.seat.lock();
+        seat.driver = Some(driver);
+        let keeper_waits = std::mem::take(&mut seat.keeper_waits);
+        drop(seat);
+        if keeper_waits {
+            self.call();
+        }
     }
 
     // ---- those who have something to say
@@ -127,10 +148,9 @@ impl<D: Driver, O> Turn<D, O> {
         // connections are not its own.)
         if !on_io_thread()
             && !self.home.is_elsewhere()
-            && let Some(mut driver) = self.driver.try_lock()
-            && let Some(driving) = driver.as_mut()
+            && let Some(mut driver) = self.try_take()
         {
-            guest_run(|| driving.catch_up());
+            guest_run(|| driver.catch_up());
             return self.leave(driver, None);
         }
         if self.mailbox.hand_over() == Owed::Call {
@@ -185,52 +205,50 @@ impl<D: Driver, O> Turn<D, O> {
         woken
     }
 
-    fn enter(&self) -> Option<MutexGuard<'_, Option<D>>> {
-        let may = !on_io_thread() && self.mailbox.may_enter();
-        may.then(|| self.driver.try_lock())
-            .flatten()
-            .filter(|driver| driver.is_some())
+    fn enter(&self) -> Option<Box<D>> {
+        if on_io_thread() || !self.mailbox.may_enter() {
+            return None;
+        }
+        self.try_take()
+    }
+
+    fn try_take(&self) -> Option<Box<D>> {
+        self.seat.lock().driver.take()
     }
 
     /// Drives until woken (`true`), until then, or until it has all ended.
     fn drive<R: Rouse + 'static>(
         &self,
-        mut driver: MutexGuard<'_, Option<D>>,
+        mut driver: Box<D>,
         me: &Arc<Parker>,
         whom: &Arc<R>,
         speaks: bool,
         until: Option<Instant>,
     ) -> bool {
         me.go_away(|| whom.clone());
-        if let Some(driving) = driver.as_mut() {
-            guest_run(|| driving.catch_up());
-            while !me.is_woken()
-                && !self.mailbox.is_stopped()
-                && until.is_none_or(|until| Instant::now() < until)
-            {
-                guest_run(|| driving.turn(until, true));
-            }
+        guest_run(|| driver.catch_up());
+        while !me.is_woken()
+            && !self.mailbox.is_stopped()
+            && until.is_none_or(|until| Instant::now() < until)
+        {
+            guest_run(|| driver.turn(until, true));
         }
         self.leave(driver, Some(speaks));
         me.come_back()
     }
 
-    fn leave(&self, mut driver: MutexGuard<'_, Option<D>>, speaks: Option<bool>) {
-        for look in (0..=LOOKS).rev() {
-            match self.mailbox.leave(Instant::now(), speaks, look > 0) {
-                Leave::NotYet => {
-                    if let Some(driving) = driver.as_mut() {
-                        guest_run(|| driving.catch_up());
-                    }
-                }
-                Leave::Now(owed) => {
-                    drop(driver);
-                    if owed == Owed::Call {
-                        self.call();
-                    }
-                    return;
-                }
+    fn leave(&self, mut driver: Box<D>, speaks: Option<bool>) {
+        let mut looks = LOOKS;
+        let owed = loop {
+            match self.mailbox.leave(Instant::now(), speaks, looks > 0) {
+                Leave::NotYet => guest_run(|| driver.catch_up()),
+                Leave::Now(owed) => break owed,
             }
+            looks = looks.saturating_sub(1);
+        };
+        self.put_back(driver);
+        if owed == Owed::Call {
+            self.call();
         }
     }
 
@@ -242,24 +260,19 @@ impl<D: Driver, O> Turn<D, O> {
         // It is done once.
         let _ = self.keeper.set(me.clone());
         loop {
-            let mut driver = self.driver.lock();
-            let Some(driving) = driver.as_mut() else {
-                return;
-            };
+            let mut driver = self.take_when_free(&me);
             loop {
                 if self.mailbox.is_stopped() {
-                    run(|| driving.shut_down());
-                    // With it go the descriptors; what is dropped may be foreign.
-                    let ended = driver.take();
-                    drop(driver);
-                    return drop(ended);
+                    run(|| driver.shut_down());
+                    // With it go the descriptors.
+                    return drop(driver);
                 }
-                run(|| driving.turn(None, false));
-                if driving.is_at_rest() && self.mailbox.step_aside(Instant::now) {
+                run(|| driver.turn(None, false));
+                if driver.is_at_rest() && self.mailbox.step_aside(Instant::now) {
                     break;
                 }
             }
-            drop(driver);
+            self.put_back(driver);
             loop {
                 match self.mailbox.duty(Instant::now) {
                     Duty::Drive => break,
@@ -267,6 +280,19 @@ impl<D: Driver, O> Turn<D, O> {
                     Duty::SleepUntil(then) => me.park(Some(then)),
                 };
             }
+        }
+    }
+
+    fn take_when_free(&self, me: &Parker) -> Box<D> {
+        loop {
+            let mut seat = self.seat.lock();
+            if let Some(driver) = seat.driver.take() {
+                seat.keeper_waits = false;
+                return driver;
+            }
+            seat.keeper_waits = true;
+            drop(seat);
+            me.park(None);
         }
     }
 }
