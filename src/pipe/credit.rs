@@ -21,8 +21,8 @@ impl Load {
         bytes: 0,
     };
 
-    /// As a step: as much as there is.
-    pub(super) const ANY: Self = Self {
+    /// As a step, or as room: as much as there is.
+    pub(crate) const ANY: Self = Self {
         messages: usize::MAX,
         bytes: usize::MAX,
     };
@@ -281,6 +281,19 @@ impl Credit {
         self.starved_at = (!extended).then_some(held);
         self.set_brim();
         extended
+    }
+
+    /// What there is room for, as it is not at the brim, or takes one more all the same: so many
+    /// messages, while any of the bytes are left. Of a share, which may shrink, one message at a time.
+    pub(super) fn room(&self) -> Load {
+        if self.share.is_any() {
+            return Load::ONE_MESSAGE;
+        }
+        let mut room = self.brim;
+        room -= self.queued;
+        room.messages = room.messages.saturating_sub(self.reserved).max(1);
+        room.bytes = room.bytes.max(1);
+        room
     }
 
     /// Whether it was the budget that had no room for who waits.
@@ -614,6 +627,30 @@ mod tests {
         assert!(credit.is_full() && !credit.is_relieved());
         credit.release();
         assert!(!credit.is_full() && credit.is_relieved());
+    }
+
+    #[test]
+    fn room_that_was_seen_is_there_until_it_is_used_up() {
+        for (most, bytes) in [
+            (0, None),
+            (7, None),
+            (0, Some(20)),
+            (7, Some(20)),
+            (7, Some(1000)),
+        ] {
+            let mut credit = credit(limits(most, bytes));
+            credit.add(ONE);
+            credit.reserve();
+            let mut room = credit.room();
+            let mut let_in = 0;
+            while room.messages > 0 && room.bytes > 0 && let_in < 100 {
+                assert!(!credit.is_full());
+                credit.add(ONE);
+                room -= ONE;
+                let_in += 1;
+            }
+            assert_eq!(credit.is_full(), let_in < 100, "{most}, {bytes:?}");
+        }
     }
 
     #[test]

@@ -263,6 +263,12 @@ impl<B: Batch> Lane<B> {
         self.state.lock().direct = direct;
     }
 
+    /// How much room there is, for one message at least; or what [`admit`](Self::admit) would say.
+    pub(crate) fn room(&self, wakes: &mut Wakes) -> Result<Load, Refusal> {
+        let state = self.admit(Room::Free, wakes)?.state;
+        Ok(state.credit.room())
+    }
+
     /// Keeps room for one message, which is not let in by [`Room::Free`] but by [`Room::Reserved`].
     pub(crate) fn reserve(&self, wakes: &mut Wakes) -> Result<(), Refusal> {
         let mut state = self.admit(Room::Free, wakes)?.state;

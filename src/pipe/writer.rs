@@ -188,9 +188,10 @@ impl Writer {
     }
 
     /// What [`write`](Self::write) would say; if that there is no room, the owner will be told when
-    /// there is some.
-    pub(crate) fn room(&self, wakes: &mut Wakes) -> Result<(), Refusal> {
-        on_lane!(&self.outlet, lane => lane.admit(Room::Free, wakes).map(drop))
+    /// there is some. If there is, how much: until it is used up or the limits change there is no need
+    /// to look again.
+    pub(crate) fn room(&self, wakes: &mut Wakes) -> Result<Load, Refusal> {
+        on_lane!(&self.outlet, lane => lane.room(wakes))
     }
 
     /// Keeps room for one message, which is then written into [`Room::Reserved`].

@@ -2,6 +2,7 @@
 
 use super::active::ByPipe;
 use super::subscriptions::{Added, Removed};
+use super::trie::Key;
 use super::upstream::Sent;
 use super::{Origins, Stall, StallNews, Subscriptions};
 use crate::admission::Origin;
@@ -9,7 +10,7 @@ use crate::message::Message;
 use crate::monitor::Eviction;
 use crate::options::SlowSubscriber;
 use crate::peer_info::PeerInfo;
-use crate::pipe::{Copies, PipeId, Refusal, Room, Writer};
+use crate::pipe::{Copies, Load, PipeId, Refusal, Room, Writer};
 use crate::signal::{News, Wakes};
 
 /// The outbound policy of PUB and XPUB.
@@ -28,7 +29,15 @@ pub(crate) struct Distributor {
     subscribers: usize,
     /// Counts messages, to see who has been found for one already.
     round: u64,
+    /// Those that a message belongs to, and who has them.
+    topics: Vec<Key>,
     found: Vec<PipeId>,
+    /// What was found is everybody who has this one topic: whoever sends to it again need not look
+    /// for them.
+    found_for: Option<Key>,
+    /// With *nodrop*: what there was room for at all of those when that was looked up last, less what
+    /// they were sent since. There may be more, as nobody else writes there.
+    room: Load,
     copies: Copies,
 }
 
@@ -83,7 +92,10 @@ impl Distributor {
             only_to: None,
             subscribers: 0,
             round: 0,
+            topics: Vec::new(),
             found: Vec::new(),
+            found_for: None,
+            room: Load::NONE,
             copies: Copies::default(),
         }
     }
@@ -91,6 +103,9 @@ impl Distributor {
     /// Goes on by other rules.
     pub(crate) fn set_rules(&mut self, rules: Rules) {
         self.rules = rules;
+        self.found_for = None;
+        // Limits may have changed with them.
+        self.room = Load::NONE;
     }
 
     // ---- messages
@@ -106,10 +121,42 @@ impl Distributor {
             return Some(Sent::default());
         };
         self.find(whole.first());
-        if self.rules.nodrop && self.somebody_is_full(wakes) {
+        if !self.rules.nodrop {
+            return Some(self.deliver(Room::Free, message, wakes));
+        }
+        if let [only] = *self.found {
+            return self.send_to_one(only, message, wakes);
+        }
+        let bytes = whole.byte_len();
+        if (self.room.messages == 0 || self.room.bytes == 0) && !self.look_for_room(wakes) {
             return None;
         }
-        Some(self.deliver(Room::Free, message, wakes))
+        self.room -= Load { messages: 1, bytes };
+        // That there is room has been seen, for this message or for those before.
+        Some(self.deliver(Room::Beyond, message, wakes))
+    }
+
+    /// With *nodrop*: to the only one who wants it, or `None` if that has no room.
+    fn send_to_one(
+        &mut self,
+        only: PipeId,
+        message: &mut Option<Message>,
+        wakes: &mut Wakes,
+    ) -> Option<Sent> {
+        let mut sent = Sent::default();
+        if let Some(peer) = self.peers.get_mut(&only) {
+            if peer.stall.is_on() {
+                return None;
+            }
+            match peer.writer.write(message, wakes) {
+                Ok(_) => sent.queued += 1,
+                Err(Refusal::Full) => return None,
+                // Its end has been posted, and will be seen to.
+                Err(Refusal::Ended) => {}
+            }
+        }
+        self.only_to = None;
+        Some(sent)
     }
 
     /// Keeps room for a message of any topic; `None` if somebody has none and nobody is to miss
@@ -126,6 +173,7 @@ impl Distributor {
         if full.count() > 0 {
             return None;
         }
+        self.room = Load::NONE;
         let kept = self
             .peers
             .iter()
@@ -146,6 +194,7 @@ impl Distributor {
         };
         self.find(whole.first());
         let room = if self.rules.nodrop {
+            self.room = Load::NONE;
             Room::Beyond
         } else {
             Room::Free
@@ -208,19 +257,35 @@ impl Distributor {
             rules,
             only_to,
             round,
+            topics,
             found,
+            found_for,
+            room,
             ..
         } = self;
+        topics.clear();
+        subscriptions.matching(topic, |topic| topics.push(topic));
+        let sole = match topics[..] {
+            [sole] if only_to.is_none() && !rules.invert => Some(sole),
+            _ => None,
+        };
+        if sole.is_some() && sole == *found_for {
+            return;
+        }
+        *found_for = sole;
+        *room = Load::NONE;
         *round += 1;
         found.clear();
-        subscriptions.matching(topic, |pipe| {
-            if let Some(peer) = peers.get_mut(&pipe)
-                && peer.round != *round
-            {
-                peer.round = *round;
-                found.push(pipe);
-            }
-        });
+        for topic in topics {
+            subscriptions.for_each_with(*topic, |pipe| {
+                if let Some(peer) = peers.get_mut(&pipe)
+                    && peer.round != *round
+                {
+                    peer.round = *round;
+                    found.push(pipe);
+                }
+            });
+        }
         if rules.invert {
             found.clear();
             let others = peers.iter().filter(|(_, peer)| peer.round != *round);
@@ -231,14 +296,25 @@ impl Distributor {
         }
     }
 
-    fn somebody_is_full(&self, wakes: &mut Wakes) -> bool {
+    /// Looks up what there is room for at all who were found; whether there is any. A look is a lock at
+    /// each of them, so it is for as many messages as there may be.
+    fn look_for_room(&mut self, wakes: &mut Wakes) -> bool {
+        let (mut room, mut full) = (Load::ANY, false);
         // All are asked, so that each will say when it has room.
-        let full = self
-            .found
-            .iter()
-            .filter_map(|pipe| self.peers.get(pipe))
-            .filter(|peer| peer.writer.room(wakes) == Err(Refusal::Full) || peer.stall.is_on());
-        full.count() > 0
+        for peer in self.found.iter().filter_map(|pipe| self.peers.get(pipe)) {
+            match peer.writer.room(wakes) {
+                Ok(its) => {
+                    room.messages = room.messages.min(its.messages);
+                    room.bytes = room.bytes.min(its.bytes);
+                    full |= peer.stall.is_on();
+                }
+                Err(Refusal::Full) => full = true,
+                // Nothing is written to it any more.
+                Err(Refusal::Ended) => full |= peer.stall.is_on(),
+            }
+        }
+        self.room = if full { Load::NONE } else { room };
+        !full
     }
 
     /// Who has subscribed last gets the next message alone.
@@ -261,6 +337,7 @@ impl Distributor {
             evicted: false,
             writer,
         };
+        self.found_for = None;
         self.peers.insert(peer.writer.pipe(), peer);
     }
 
@@ -315,6 +392,7 @@ impl Distributor {
     /// gives the memory back.
     pub(crate) fn detach(&mut self, pipe: PipeId) -> Option<Writer> {
         let peer = self.peers.remove(&pipe)?;
+        self.found_for = None;
         self.origins.set(pipe, None, 0);
         self.subscribers -= usize::from(peer.counted);
         // The message that was for it alone is for all again.
@@ -330,6 +408,7 @@ impl Distributor {
         most: usize,
         gone: impl FnMut(&[u8], bool),
     ) -> bool {
+        self.found_for = None;
         let more = self.subscriptions.remove_some(pipe, most, gone);
         // It may be there still, and begin anew.
         self.recount(pipe);
@@ -342,6 +421,7 @@ impl Distributor {
 
     pub(crate) fn take_all(&mut self) -> Vec<Writer> {
         self.subscriptions = Subscriptions::new();
+        self.found_for = None;
         self.origins = Origins::default();
         self.subscribers = 0;
         std::mem::take(&mut self.peers)
@@ -388,6 +468,7 @@ impl Distributor {
                 TooMany::OfItsOrigin
             });
         }
+        self.found_for = None;
         let added = self.subscriptions.add(topic, pipe);
         self.recount(pipe);
         Ok(Some(added))
@@ -397,6 +478,7 @@ impl Distributor {
         if !self.peers.contains_key(&pipe) {
             return None;
         }
+        self.found_for = None;
         let removed = self.subscriptions.remove(topic, pipe);
         self.recount(pipe);
         Some(removed)

@@ -36,7 +36,12 @@ impl Interests {
 
     /// Whether `text` begins with a topic asked for.
     pub(crate) fn matches(&self, text: &[u8]) -> bool {
-        self.counts.prefixes_of(text).next().is_some()
+        let mut found = false;
+        self.counts.prefixes_of(text, |_, _| {
+            found = true;
+            false
+        });
+        found
     }
 
     /// Every topic once, in the order of their bytes.

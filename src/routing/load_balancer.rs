@@ -168,7 +168,7 @@ impl LoadBalancer {
     pub(crate) fn look_for_room(&mut self, wakes: &mut Wakes) -> bool {
         while let Some(writer) = self.writers.current() {
             match writer.room(wakes) {
-                Ok(()) => return true,
+                Ok(_) => return true,
                 Err(Refusal::Full) => self.writers.deactivate_current(),
                 Err(Refusal::Ended) => {
                     self.writers.remove_current();

@@ -8,13 +8,14 @@
 //! * [`FairQueue`]: round robin over every reader with something
 //! * [`Table`]: to one peer, by its routing id
 //! * [`Distributor`]: a copy to every subscriber who wants it, as [`Subscriptions`] say, which are
-//!   kept in a [`trie`]
+//!   kept in a [`trie`], whose nodes have [`children`]
 //! * [`Origins`]: how many topics subscribers from one address have together
 //! * [`Shortcut`]: past a load balancer that has but one pipe
 //! * [`Stall`]: what a peer of these two misses that has no room
 //! * [`Upstream`]: a copy to every publisher; [`Interests`] are what they are told
 
 mod active;
+mod children;
 mod distributor;
 mod fair_queue;
 mod interests;

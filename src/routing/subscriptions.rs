@@ -141,14 +141,22 @@ impl Subscriptions {
         any_left
     }
 
-    /// Tells who has a topic that `text` begins with: once for each such topic, so the same
-    /// subscriber may be told several times.
-    pub(crate) fn matching(&self, text: &[u8], mut tell: impl FnMut(PipeId)) {
-        for ids in self.topics.prefixes_of(text) {
-            match ids {
-                Ids::One(id) => tell(*id),
-                Ids::Many(ids) => ids.iter().copied().for_each(&mut tell),
-            }
+    /// Tells the topics that `text` begins with.
+    #[inline]
+    pub(crate) fn matching(&self, text: &[u8], mut tell: impl FnMut(Key)) {
+        self.topics.prefixes_of(text, |topic, _| {
+            tell(topic);
+            true
+        });
+    }
+
+    /// Tells who has a topic.
+    #[inline]
+    pub(crate) fn for_each_with(&self, topic: Key, tell: impl FnMut(PipeId)) {
+        match self.topics.value(topic) {
+            None => {}
+            Some(Ids::One(id)) => std::iter::once(*id).for_each(tell),
+            Some(Ids::Many(ids)) => ids.iter().copied().for_each(tell),
         }
     }
 
@@ -287,7 +295,9 @@ mod tests {
 
         fn all_matching(&self, text: &[u8]) -> Vec<PipeId> {
             let mut ids = Vec::new();
-            self.matching(text, |id| ids.push(id));
+            self.matching(text, |topic| {
+                self.for_each_with(topic, |id| ids.push(id));
+            });
             ids
         }
 

@@ -15,7 +15,7 @@ use crate::signal::Wakes;
 #[derive(Debug)]
 pub(crate) struct Table {
     writers: ByPipe<Entry>,
-    ids: HashMap<RoutingId, PipeId>,
+    ids: Ids,
     /// The last id that was generated.
     counter: u32,
 }
@@ -49,7 +49,7 @@ impl Table {
     pub(crate) fn new(seed: u32) -> Self {
         Self {
             writers: ByPipe::default(),
-            ids: HashMap::new(),
+            ids: Ids::default(),
             counter: seed,
         }
     }
@@ -66,7 +66,7 @@ impl Table {
 
     /// Gives a pipe a name of our own choice, which its peer cannot change; `false` if it is taken.
     pub(crate) fn name(&mut self, pipe: PipeId, id: &RoutingId) -> bool {
-        if self.ids.get(id).is_some_and(|owner| *owner != pipe) {
+        if self.ids.get(id).is_some_and(|owner| owner != pipe) {
             return false;
         }
         let Some(entry) = self.writers.get_mut(&pipe) else {
@@ -76,13 +76,13 @@ impl Table {
             self.ids.remove(&old);
         }
         entry.named = true;
-        self.ids.insert(id.clone(), pipe);
+        self.ids.insert(id, pipe);
         true
     }
 
     /// Whether somebody has this id.
     pub(crate) fn knows(&self, id: &RoutingId) -> bool {
-        self.ids.contains_key(id)
+        self.ids.get(id).is_some()
     }
 
     /// A peer is there, and has announced this id or none; with `handover` it gets the id even if
@@ -107,7 +107,7 @@ impl Table {
         };
         let mut ousted = None;
         // Nobody is ousted for one that has gone again meanwhile.
-        if let Some(&owner) = self.ids.get(&id)
+        if let Some(owner) = self.ids.get(&id)
             && owner != pipe
             && self.writers.contains_key(&pipe)
         {
@@ -125,7 +125,7 @@ impl Table {
                 self.ids.remove(&old);
                 renamed = true;
             }
-            self.ids.insert(id.clone(), pipe);
+            self.ids.insert(&id, pipe);
         }
         Registered::As {
             id,
@@ -142,7 +142,7 @@ impl Table {
         message: &mut Option<Message>,
         wakes: &mut Wakes,
     ) -> Option<Result<usize, Refusal>> {
-        let pipe = *self.ids.get(id)?;
+        let pipe = self.ids.get(id)?;
         self.send_to_pipe(pipe, message, wakes)
     }
 
@@ -165,7 +165,7 @@ impl Table {
         id: &[u8],
         wakes: &mut Wakes,
     ) -> Option<Result<PipeId, Refusal>> {
-        let pipe = *self.ids.get(id)?;
+        let pipe = self.ids.get(id)?;
         let kept = self.get(pipe)?.reserve(wakes).map(|()| pipe);
         self.unless_ended(pipe, kept)
     }
@@ -179,7 +179,7 @@ impl Table {
         message: &mut Option<Message>,
         wakes: &mut Wakes,
     ) -> Option<usize> {
-        let pipe = self.ids.get(id).copied();
+        let pipe = self.ids.get(id);
         let room = if pipe == Some(kept) {
             Room::Reserved
         } else {
@@ -202,7 +202,7 @@ impl Table {
     /// A message for the peer with this id is dropped, as it has no room.
     pub(crate) fn miss(&mut self, id: &[u8], wakes: &mut Wakes) {
         if let Some(pipe) = self.ids.get(id)
-            && let Some(entry) = self.writers.get_mut(pipe)
+            && let Some(entry) = self.writers.get_mut(&pipe)
         {
             entry.stall.miss(&entry.writer, wakes);
         }
@@ -254,7 +254,7 @@ impl Table {
     }
 
     pub(crate) fn take_all(&mut self) -> Vec<Writer> {
-        self.ids.clear();
+        self.ids = Ids::default();
         std::mem::take(&mut self.writers)
             .into_values()
             .map(|entry| entry.writer)
@@ -267,9 +267,52 @@ impl Table {
             self.counter = self.counter.wrapping_add(1);
             let [a, b, c, d] = self.counter.to_be_bytes();
             let id = RoutingId::generated([0, a, b, c, d]);
-            if !self.ids.contains_key(&id) {
+            if self.ids.get(&id).is_none() {
                 return id;
             }
         }
+    }
+}
+
+/// Whose an id is.
+///
+/// Those that were generated are numbers, which count up and which no peer can choose: they are found
+/// by less than it takes to hash the others, where peers must not be able to foresee what that gives.
+#[derive(Debug, Default)]
+struct Ids {
+    generated: ByPipe<PipeId>,
+    chosen: HashMap<RoutingId, PipeId>,
+}
+
+/// The number in an id that looks generated.
+#[inline]
+fn number_of(id: &[u8]) -> Option<u64> {
+    match *id {
+        [0, a, b, c, d] => Some(u64::from(u32::from_be_bytes([a, b, c, d]))),
+        _ => None,
+    }
+}
+
+impl Ids {
+    #[inline]
+    fn get(&self, id: &[u8]) -> Option<PipeId> {
+        match number_of(id) {
+            Some(number) => self.generated.get(&number).copied(),
+            None => self.chosen.get(id).copied(),
+        }
+    }
+
+    fn insert(&mut self, id: &RoutingId, pipe: PipeId) {
+        match number_of(id) {
+            Some(number) => self.generated.insert(number, pipe),
+            None => self.chosen.insert(id.clone(), pipe),
+        };
+    }
+
+    fn remove(&mut self, id: &[u8]) {
+        match number_of(id) {
+            Some(number) => self.generated.remove(&number),
+            None => self.chosen.remove(id),
+        };
     }
 }

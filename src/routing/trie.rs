@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::children::Children;
+
 /// Values by topic, a string of bytes.
 ///
 /// ```text
@@ -44,8 +46,8 @@ pub(crate) struct Key(u32);
 struct Node<V> {
     /// Empty in the root, and in a vacant slot.
     label: Box<[u8]>,
-    /// By first byte.
-    children: Vec<(u8, u32)>,
+    /// By the first byte of their labels.
+    children: Children,
     value: Option<V>,
     /// `NONE` for the root. In a vacant slot: the next vacant one.
     parent: u32,
@@ -115,11 +117,16 @@ impl<V> Trie<V> {
         let mut node = self.nodes.first()?;
         let mut rest = topic;
         while let Some(&first) = rest.first() {
-            at = node.child(first)?;
+            at = node.children.get(first)?;
             node = self.node(at);
             rest = rest.strip_prefix(&*node.label)?;
         }
         node.value.is_some().then_some(Key(at))
+    }
+
+    #[inline]
+    pub(crate) fn value(&self, Key(at): Key) -> Option<&V> {
+        self.nodes.get(at as usize)?.value.as_ref()
     }
 
     pub(crate) fn value_mut(&mut self, Key(at): Key) -> Option<&mut V> {
@@ -137,28 +144,37 @@ impl<V> Trie<V> {
         Some(value)
     }
 
-    /// The values of all topics that `text` begins with, the shortest topic first.
-    pub(crate) fn prefixes_of<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = &'t V> {
-        let mut next = self.nodes.first();
-        let mut rest = text;
-        std::iter::from_fn(move || {
-            loop {
-                let node = next?;
-                next = None;
-                if let Some(&first) = rest.first()
-                    && let Some(child) = node.child(first)
-                {
-                    let child = self.node(child);
-                    if let Some(beyond) = rest.strip_prefix(&*child.label) {
-                        rest = beyond;
-                        next = Some(child);
-                    }
-                }
-                if let Some(value) = &node.value {
-                    return Some(value);
-                }
+    /// Tells the values of all topics that `text` begins with, and their names, the shortest topic
+    /// first, until `tell` says `false`.
+    #[inline]
+    pub(crate) fn prefixes_of(&self, text: &[u8], mut tell: impl FnMut(Key, &V) -> bool) {
+        let (mut at, mut rest) = (ROOT, text);
+        let Some(mut node) = self.nodes.first() else {
+            return;
+        };
+        loop {
+            if let Some(value) = &node.value
+                && !tell(Key(at), value)
+            {
+                return;
             }
-        })
+            let Some((&first, beyond)) = rest.split_first() else {
+                return;
+            };
+            let Some(child) = node.children.get(first) else {
+                return;
+            };
+            (at, node) = (child, self.node(child));
+            let label = &*node.label;
+            // A label of one byte is what it was found by: most are, where topics are many.
+            if label.len() == 1 {
+                rest = beyond;
+            } else if let Some(beyond) = rest.strip_prefix(label) {
+                rest = beyond;
+            } else {
+                return;
+            }
+        }
     }
 
     /// Every topic in the order of its bytes.
@@ -176,7 +192,7 @@ impl<V> Trie<V> {
                 tell(&topic, value);
             }
             let children = node.children.iter().rev();
-            todo.extend(children.map(|&(_, child)| (child, topic.len())));
+            todo.extend(children.map(|child| (child, topic.len())));
         }
     }
 
@@ -218,7 +234,7 @@ impl<V> Trie<V> {
             if is_key && let Some(value) = &mut node.value {
                 tell(&topic, Key(at), value);
             }
-            if !node.children.is_empty() {
+            if node.children.len() > 0 {
                 let start = ways.partition_point(|&(parent, ..)| parent < at);
                 let below = ways[start..]
                     .iter()
@@ -246,7 +262,7 @@ impl<V> Trie<V> {
         let mut at = ROOT;
         let mut rest = topic;
         while let Some(&first) = rest.first() {
-            let Some(child) = self.node(at).child(first) else {
+            let Some(child) = self.node(at).children.get(first) else {
                 return self.append(at, rest);
             };
             let label = &*self.node(child).label;
@@ -266,7 +282,7 @@ impl<V> Trie<V> {
     fn append(&mut self, mut at: u32, rest: &[u8]) -> u32 {
         for label in rest.chunks(self.longest) {
             let leaf = self.place(Node::new(label, at));
-            self.node_mut(at).attach(label[0], leaf);
+            self.node_mut(at).children.set(label[0], leaf);
             at = leaf;
         }
         at
@@ -283,8 +299,8 @@ impl<V> Trie<V> {
         node.label = back.into();
         let upper = self.place(Node::new(front, parent));
         self.node_mut(at).parent = upper;
-        self.node_mut(upper).attach(back[0], at);
-        self.node_mut(parent).attach(front[0], upper);
+        self.node_mut(upper).children.set(back[0], at);
+        self.node_mut(parent).children.set(front[0], upper);
         // Both labels are shorter than what their neighbours knew.
         self.fold(parent);
         self.fold(at);
@@ -295,11 +311,11 @@ impl<V> Trie<V> {
     fn prune(&mut self, mut at: u32) {
         loop {
             let node = self.node(at);
-            if at == ROOT || node.value.is_some() || !node.children.is_empty() {
+            if at == ROOT || node.value.is_some() || node.children.len() > 0 {
                 break;
             }
             let (parent, first) = (node.parent, node.label[0]);
-            self.node_mut(parent).detach(first);
+            self.node_mut(parent).children.remove(first);
             self.vacate(at);
             at = parent;
         }
@@ -312,7 +328,7 @@ impl<V> Trie<V> {
     /// The child is the one that stays, for it may have a value.
     fn fold(&mut self, at: u32) {
         let node = self.node(at);
-        let [(_, child)] = node.children[..] else {
+        let Some(child) = node.children.only() else {
             return;
         };
         let below = &self.node(child).label;
@@ -324,7 +340,7 @@ impl<V> Trie<V> {
         let child_node = self.node_mut(child);
         child_node.label = label.into();
         child_node.parent = parent;
-        self.node_mut(parent).attach(first, child);
+        self.node_mut(parent).children.set(first, child);
         self.vacate(at);
     }
 
@@ -379,36 +395,11 @@ impl<V> Node<V> {
     fn new(label: &[u8], parent: u32) -> Self {
         Self {
             label: label.into(),
-            children: Vec::new(),
+            children: Children::default(),
             value: None,
             parent,
             previous: NONE,
         }
-    }
-
-    fn child(&self, first: u8) -> Option<u32> {
-        let place = self.place_of(first).ok()?;
-        Some(self.children[place].1)
-    }
-
-    /// Adds a child, or puts it in the place of the one with this first byte.
-    fn attach(&mut self, first: u8, child: u32) {
-        match self.place_of(first) {
-            Ok(place) => self.children[place].1 = child,
-            Err(place) => self.children.insert(place, (first, child)),
-        }
-    }
-
-    fn detach(&mut self, first: u8) {
-        if let Ok(place) = self.place_of(first) {
-            self.children.remove(place);
-            shrink(&mut self.children);
-        }
-    }
-
-    fn place_of(&self, first: u8) -> Result<usize, usize> {
-        self.children
-            .binary_search_by_key(&first, |&(byte, _)| byte)
     }
 }
 
@@ -443,10 +434,10 @@ mod tests {
                 assert_eq!(node.parent, parent);
                 assert_eq!(node.label.is_empty(), at == ROOT);
                 assert!(node.label.len() <= self.longest);
-                assert!(node.children.is_sorted_by(|a, b| a.0 < b.0));
-                assert!(node.children.capacity() <= 4.max(4 * node.children.len()));
+                node.children.check();
+                let children = node.children.pairs();
                 if at != ROOT && node.value.is_none() {
-                    match node.children[..] {
+                    match children[..] {
                         [] => panic!("a leaf without a value"),
                         [(_, child)] => assert!(
                             node.label.len() + self.node(child).label.len() > self.longest,
@@ -455,7 +446,7 @@ mod tests {
                         _ => {}
                     }
                 }
-                for &(first, child) in &node.children {
+                for (first, child) in children {
                     assert_eq!(self.node(child).label[0], first);
                     todo.push((child, at));
                 }
@@ -464,7 +455,7 @@ mod tests {
             let (mut at, mut previous, mut vacant) = (self.vacant, NONE, 0);
             while at != NONE {
                 let node = self.node(at);
-                assert!(node.label.is_empty() && node.children.capacity() == 0);
+                assert!(node.label.is_empty() && node.children.len() == 0);
                 assert_eq!(node.previous, previous);
                 (previous, at) = (at, node.parent);
                 vacant += 1;
@@ -488,7 +479,12 @@ mod tests {
     }
 
     fn prefixes(trie: &Trie<usize>, text: &[u8]) -> Vec<usize> {
-        trie.prefixes_of(text).copied().collect()
+        let mut values = Vec::new();
+        trie.prefixes_of(text, |_, value| {
+            values.push(*value);
+            true
+        });
+        values
     }
 
     #[test]
@@ -584,7 +580,7 @@ mod tests {
             insert(&mut trie, &topic, nested);
             let keys = Vec::from_iter((0..nested).map(|n| insert(&mut trie, &topic[..n], n)));
             assert_eq!(trie.len(), nested + 1);
-            assert!(trie.prefixes_of(&topic).copied().eq(0..=nested));
+            assert!(prefixes(&trie, &topic).into_iter().eq(0..=nested));
             let mut lengths = Vec::new();
             trie.for_each(|topic, _| lengths.push(topic.len()));
             assert!(lengths.iter().copied().eq((0..nested).chain([topic.len()])));

@@ -263,11 +263,13 @@ impl Wire {
     pub(crate) fn append_copy(&mut self, other: &Self) {
         let base = self.buf.len();
         self.buf.extend_from_slice(&other.buf);
-        self.large.extend(other.large.iter().map(|splice| Splice {
-            at: base + splice.at,
-            body: splice.body.clone(),
-        }));
-        self.large_bytes += other.large_bytes;
+        if !other.large.is_empty() {
+            self.large.extend(other.large.iter().map(|splice| Splice {
+                at: base + splice.at,
+                body: splice.body.clone(),
+            }));
+            self.large_bytes += other.large_bytes;
+        }
         self.messages += other.messages;
         self.payload += other.payload;
     }
