@@ -114,7 +114,7 @@ pub(crate) struct Connection {
     socket_type: SocketType,
     scanner: Scanner,
     /// What frames travel in, if not as they are.
-    traffic: Option<Box<Traffic>>,
+    pub(super) traffic: Option<Box<Traffic>>,
     /// What a frame may have, at least, if it comes sealed.
     max_sealed: u64,
     read_max: Option<usize>,

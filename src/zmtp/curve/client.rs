@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::crypto::{self, Shared, TAG, counted, drawn};
 use super::traffic::{Role, Traffic};
-use super::{COOKIE, KEY, NAME, malformed, random, refused, take, transient, vouched_for};
+use super::{COOKIE, KEY, malformed, random, refused, take, transient, vouched_for};
 use crate::curve::{KeyPair, PublicKey};
 use crate::zmtp::command;
 use crate::zmtp::error::Error;
@@ -119,10 +119,6 @@ impl Client {
                 },
             }),
         }
-    }
-
-    pub(crate) fn name(&self) -> &'static str {
-        NAME
     }
 }
 

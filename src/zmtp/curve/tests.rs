@@ -86,6 +86,12 @@ fn said(connection: &mut Connection) -> Vec<u8> {
     }
 }
 
+impl Connection {
+    fn sealed_capacity(&self) -> usize {
+        self.traffic.as_ref().map_or(0, |it| it.sealed_capacity())
+    }
+}
+
 /// A message, sealed.
 fn sent(connection: &mut Connection, message: &Message) -> Vec<u8> {
     let mut wire = Wire::new();
@@ -332,6 +338,21 @@ fn vectors_the_recorded_session_octet_by_octet() {
 }
 
 #[test]
+fn messages_right_behind_ready_are_taken() {
+    let (mut client, mut server) = (greeted(client_config()), greeted(server_config(false)));
+    server.feed(&client.take_output()).unwrap();
+    client.feed(&server.take_output()).unwrap();
+    server.feed(&client.take_output()).unwrap();
+    server.send_first(&Message::from("first"));
+    let bytes = sent(&mut server, &Message::from("second"));
+    client.feed(&bytes).unwrap();
+    let mut seen = client.seen();
+    assert!(matches!(seen.remove(0), Seen::Ready(_)));
+    let texts = ["first", "second"].map(|text| Seen::Message(Message::from(text)));
+    assert_eq!(seen, texts);
+}
+
+#[test]
 fn commands_are_sealed_as_libzmq_reads_them() {
     let publisher = Config {
         security: server_config(false).security,
@@ -463,6 +484,22 @@ fn what_is_not_written_is_sealed_anew_for_the_next_connection() {
         texts(&mut server),
         [Message::from("two"), Message::from("three")]
     );
+}
+
+#[test]
+fn memory_follows_the_traffic_down() {
+    let (mut client, mut server) = talking();
+    let large = Message::from(vec![7; 3 << 20]);
+    server.feed(&sent(&mut client, &large)).unwrap();
+    assert_eq!(texts(&mut server), [large]);
+    for _ in 0..200 {
+        server
+            .feed(&sent(&mut client, &Message::from("x")))
+            .unwrap();
+        texts(&mut server);
+    }
+    assert!(client.sealed_capacity() <= 16 << 10);
+    assert!(server.read_buf().capacity() <= 32 << 10);
 }
 
 #[test]

@@ -46,6 +46,8 @@ struct Outgoing {
     walked: usize,
     /// The frames from there on, as they were before they were sealed: how many bytes.
     plain: usize,
+    /// About as much as was sealed at once of late; what is kept of the memory follows it down slowly.
+    largest: usize,
 }
 
 /// Bytes as they came, of which the first is that of a frame.
@@ -64,8 +66,8 @@ struct Incoming {
 /// processor's cache. One frame is always sealed whole.
 const BATCH: usize = 128 << 10;
 
-/// Memory that is kept for the next frames.
-const KEPT: usize = 1 << 20;
+/// Memory that is always kept for the next frames.
+const KEPT: usize = 8 << 10;
 
 /// What a read asks for: at first, and of a peer that fills that.
 const WANT_MIN: usize = 8 << 10;
@@ -104,6 +106,11 @@ impl Traffic {
     pub(crate) fn sealed(&self) -> &[u8] {
         let Outgoing { bytes, written, .. } = &self.outgoing;
         bytes.get(*written..).unwrap_or(&[])
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sealed_capacity(&self) -> usize {
+        self.outgoing.bytes.capacity()
     }
 
     /// These bytes, of the handshake, go out as they are, before all others.
@@ -165,8 +172,9 @@ impl Traffic {
         let out = &mut self.outgoing;
         out.written += n;
         if out.written >= out.bytes.len() {
+            out.largest = out.bytes.len().max(out.largest - out.largest / 16);
             out.bytes.clear();
-            out.bytes.shrink_to(KEPT);
+            out.bytes.shrink_to(KEPT.max(2 * out.largest));
             (out.written, out.walked) = (0, 0);
             return std::mem::take(&mut out.plain);
         }
@@ -237,8 +245,11 @@ impl Traffic {
     /// large, as soon as it says so. What came before that is opened.
     pub(crate) fn open(&mut self, max: u64, out: &mut Vec<u8>) -> Result<(), Error> {
         let bytes = std::mem::take(&mut self.incoming.bytes);
+        let want = self.incoming.want;
         if bytes.len() == bytes.capacity() {
-            self.incoming.want = (2 * self.incoming.want).min(WANT_MAX);
+            self.incoming.want = (2 * want).min(WANT_MAX);
+        } else if bytes.len() < want / 4 {
+            self.incoming.want = (want / 2).max(WANT_MIN);
         }
         let mut at = 0;
         let result = loop {
@@ -251,8 +262,8 @@ impl Traffic {
         };
         self.incoming.bytes = bytes;
         self.incoming.bytes.drain(..at);
-        if self.incoming.bytes.is_empty() {
-            self.incoming.bytes.shrink_to(KEPT);
+        if self.incoming.bytes.is_empty() && self.incoming.bytes.capacity() > 4 * want {
+            self.incoming.bytes.shrink_to(want);
         }
         result
     }
