@@ -75,10 +75,27 @@ impl Frame {
             && let Some(head) = buf.get_mut(..data.len())
         {
             *len = data.len() as u8;
-            head.copy_from_slice(data);
+            copy_short(data, head);
         } else {
             self.0 = Repr::Shared(Bytes::copy_from_slice(data));
         }
+    }
+
+    /// Appends the bytes to a buffer: where they are short in whole pieces, of which what is too much
+    /// is cut off again.
+    #[inline]
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        let Repr::Inline { len, buf } = &self.0 else {
+            return out.extend_from_slice(self);
+        };
+        let end = out.len() + usize::from(*len);
+        match *len {
+            0..=16 => out.extend_from_slice(buf.first_chunk::<16>().unwrap_or(&[0; 16])),
+            17..=32 => out.extend_from_slice(buf.first_chunk::<32>().unwrap_or(&[0; 32])),
+            33..=64 => out.extend_from_slice(buf.first_chunk::<64>().unwrap_or(&[0; 64])),
+            _ => out.extend_from_slice(self),
+        }
+        out.truncate(end);
     }
 
     /// A frame of bytes that live as long as the program; a large one is not copied.
@@ -298,6 +315,33 @@ compare_as_bytes!(
     [] [u8], [] &[u8], [] Vec<u8>, [] Bytes,
     [const N: usize] [u8; N], [const N: usize] &[u8; N],
 );
+
+/// Copies between two of the same length. Short ones in two pieces of a fixed size, which may overlap,
+/// as a call for any size takes longer than that.
+#[inline]
+fn copy_short(from: &[u8], to: &mut [u8]) {
+    if !copy_pieces::<32>(from, to) && !copy_pieces::<16>(from, to) && !copy_pieces::<8>(from, to) {
+        to.copy_from_slice(from);
+    }
+}
+
+/// Copies `N` to `2 * N` bytes; `false`: there are not so many.
+#[inline]
+fn copy_pieces<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
+    if from.len() > 2 * N {
+        return false;
+    }
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
+        return false;
+    };
+    if let Some(to) = to.first_chunk_mut::<N>() {
+        *to = *first;
+    }
+    if let Some(to) = to.last_chunk_mut::<N>() {
+        *to = *last;
+    }
+    true
+}
 
 /// The length of some bytes and what they begin with, in bounded space: what `Debug`
 /// shows of a payload.

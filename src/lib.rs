@@ -175,6 +175,8 @@
 //! * **A socket sees pipes, never connections**; over inproc the other end of the pipe is another
 //!   socket.
 //! * **A pattern is a composition** of an outbound strategy, an inbound one and a framing rule.
+//! * **Where there is nothing to choose, nobody is asked**: a socket that has one peer writes to its
+//!   pipe with no lock but the pipe's own, for as long as the socket says so there.
 //! * **What must not be lost to a full queue has a lane of its own** beside the batch: changes to the
 //!   subscriptions. It goes out first, and a peer that comes anew is told the whole set instead.
 //! * **A run names its peer.** The first record of each incarnation of a connection says whose it

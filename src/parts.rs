@@ -152,7 +152,7 @@ impl Way {
     fn new(over_inproc: bool) -> Self {
         // No limit: nothing that is measured waits.
         if over_inproc {
-            Self::Values(Arc::new(Lane::new(Limits::NONE, None)), Values::new())
+            Self::Values(Arc::new(Lane::new(Limits::NONE, None)), Values::default())
         } else {
             Self::Wire(Arc::new(Lane::new(Limits::NONE, None)), Wire::new())
         }
@@ -182,7 +182,8 @@ impl Way {
             Self::Values(lane, front) => {
                 lane.take(front, Load::NONE, &mut wakes);
                 let mut load = Load::NONE;
-                for message in front.drain(..) {
+                let mut message = Message::new();
+                while front.pop_into(&mut message) {
                     load += Load {
                         messages: 1,
                         bytes: message.byte_len(),

@@ -197,11 +197,16 @@ impl Limits {
 ///
 /// The same in messages and in bytes: full when either is at its limit, relieved when both are at
 /// half or below it, or nothing is left.
+// In this order in memory: first what is looked at for each message.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Credit {
     queued: Load,
     /// Messages to come for which there is to be room.
     reserved: usize,
+    /// What follows from the limits and from the share: at this it is full, or must ask for more.
+    brim: Load,
+    limits: Limits,
     /// Bytes that the writer has of a message that is not whole yet.
     incomplete: usize,
     worked_off: Load,
@@ -210,9 +215,6 @@ pub(super) struct Credit {
     ahead: Load,
     /// What of the lost has made place for newer ones.
     displaced: Load,
-    limits: Limits,
-    /// What follows from the limits and from the share: at this it is full, or must ask for more.
-    brim: Load,
     share: Share,
     /// How much was held when the budget had nothing left for the writer who waits.
     starved_at: Option<usize>,

@@ -46,6 +46,10 @@ pub(crate) trait Batch: Default + Send + 'static {
 /// full, and cleared by the take that then owes it one, at half the limit. As each flag is set
 /// under the same lock as the look that failed, no wake-up is lost, and one change wakes once.
 ///
+/// The writer's side is its owner's, and used under his lock; but while he has nothing to say about
+/// any message he makes the lane `direct`, and then whoever has it may append with this lock alone, as
+/// long as there is room and nobody has to be told. Whatever goes beyond that is the owner's again.
+///
 /// Beside the batch there is a *control lane* for what must not be lost to a full queue: changes to
 /// a set of subscriptions. It is outside of the limits, goes out before the batch that is taken with
 /// it, and is open only while there is a peer who has been told the whole set.
@@ -53,19 +57,25 @@ pub(crate) struct Lane<B> {
     state: Mutex<State<B>>,
 }
 
+// In this order in memory: what is looked at for each message is in a few lines of the cache, which
+// go from one side's core to the other's with each batch.
+#[repr(C)]
 struct State<B> {
-    /// Filled by the writer, swapped out by the taker.
-    open: B,
-    /// Counts `open` and what was taken but not yet given back.
-    credit: Credit,
-    /// What the writer and the taker have said that may wait here.
-    granted: (Option<Limits>, Option<Limits>),
     taker_idle: bool,
     writer_waits: bool,
-    /// No more will be written; what is there may still be taken.
-    writer_ended: bool,
     /// No more will be let in.
     taker_ended: bool,
+    /// No more will be written; what is there may still be taken.
+    writer_ended: bool,
+    /// Whether who has no lock but this one may write, and what has been let in so.
+    direct: bool,
+    let_in_directly: Load,
+    /// Counts `open` and what was taken but not yet given back.
+    credit: Credit,
+    /// Filled by the writer, swapped out by the taker.
+    open: B,
+    /// What the writer and the taker have said that may wait here.
+    granted: (Option<Limits>, Option<Limits>),
     /// What the peer has yet to be told of the subscriptions.
     changes: Changes,
     /// Whether a peer is there who is told.
@@ -76,9 +86,6 @@ struct State<B> {
     newest: Load,
     /// What the taker itself has put in, before and behind all that the writer has written.
     own: (Load, Load),
-    /// Whether who has no lock but this one may write, and what has been let in so.
-    direct: bool,
-    let_in_directly: Load,
     /// What somebody waits for to be worked off.
     mark: Mark,
     /// Whom to tell that there is something to take.
@@ -449,6 +456,8 @@ impl<B: Batch> Lane<B> {
         if ended {
             // Nobody has news for the taker any more: whoever keeps the lane must not keep it too.
             state.taker = None;
+            // It may be kept for longer than it is of use.
+            state.open = B::default();
         }
         Taken {
             changes: state.changes.take(),

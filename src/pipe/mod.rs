@@ -17,7 +17,7 @@
 //! |---|---|---|---|
 //! | outbound, tcp and ipc | [`Wire`](crate::zmtp::Wire): encoded bytes | outbound half | session |
 //! | inbound, tcp and ipc | [`Runs`]: whose they are, and received bytes, checked | session | inbound half |
-//! | inproc | [`Values`]: messages as they are | outbound half | inbound half of the other socket |
+//! | inproc | [`Values`]: messages as they are, the short ones packed | outbound half | inbound half of the other socket |
 //!
 //! What may be queued is limited in messages and in bytes, and by what the [`Budget`] of the context
 //! has left for all queues together. Room may be kept for a message to come ([`Lane::reserve`]); and somebody may wait for what was
@@ -35,6 +35,7 @@ mod lane;
 mod mark;
 mod reader;
 mod run;
+mod values;
 mod writer;
 
 #[cfg(all(test, loom))]
@@ -45,7 +46,8 @@ pub(crate) use changes::Change;
 pub(crate) use credit::{Limits, Load, Tally};
 pub(crate) use lane::{Batch, Lane, Refusal, Room};
 pub(crate) use reader::{Inlet, Intake, Reader, Reading};
-pub(crate) use run::{Record, Runs, Values};
+pub(crate) use run::{Record, Runs};
+pub(crate) use values::Values;
 pub(crate) use writer::{Copies, Outlet, Writer};
 
 /// The name of a pipe within its socket.

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use super::changes::Change;
 use super::lane::{Batch as _, End, Lane};
-use super::run::{Record, Runs, Values};
+use super::run::{Record, Runs};
+use super::values::{PACKED_MAX, Values};
 use super::{Limits, Load, Tally};
 use crate::message::Message;
 use crate::peer_info::PeerInfo;
 use crate::signal::{News, Target, Wakes};
-use crate::zmtp::{ITEMS_KEPT, Item, SHORT_MAX};
+use crate::zmtp::{ITEMS_KEPT, Item, QUICK_MAX};
+
+/// So many messages in one batch are worth taking it.
+const CLOSE: usize = 128;
 
 /// Emptied buffers kept on their way back to the session; more are freed.
 const EMPTIED_MAX: usize = 4;
@@ -86,6 +90,8 @@ pub(crate) struct Reader {
     peer: Option<PeerInfo>,
     /// Changes to the peer's subscriptions that came with what was taken last.
     changes: VecDeque<Change>,
+    /// How many messages were taken the last time, over inproc.
+    taken: usize,
     /// Read since credit was last returned.
     read: Load,
     /// How much may be read before credit must be returned: so many messages, or so many bytes.
@@ -112,8 +118,19 @@ impl Reader {
             inlet,
             peer: None,
             changes: VecDeque::new(),
+            taken: 0,
             read: Load::NONE,
             step: Load::NONE,
+        }
+    }
+
+    /// Whether it is so close behind a writer on another core that both have more to do with the lane
+    /// than with messages: then it pays to let the writer get ahead before the next are taken.
+    pub(crate) fn is_close_behind(&self) -> bool {
+        match &self.inlet {
+            // Whoever waits for an answer gets one at a time.
+            Inlet::Values(_, front) => (2..CLOSE).contains(&self.taken) && front.is_empty(),
+            Inlet::Runs(..) => false,
         }
     }
 
@@ -158,15 +175,21 @@ impl Reader {
                 bytes: message.byte_len(),
             };
             let mut left = Some(message);
-            match &self.inlet {
+            let is_in = match &self.inlet {
                 Inlet::Runs(lane, _) => lane.slip_in(load, wakes, |runs| {
                     let record = left.take().map(|it| Record::Item(Item::Message(it)));
                     runs.records.extend(record);
                 }),
                 Inlet::Values(lane, _) => lane.slip_in(load, wakes, |values| {
-                    values.extend(left.take());
+                    if let Some(message) = &mut left {
+                        values.push(message);
+                    }
                 }),
             };
+            if is_in {
+                // What is left of it is dropped with no lock of the lane held.
+                left = None;
+            }
             late.extend(left);
         }
         late
@@ -200,23 +223,16 @@ impl Reader {
     #[inline]
     pub(crate) fn read_in_hand(&mut self, out: &mut Message) -> Option<usize> {
         let is_due = self.read.messages + 1 >= self.step.messages
-            || self.read.bytes + SHORT_MAX >= self.step.bytes;
+            || self.read.bytes + QUICK_MAX.max(PACKED_MAX) >= self.step.bytes;
         if is_due {
             return None;
         }
         let bytes = match &mut self.inlet {
             Inlet::Runs(_, front) => match front.records.front_mut() {
-                Some(Record::Item(Item::Chunk(chunk))) => chunk.cut_short(out)?,
+                Some(Record::Item(Item::Chunk(chunk))) => chunk.cut_quickly(out)?,
                 _ => return None,
             },
-            Inlet::Values(_, front) => {
-                let bytes = front.front()?.byte_len();
-                if bytes > SHORT_MAX {
-                    return None;
-                }
-                *out = front.pop_front()?;
-                bytes
-            }
+            Inlet::Values(_, front) => front.pop_packed(out)?,
         };
         self.read.messages += 1;
         self.read.bytes += bytes;
@@ -229,13 +245,7 @@ impl Reader {
         loop {
             let found = match &mut self.inlet {
                 Inlet::Runs(_, front) => cut(front, out, &mut self.peer),
-                Inlet::Values(_, front) => match front.pop_front() {
-                    Some(message) => {
-                        *out = message;
-                        true
-                    }
-                    None => false,
-                },
+                Inlet::Values(_, front) => front.pop_into(out),
             };
             if found {
                 return None;
@@ -316,12 +326,9 @@ impl Reader {
             }
             let found = match &mut self.inlet {
                 Inlet::Runs(_, front) => cut_next(front, out, &mut self.peer),
-                Inlet::Values(_, front) => match front.pop_front() {
-                    Some(message) => {
-                        *out = message;
-                        Next::Message
-                    }
-                    None => Next::Nothing,
+                Inlet::Values(_, front) => match front.pop_into(out) {
+                    true => Next::Message,
+                    false => Next::Nothing,
                 },
             };
             match found {
@@ -364,7 +371,11 @@ impl Reader {
                 }
                 lane.take(front, read, wakes)
             }
-            Inlet::Values(lane, front) => lane.take(front, read, wakes),
+            Inlet::Values(lane, front) => {
+                let taken = lane.take(front, read, wakes);
+                self.taken = front.len();
+                taken
+            }
         };
         self.step = taken.step;
         if taken.ended {
@@ -394,14 +405,9 @@ impl Reader {
                     wakes.drop_later(gone);
                     load
                 }
+                Inlet::Values(_, front) if front.is_empty() => Load::NONE,
                 Inlet::Values(_, front) => {
-                    let mut load = Load::NONE;
-                    for message in front.iter() {
-                        load += Load {
-                            messages: 1,
-                            bytes: message.byte_len(),
-                        };
-                    }
+                    let load = front.load();
                     wakes.drop_later(std::mem::take(front));
                     load
                 }

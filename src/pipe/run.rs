@@ -1,9 +1,10 @@
-//! What the inbound lanes carry: runs of received bytes, or messages as they are.
+//! What the inbound lanes of tcp and ipc carry: runs of received bytes.
 
 use std::collections::VecDeque;
 
 use super::Load;
 use super::lane::Batch;
+#[cfg(test)]
 use crate::message::Message;
 use crate::peer_info::PeerInfo;
 use crate::signal::Wakes;
@@ -94,10 +95,9 @@ impl Batch for Runs {
     }
 }
 
-/// Messages as they are, from one socket to another in the same process.
-pub(crate) type Values = VecDeque<Message>;
-
-impl Batch for Values {
+/// The plainest batch there is, for lanes that are looked at by themselves.
+#[cfg(test)]
+impl Batch for VecDeque<Message> {
     fn is_empty(&self) -> bool {
         self.is_empty()
     }
@@ -109,7 +109,6 @@ impl Batch for Values {
     fn displace(&mut self, wakes: &mut Wakes) -> Load {
         let first = self.pop_front();
         let bytes = first.as_ref().map_or(0, Message::byte_len);
-        // Its memory may be foreign: not to be freed under the lock.
         wakes.drop_later(first);
         Load { messages: 1, bytes }
     }

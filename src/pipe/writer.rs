@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use super::changes::Change;
 use super::lane::{End, Lane, Refusal, Room};
-use super::run::Values;
+use super::values::Values;
 use super::{Limits, Load, PipeId, Tally};
 use crate::message::Message;
 use crate::signal::{News, Post, Target, Wakes};
@@ -50,9 +50,7 @@ impl Outlet {
         let bytes = message.byte_len();
         match self {
             Self::Wire(lane) => lane.append_directly(bytes, |wire| encode(message, wire)),
-            Self::Values(lane) => {
-                lane.append_directly(bytes, |values| values.push_back(std::mem::take(message)))
-            }
+            Self::Values(lane) => lane.append_directly(bytes, |values| values.push(message)),
         }
     }
 
@@ -128,7 +126,7 @@ impl Writer {
 
     /// Queues the message and gives its bytes, or says why not.
     ///
-    /// What was encoded stays behind in `message` for the caller to drop: freeing it may run
+    /// What was encoded or packed stays behind in `message` for the caller to drop: freeing it may run
     /// foreign code, for which no lock may be held.
     #[inline]
     pub(crate) fn write(
@@ -156,8 +154,8 @@ impl Writer {
                 .admit(room, wakes)?
                 .append(bytes, wakes, |wire| encode(whole, wire)),
             Outlet::Values(lane) => lane.admit(room, wakes)?.append(bytes, wakes, |values| {
-                if let Some(message) = message.take() {
-                    values.push_back(message);
+                if let Some(message) = message.as_mut() {
+                    values.push(message);
                 }
             }),
         };
@@ -182,11 +180,9 @@ impl Writer {
                 }
                 admitted.append(bytes, wakes, |wire| wire.append_copy(&copies.wire))
             }
-            Outlet::Values(lane) => {
-                let copy = message.clone();
-                lane.admit(room, wakes)?
-                    .append(bytes, wakes, |values| values.push_back(copy))
-            }
+            Outlet::Values(lane) => lane
+                .admit(room, wakes)?
+                .append(bytes, wakes, |values| values.push_copy(message)),
         };
         Ok(displaced)
     }

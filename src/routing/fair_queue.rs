@@ -63,6 +63,11 @@ impl FairQueue {
         Some(bytes)
     }
 
+    /// Whether there is but one pipe, which should be let alone for a moment.
+    pub(crate) fn is_close_behind(&self) -> bool {
+        self.readers.only().is_some_and(Reader::is_close_behind)
+    }
+
     /// The newest message that `is_wanted` of the next pipe that has any (if none is, the newest of
     /// those); what a `look` at the pipe gave just after it was read, what was passed over for it, and
     /// its bytes.

@@ -10,6 +10,7 @@
 //! * [`Distributor`]: a copy to every subscriber who wants it, as [`Subscriptions`] say, which are
 //!   kept in a [`trie`]
 //! * [`Origins`]: how many topics subscribers from one address have together
+//! * [`Shortcut`]: past a load balancer that has but one pipe
 //! * [`Stall`]: what a peer of these two misses that has no room
 //! * [`Upstream`]: a copy to every publisher; [`Interests`] are what they are told
 

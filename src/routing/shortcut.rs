@@ -36,7 +36,9 @@ impl Shortcut {
 
     /// Queues the message if that is all there is to do; `false`: it has to go the long way. What is
     /// left in `message` is for the caller to drop.
-    #[inline]
+    // Not part of its callers: that a call is spared for each message is not worth as many copies of
+    // it as there are places where a program sends.
+    #[inline(never)]
     pub(crate) fn send(&self, message: &mut Message) -> bool {
         let way = self.ways.get(self.current.load(Ordering::Relaxed));
         way.and_then(OnceLock::get)

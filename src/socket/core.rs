@@ -7,7 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use super::exchange;
-use super::halves::{self, Asker, Ended, Inbound, Intake, Outbound, Writers};
+use super::halves::{self, Asker, Ended, InHand, Inbound, Intake, Outbound, Writers};
 use super::ledger::Ledger;
 use super::monitoring::Feeds;
 use super::options::Timeouts;
@@ -34,7 +34,10 @@ use crate::signal::{News, Target, Wakes};
 use crate::socket_type::SocketType;
 use crate::stats::Connections;
 use crate::sync::{AtomicBool, AtomicU64, Mutex};
-use crate::waiting::{Begun, Half, Patience, Ready, Ticket};
+use crate::waiting::{Half, Patience, Ready, Ticket};
+
+/// How often a receiver that is too close behind an inproc sender does nothing: about a microsecond.
+const PAUSE: usize = if cfg!(loom) { 0 } else { 64 };
 
 /// One socket, whatever its pattern.
 ///
@@ -243,9 +246,7 @@ impl Core {
 
     /// Sends past the half, if there is a way and it is free; what is left in `message` then is for
     /// the caller to drop.
-    // Not part of its callers: a few tests less to make for each message are not worth as many copies
-    // of it as there are programs that send in several places.
-    #[inline(never)]
+    #[inline]
     fn send_directly(&self, message: &mut Message) -> bool {
         match &self.shortcut {
             Some(shortcut) => shortcut.send(message),
@@ -505,26 +506,40 @@ impl Core {
     /// Receives, waiting as long as `patience` says.
     #[inline]
     pub(super) fn recv(&self, patience: impl FnOnce() -> Patience) -> Result<Message, RecvError> {
-        // Made where it is returned, as it is too large to be passed from hand to hand.
+        // Made where it is wanted: it is too large to be passed from hand to hand for each message.
         let mut received = Ok(Message::new());
         if let Ok(message) = &mut received
-            && let Err(begun) = self.inbound.try_quickly(|half| half.recv_quickly(message))
+            && !(self.pattern.receives_plainly() && self.recv_in_hand(message))
         {
-            received = self.recv_slowly(begun, patience);
+            received = self.recv_by_attempts(patience);
         }
         received
     }
 
+    // Not part of its callers: that a call is spared for each message is not worth as many copies of
+    // it as there are places where a program receives.
     #[inline(never)]
-    fn recv_slowly(
-        &self,
-        begun: Begun<'_, Inbound>,
-        patience: impl FnOnce() -> Patience,
-    ) -> Result<Message, RecvError> {
+    fn recv_in_hand(&self, message: &mut Message) -> bool {
+        match self
+            .inbound
+            .attempt_plainly(|half| half.recv_in_hand(message))
+        {
+            Some(InHand::Message) => true,
+            Some(InHand::NothingYet) => {
+                // Not as long as it takes to put a thread to sleep.
+                (0..PAUSE).for_each(|_| std::hint::spin_loop());
+                false
+            }
+            Some(InHand::Unclear) | None => false,
+        }
+    }
+
+    #[inline]
+    fn recv_by_attempts(&self, patience: impl FnOnce() -> Patience) -> Result<Message, RecvError> {
         let mut message = Message::new();
-        let outcome = self.inbound.go_on(begun, patience, |half, wakes| {
-            half.recv(&mut message, wakes)
-        });
+        let outcome = self
+            .inbound
+            .wait(patience, |half, wakes| half.recv(&mut message, wakes));
         if self.pattern.socket_type() == SocketType::Req {
             self.after_reply();
         }

@@ -297,6 +297,16 @@ impl Writers {
     }
 }
 
+/// What a look at what is in hand gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InHand {
+    Message,
+    /// There may be something.
+    Unclear,
+    /// The same, but it is better not to look before the sender has done some more.
+    NothingYet,
+}
+
 /// What a socket receives from.
 #[derive(Debug)]
 pub(super) struct Inbound {
@@ -414,20 +424,20 @@ impl Inbound {
         }
     }
 
-    /// Takes the next message if that is a matter of this half alone, as it is for most; `false`: it
-    /// has to be asked for with [`recv`](Self::recv).
+    /// Takes the next message if that is a matter of this half alone, as it is for most; if not, it has
+    /// to be asked for with [`recv`](Self::recv).
     #[inline]
-    pub(super) fn recv_quickly(&mut self, out: &mut Message) -> bool {
-        let is_plain = matches!(self.intake, Intake::Plain);
-        if !is_plain || self.ended.is_some() || self.conflate {
-            return false;
+    pub(super) fn recv_in_hand(&mut self, out: &mut Message) -> InHand {
+        if self.ended.is_some() || self.conflate || !matches!(self.intake, Intake::Plain) {
+            return InHand::Unclear;
         }
         match self.readers.recv_in_hand(out) {
             Some(bytes) => {
                 self.count(bytes);
-                true
+                InHand::Message
             }
-            None => false,
+            None if self.readers.is_close_behind() => InHand::NothingYet,
+            None => InHand::Unclear,
         }
     }
 

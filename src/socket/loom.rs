@@ -7,7 +7,7 @@ use loom::thread;
 
 use super::core::{Core, Phase};
 use super::pattern::Pattern;
-use crate::context::Context;
+use crate::context::{Context, Member as _};
 use crate::error::{FlushFailure, RecvError};
 use crate::message::Message;
 use crate::monitor::MonitorEvent;
@@ -108,6 +108,27 @@ fn loom_one_batch_for_two_who_take_many() {
             b.recv_many(&mut rest, 3, || Patience::Forever).unwrap();
         }
         let _ = (a.close(None), b.close(None));
+    });
+}
+
+/// What is sent as the socket ends is sent or refused, and counted if it is sent.
+#[test]
+fn loom_what_goes_past_the_half_ends_with_it() {
+    loom::model(|| {
+        let (a, b) = pair(0);
+        send(&a, "first");
+        assert_eq!(recv(&b).unwrap(), "first");
+        let sender = thread::spawn({
+            let a = a.clone();
+            move || {
+                let is_sent = |_: &usize| a.send("more".into(), || Patience::None).is_ok();
+                (0..2).filter(is_sent).count() as u64
+            }
+        });
+        a.terminate();
+        assert!(a.send("late".into(), || Patience::None).is_err());
+        let accepted = a.stats().accepted.messages;
+        assert_eq!(accepted, 1 + sender.join().unwrap());
     });
 }
 

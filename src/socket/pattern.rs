@@ -38,6 +38,14 @@ impl Pattern {
         self.0 != SocketType::Push
     }
 
+    /// Whether a message is received as it comes, with nothing to be looked at or taken off.
+    pub(super) fn receives_plainly(self) -> bool {
+        matches!(
+            self.0,
+            SocketType::Pull | SocketType::Dealer | SocketType::Pair
+        )
+    }
+
     /// Whether it sends to its peers by their names.
     pub(super) fn routes(self) -> bool {
         self.0 == SocketType::Router

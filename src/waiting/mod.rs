@@ -111,9 +111,6 @@ struct Waiter {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
-/// A half that is locked, after a quick attempt that came to nothing.
-pub(crate) struct Begun<'a, S>(MutexGuard<'a, Inner<S>>);
-
 /// The patience ended before the state became ready.
 #[derive(Debug)]
 pub(crate) struct TimedOut;
@@ -136,15 +133,8 @@ impl<S: Ready> Half<S> {
         &self,
         attempt: impl FnOnce(&mut S, &mut Wakes) -> Option<T>,
     ) -> Option<T> {
-        Self::attempt_in(self.inner.lock(), attempt)
-    }
-
-    #[inline]
-    fn attempt_in<T>(
-        mut inner: MutexGuard<'_, Inner<S>>,
-        attempt: impl FnOnce(&mut S, &mut Wakes) -> Option<T>,
-    ) -> Option<T> {
         let mut wakes = Wakes::new();
+        let mut inner = self.inner.lock();
         let outcome = attempt(&mut inner.state, &mut wakes);
         if inner.is_attended() {
             inner.settle(&mut wakes);
@@ -154,33 +144,12 @@ impl<S: Ready> Half<S> {
         outcome
     }
 
-    /// Makes an attempt that is so quick that nobody is ever owed a wake-up for it; not if somebody
-    /// waits or watches, who may be. If it did not come to anything, the lock is still held, for
-    /// [`go_on`](Self::go_on).
+    /// Makes an attempt that is so plain that nobody is ever owed a wake-up for it. `None`: somebody
+    /// waits or watches, who may be, and it was not made.
     #[inline]
-    pub(crate) fn try_quickly(
-        &self,
-        attempt: impl FnOnce(&mut S) -> bool,
-    ) -> Result<(), Begun<'_, S>> {
+    pub(crate) fn attempt_plainly<T>(&self, attempt: impl FnOnce(&mut S) -> T) -> Option<T> {
         let mut inner = self.inner.lock();
-        if !inner.is_attended() && attempt(&mut inner.state) {
-            Ok(())
-        } else {
-            Err(Begun(inner))
-        }
-    }
-
-    /// As [`wait`](Self::wait), with the lock that is held already.
-    pub(crate) fn go_on<T>(
-        &self,
-        begun: Begun<'_, S>,
-        patience: impl FnOnce() -> Patience,
-        mut attempt: impl FnMut(&mut S, &mut Wakes) -> Option<T>,
-    ) -> Result<T, TimedOut> {
-        match Self::attempt_in(begun.0, &mut attempt) {
-            Some(outcome) => Ok(outcome),
-            None => self.wait_slowly(patience(), attempt),
-        }
+        (!inner.is_attended()).then(|| attempt(&mut inner.state))
     }
 
     /// Attempts until there is an outcome, sleeping in between.

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::header::{Header, MORE};
+use super::header::{Header, LONG, MORE};
 use crate::frame::{Frame, INLINE_MAX};
 use crate::message::Message;
 
-/// The most bytes of a message that the wire has in the shorter form.
-pub(crate) const SHORT_MAX: usize = u8::MAX as usize;
+/// The most bytes of a message that [`Chunk::cut_quickly`] cuts.
+pub(crate) const QUICK_MAX: usize = 1024;
 
 /// A run of whole messages as they came off the wire, every header already checked.
 #[derive(Debug)]
@@ -85,21 +85,25 @@ impl Chunk {
         }
     }
 
-    /// Puts the next message into `out` if it is a [short](SHORT_MAX) one of one frame; its bytes.
+    /// Puts the next message into `out` if it is a not too long one of one frame; its bytes.
     #[inline]
-    pub(crate) fn cut_short(&mut self, out: &mut Message) -> Option<usize> {
+    pub(crate) fn cut_quickly(&mut self, out: &mut Message) -> Option<usize> {
         let Memory::Own(buf) = &self.memory else {
             return None;
         };
-        let Some(&[0, size, ref rest @ ..]) = buf.get(self.at..) else {
-            return None;
+        let (header, body) = match *buf.get(self.at..)? {
+            [0, size, ref rest @ ..] => (2, rest.get(..usize::from(size))?),
+            [LONG, 0, 0, 0, 0, 0, 0, high, low, ref rest @ ..] => {
+                let size = u16::from_be_bytes([high, low]);
+                (9, rest.get(..usize::from(size))?)
+            }
+            _ => return None,
         };
-        let body = rest.get(..usize::from(size))?;
-        if self.messages == 0 || body.len() >= self.worth_sharing {
+        if self.messages == 0 || body.len() > QUICK_MAX || body.len() >= self.worth_sharing {
             return None;
         }
         self.messages -= 1;
-        self.at += 2 + body.len();
+        self.at += header + body.len();
         self.payload = self.payload.saturating_sub(body.len());
         out.fill(body);
         Some(body.len())

@@ -87,7 +87,7 @@ fn put_frame(flags: u8, frame: &Frame, wire: &mut Wire) {
         Ok(size) => {
             let buf = wire.buf();
             buf.extend_from_slice(&[flags, size]);
-            buf.extend_from_slice(body);
+            frame.append_to(buf);
         }
         Err(_) => put_long(flags, frame, wire),
     }

@@ -58,7 +58,7 @@ pub(crate) mod traffic;
 pub(crate) mod wire;
 
 pub(crate) use connection::{Config, Connection, Eof, Event, PeerHello};
-pub(crate) use cut::SHORT_MAX;
+pub(crate) use cut::QUICK_MAX;
 pub(crate) use encoder::{SubscriptionForm, encode, encode_subscription};
 pub(crate) use error::Error;
 pub(crate) use greeting::Version;
