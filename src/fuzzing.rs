@@ -93,6 +93,6 @@ fn see(event: Event, seen: &mut Vec<Seen>) {
         Event::Item(Item::Subscription { subscribe, topic }) => {
             seen.push(Seen::Subscription(subscribe, topic.to_vec()));
         }
-        Event::Ping { .. } | Event::Pong => {}
+        Event::Authenticate(_) | Event::Ping { .. } | Event::Pong => {}
     }
 }

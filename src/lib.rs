@@ -230,6 +230,7 @@ mod properties;
 mod proxy;
 mod routing;
 mod routing_id;
+mod secret;
 mod signal;
 mod socket_type;
 mod stats;

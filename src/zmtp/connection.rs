@@ -13,13 +13,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use zeroize::{Zeroize, Zeroizing};
+
 use super::command::{self, Command};
 use super::error::Error;
 use super::greeting::GREETING_LEN;
-use super::handshake::{ExpectCommand, ExpectGreeting, Outcome};
+use super::handshake::{ExpectCommand, ExpectGreeting, ExpectVerdict, Outcome};
 use super::header;
-use super::mechanism::{Local, Mechanism};
-use super::null;
+use super::mechanism::{Credentials, Local, Mechanism, Security, Verdict};
 use super::scanner::{ITEMS_KEPT, Limits, Scanner};
 use crate::frame::Frame;
 use crate::message::Message;
@@ -38,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) routing_id: Option<RoutingId>,
     /// What else we say of ourselves.
     pub(crate) properties: Properties,
+    /// Who may talk with us, and how that is found out.
+    pub(crate) security: Security,
     /// The bytes of a message, all frames together.
     pub(crate) max_message_size: Option<u64>,
     /// The frames of a message.
@@ -57,6 +60,7 @@ impl Config {
             socket_type,
             routing_id: None,
             properties: Properties::default(),
+            security: Security::Null { asks: false },
             max_message_size: Some(256 << 20),
             max_frames: 65_536,
             max_command: HANDSHAKE_COMMAND_MAX,
@@ -73,7 +77,10 @@ impl Config {
 /// What has happened on a connection.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// The handshake is complete; the first event of all.
+    /// Whether this peer is let in is to be said by [`authenticated`](Connection::authenticated); until
+    /// then the handshake rests.
+    Authenticate(Credentials),
+    /// The handshake is complete; the first event of all, but for the one above.
     Ready(PeerHello),
     /// Messages, and on publishers subscriptions, in wire order.
     Item(Item),
@@ -125,6 +132,7 @@ const OUTPUT_KEPT: usize = 16 << 10;
 enum State {
     ExpectGreeting(ExpectGreeting),
     ExpectCommand(ExpectCommand),
+    ExpectVerdict(ExpectVerdict),
     Traffic,
     /// After an error or the end of the stream. Input is thrown away.
     Closed,
@@ -147,6 +155,7 @@ impl Connection {
             socket_type,
             routing_id,
             properties,
+            security,
             max_message_size,
             max_frames,
             max_command,
@@ -159,7 +168,7 @@ impl Connection {
             routing_id,
             properties,
         };
-        let mechanism = Mechanism::Null(null::ExpectReady);
+        let mechanism = Mechanism::new(security);
         let state = State::ExpectGreeting(ExpectGreeting::new(local, mechanism, &mut output));
         let mut scanner = Scanner::new(Limits {
             max_message_size,
@@ -230,10 +239,45 @@ impl Connection {
         result
     }
 
+    /// Whether the handshake rests until it is said whether the peer is let in.
+    pub(crate) fn awaits_verdict(&self) -> bool {
+        matches!(self.state, State::ExpectVerdict(_))
+    }
+
+    /// Says whether the peer is let in whose credentials were an event. What comes of it is in further
+    /// events and in the output. On a connection that does not wait for it (it was closed since) it
+    /// does nothing.
+    ///
+    /// # Errors
+    ///
+    /// It is not let in: the connection is closed, and the output, which may hold an ERROR for the
+    /// peer, can be written. Or what the peer has sent in the meantime is wrong, as in
+    /// [`handle_input`](Self::handle_input).
+    pub(crate) fn authenticated(&mut self, verdict: Verdict) -> Result<(), Error> {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::ExpectVerdict(expect) => {
+                match expect.handle_verdict(verdict, &mut self.output) {
+                    Ok(outcome) => self.go_on(outcome),
+                    Err(error) => {
+                        self.close();
+                        return Err(error);
+                    }
+                }
+                self.handle_input()
+            }
+            other => {
+                self.state = other;
+                Ok(())
+            }
+        }
+    }
+
     /// The peer's stream has ended; where.
     pub(crate) fn handle_eof(&mut self) -> Eof {
         let eof = match self.state {
-            State::ExpectGreeting(_) | State::ExpectCommand(_) => Eof::InHandshake,
+            State::ExpectGreeting(_) | State::ExpectCommand(_) | State::ExpectVerdict(_) => {
+                Eof::InHandshake
+            }
             State::Traffic if !self.scanner.at_border() => Eof::InMessage,
             State::Traffic | State::Closed => Eof::AtBorder,
         };
@@ -280,6 +324,10 @@ impl Connection {
     pub(crate) fn consume_output(&mut self, n: usize) {
         self.written += n;
         if self.written >= self.output.len() {
+            if !self.is_ready() {
+                // A password may have been in it.
+                self.output.zeroize();
+            }
             self.output.clear();
             // The message that goes out first may have been large.
             self.output.shrink_to(OUTPUT_KEPT);
@@ -336,22 +384,30 @@ impl Connection {
                         return Ok(());
                     };
                     self.scanner.consume(GREETING_LEN);
-                    let expect = expect.handle_greeting(version, &mut self.output);
-                    self.state = State::ExpectCommand(expect);
+                    let outcome = expect.handle_greeting(version, &mut self.output)?;
+                    self.go_on(outcome);
                 }
                 State::ExpectCommand(expect) => {
                     let Some(body) = self.scanner.take_command()? else {
                         self.state = State::ExpectCommand(expect);
                         return Ok(());
                     };
-                    self.state = match expect.handle_command(&body, &mut self.output)? {
-                        Outcome::Again(expect) => State::ExpectCommand(expect),
-                        Outcome::Done(hello) => {
-                            self.events.push_back(Event::Ready(hello));
-                            self.scanner.set_max_command(self.max_traffic_command);
-                            State::Traffic
-                        }
+                    let body = Zeroizing::new(body);
+                    let outcome = expect.handle_command(&body, &mut self.output)?;
+                    self.go_on(outcome);
+                }
+                State::ExpectVerdict(expect) => {
+                    // Nothing that is there is looked at, so there must be little of it.
+                    let patient = if expect.lets_go_on() {
+                        self.scanner.holds_one_command()?
+                    } else {
+                        self.scanner.unread().is_empty()
                     };
+                    if !patient {
+                        return Err(Error::OutOfTurn);
+                    }
+                    self.state = State::ExpectVerdict(expect);
+                    return Ok(());
                 }
                 State::Traffic => {
                     self.state = State::Traffic;
@@ -363,6 +419,21 @@ impl Connection {
                 }
             }
         }
+    }
+
+    fn go_on(&mut self, outcome: Outcome) {
+        self.state = match outcome {
+            Outcome::Again(expect) => State::ExpectCommand(expect),
+            Outcome::Authenticate(credentials, expect) => {
+                self.events.push_back(Event::Authenticate(credentials));
+                State::ExpectVerdict(expect)
+            }
+            Outcome::Done(hello) => {
+                self.events.push_back(Event::Ready(hello));
+                self.scanner.set_max_command(self.max_traffic_command);
+                State::Traffic
+            }
+        };
     }
 
     fn take_traffic(&mut self) -> Result<(), Error> {

@@ -42,6 +42,8 @@ pub(crate) enum Error {
     UnexpectedCommand { name: String, when: &'static str },
     #[error("a message before the handshake was complete")]
     UnexpectedMessage,
+    #[error("the peer goes on before it is answered")]
+    OutOfTurn,
 
     // The metadata.
     #[error("a property's {field} exceeds the metadata")]
@@ -63,6 +65,10 @@ pub(crate) enum Error {
     // The peer's own verdict.
     #[error("the peer refused: {reason:?}")]
     Refused { reason: String },
+
+    // Ours.
+    #[error("the peer is not let in (status {status})")]
+    Denied { status: &'static str },
 }
 
 /// Whose fault an [`enum@Error`] is.
@@ -74,6 +80,8 @@ pub(crate) enum Fault {
     Incompatible,
     /// The peer found fault with us and closed.
     Refused,
+    /// The peer is not let in.
+    Denied,
 }
 
 impl Error {
@@ -85,6 +93,7 @@ impl Error {
             | Self::UnknownSocketType { .. }
             | Self::IncompatibleSocketType { .. } => Fault::Incompatible,
             Self::Refused { .. } => Fault::Refused,
+            Self::Denied { .. } => Fault::Denied,
             _ => Fault::Misbehaved,
         }
     }

@@ -31,7 +31,7 @@
 //! * bytes on their way in: [`scanner`] checks every header once, counts whole messages and takes
 //!   the commands out; what is left is a [`cut::Chunk`] from which the receiving thread cuts;
 //! * everything that belongs to one connection: [`connection`], which owns a scanner and drives
-//!   [`handshake`] ([`greeting`], [`mechanism`], [`null`], [`metadata`]) and [`command`].
+//!   [`handshake`] ([`greeting`], [`mechanism`], [`null`], [`plain`], [`metadata`]) and [`command`].
 //!
 //! When to ask a silent peer, and when to take it for dead, is [`heartbeat`]'s to say.
 
@@ -47,6 +47,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod mechanism;
 pub(crate) mod metadata;
 pub(crate) mod null;
+pub(crate) mod plain;
 pub(crate) mod scanner;
 pub(crate) mod wire;
 
@@ -55,6 +56,8 @@ pub(crate) use encoder::{SubscriptionForm, encode, encode_subscription};
 pub(crate) use error::Error;
 pub(crate) use greeting::Version;
 pub(crate) use heartbeat::{Due, Heartbeat, Silence};
+#[allow(unused_imports)]
+pub(crate) use mechanism::{Credentials, Security, Verdict, Vouched};
 pub(crate) use scanner::{ITEMS_KEPT, Item};
 pub(crate) use wire::Wire;
 
