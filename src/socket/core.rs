@@ -160,7 +160,19 @@ impl Core {
         options: Options,
         context: Context,
     ) -> (Arc<Self>, Result<(), NotEnrolled>) {
-        let core = Arc::new_cyclic(|me| Self {
+        let core = Self::hidden(pattern, options, context);
+        let member: Arc<dyn Member> = core.clone();
+        let enrolled = core.context.enrol(core.id, &member);
+        if enrolled.is_err() {
+            core.terminate();
+            core.interrupt_monitors();
+        }
+        (core, enrolled)
+    }
+
+    /// A socket of which its context does not know.
+    pub(super) fn hidden(pattern: Pattern, options: Options, context: Context) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
             id: crate::command::unique_number(),
             me: me.clone(),
             pattern,
@@ -196,14 +208,7 @@ impl Core {
             #[cfg(all(unix, not(loom)))]
             descriptor: Default::default(),
             context,
-        });
-        let member: Arc<dyn Member> = core.clone();
-        let enrolled = core.context.enrol(core.id, &member);
-        if enrolled.is_err() {
-            core.terminate();
-            core.interrupt_monitors();
-        }
-        (core, enrolled)
+        })
     }
 
     /// The options as they are now. What is read on the path of a message is elsewhere, too.
