@@ -32,23 +32,95 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// From the first of the firsts to the last of the lasts.
+    pub(crate) fn of_all(spans: &[Self]) -> Option<Self> {
+        Some(Self {
+            first: spans.iter().map(|span| span.first).min()?,
+            last: spans.iter().map(|span| span.last).max()?,
+        })
+    }
+
     pub(crate) fn length(self) -> Duration {
         self.last - self.first
     }
 }
 
-/// Reads two bytes of each message, so that their memory is really met by the thread that receives.
+/// Counts the messages that arrive changed. Two bytes of each are read, so that their memory is
+/// really met by the thread that receives.
+#[derive(Debug)]
+pub(crate) struct Look {
+    size: usize,
+    seen: u64,
+    strange: u64,
+}
+
+impl Look {
+    pub(crate) fn new(size: usize) -> Self {
+        Self {
+            size,
+            seen: 0,
+            strange: 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn at(&mut self, data: &[u8]) {
+        let ends = (data.first(), data.last());
+        let sound = data.len() == self.size && ends == (Some(&FIRST), Some(&LAST));
+        self.seen += 1;
+        self.strange += u64::from(!sound);
+    }
+
+    /// An error if there was one.
+    pub(crate) fn end(self) -> Result<()> {
+        let Self { seen, strange, .. } = self;
+        match strange {
+            0 => Ok(()),
+            _ => Err(format!("{strange} of {seen} messages arrived changed").into()),
+        }
+    }
+}
+
+/// Receives so many, and takes the time from the first to the last.
 pub(crate) fn receive(receiver: &mut impl Receives, size: usize, count: u64) -> Result<Span> {
-    let mut look = || receiver.recv(|data| (data.len(), data[0], data[data.len() - 1]));
-    let expected = (size, FIRST, LAST);
-    let mut strange = u64::from(look()? != expected);
+    let mut look = Look::new(size);
+    receiver.recv(|data| look.at(data))?;
     let first = Instant::now();
     for _ in 1..count {
-        strange += u64::from(look()? != expected);
+        receiver.recv(|data| look.at(data))?;
     }
     let last = Instant::now();
-    if strange > 0 {
-        return Err(format!("{strange} of {count} messages arrived changed").into());
-    }
+    look.end()?;
     Ok(Span { first, last })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Look, Span, buffer};
+
+    #[test]
+    fn what_is_changed_is_noticed() {
+        let mut look = Look::new(16);
+        look.at(&buffer(16));
+        assert!(look.end().is_ok());
+        let mut changed = buffer(16);
+        changed[15] ^= 1;
+        for strange in [&buffer(15)[..], &changed, &[]] {
+            let mut look = Look::new(16);
+            look.at(strange);
+            assert!(look.end().is_err(), "{strange:?}");
+        }
+    }
+
+    #[test]
+    fn all_together_begin_with_the_first_and_end_with_the_last() {
+        let at = |millis| Instant::now() + Duration::from_millis(millis);
+        let [a, b, c] = [at(0), at(10), at(30)];
+        let spans = [Span { first: b, last: c }, Span { first: a, last: b }];
+        let all = Span::of_all(&spans).unwrap();
+        assert_eq!((all.first, all.last), (a, c));
+        assert!(Span::of_all(&[]).is_none());
+    }
 }

@@ -6,7 +6,7 @@
 //!
 //! The sides take turns (A B C A B C …), each run in processes of its own: for tcp and ipc one at
 //! each end, for inproc one with two threads. All have default options, the same high-water marks
-//! and one I/O thread. Each tcp and ipc case runs with each process pinned to a core of its own
+//! and one I/O thread (but where a case is about two). Each tcp and ipc case runs with each process pinned to a core of its own
 //! (`thr/tcp/16`), and left to the system (`thr/tcp/16/free`); inproc is left to the system. On a
 //! shared machine only the ratio within one run means something, and `--null`, libzmq in zocket's
 //! place too, shows how far from 1 chance alone takes it.

@@ -16,7 +16,7 @@ use crate::case::{Attempt, Placement, Transport};
 use crate::task::Task;
 
 /// A run takes about a second; whatever takes this long is stuck.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The processes of one run, and what they share.
 pub(crate) struct Crew {

@@ -2,9 +2,17 @@
 //!
 //! ```text
 //!   all ─► the table of cases          work ─► what a child process does
-//!     └── throughput   PUSH → PULL       ──┘
+//!     ├── throughput   PUSH → PULL       ──┤
+//!     ├── latency      REQ ⇄ REP         ──┤
+//!     ├── publish      XPUB → SUBs       ──┤
+//!     ├── fan_in       PUSHes → PULL     ──┤
+//!     └── echo         DEALERs ⇄ ROUTER  ──┘
 //! ```
 
+mod echo;
+mod fan_in;
+mod latency;
+mod publish;
 mod throughput;
 
 use crate::case::{Case, Placement, Workload};
@@ -14,13 +22,26 @@ use crate::worker::Parent;
 
 /// Every case there is.
 pub(crate) fn all() -> Vec<Case> {
-    throughput::cases()
+    [
+        throughput::cases(),
+        latency::cases(),
+        publish::cases(),
+        fan_in::cases(),
+        echo::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Does what a child process is told to.
 pub(crate) fn work(task: &Task, parent: &Parent) -> Result<()> {
     match task.family.as_str() {
         throughput::NAME => throughput::work(task, parent),
+        latency::NAME => latency::work(task, parent),
+        publish::NAME => publish::work(task, parent),
+        fan_in::NAME => fan_in::work(task, parent),
+        echo::NAME => echo::work(task, parent),
         other => Err(format!("no family {other}").into()),
     }
 }

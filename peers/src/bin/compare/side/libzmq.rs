@@ -1,8 +1,14 @@
 //! libzmq.
 
-use peers::libzmq::{self, Context, Kind, Opt, Part};
+use std::thread;
+use std::time::Duration;
 
-use super::{HWM, Library, Receives, Result, Sends};
+use peers::libzmq::{self, BytesOpt, Context, Kind, Opt, Part};
+
+use super::{Answers, Echoes, HWM, Idle, Library, Publishes, Receives, Result, Sends, Subscribes};
+
+/// As long as any process lives.
+const FOR_EVER: Duration = Duration::from_secs(3600);
 
 #[derive(Debug)]
 pub(crate) struct Libzmq;
@@ -31,6 +37,12 @@ impl Library for Libzmq {
     type Context = Context;
     type Push = Socket;
     type Pull = Socket;
+    type Req = Socket;
+    type Rep = Socket;
+    type Publisher = Socket;
+    type Subscriber = Socket;
+    type Dealer = Socket;
+    type Router = Router;
 
     fn context(io_threads: usize) -> Result<Context> {
         Ok(Context::with_io_threads(io_threads)?)
@@ -42,6 +54,45 @@ impl Library for Libzmq {
 
     fn pull(context: &Context) -> Result<Socket> {
         Socket::new(context, Kind::Pull)
+    }
+
+    fn req(context: &Context) -> Result<Socket> {
+        Socket::new(context, Kind::Req)
+    }
+
+    fn rep(context: &Context) -> Result<Socket> {
+        Socket::new(context, Kind::Rep)
+    }
+
+    fn publisher(context: &Context) -> Result<Socket> {
+        let publisher = Socket::new(context, Kind::XPub)?;
+        publisher.socket.set(Opt::XPubNoDrop, 1)?;
+        publisher.socket.set(Opt::XPubVerbose, 1)?;
+        Ok(publisher)
+    }
+
+    fn subscriber(context: &Context) -> Result<Socket> {
+        Socket::new(context, Kind::Sub)
+    }
+
+    fn dealer(context: &Context) -> Result<Socket> {
+        Socket::new(context, Kind::Dealer)
+    }
+
+    fn router(context: &Context) -> Result<Router> {
+        Ok(Router {
+            id: Part::new(),
+            body: Socket::new(context, Kind::Router)?,
+        })
+    }
+
+    fn wait_for_ever(mut pull: Socket, idle: Idle) -> Result<()> {
+        thread::spawn(move || match idle {
+            // It has no tasks.
+            Idle::Task => pull.recv(|_| ()),
+            Idle::Poller => Ok(pull.socket.poll_readable(FOR_EVER).map(drop)?),
+        });
+        Ok(())
     }
 }
 
@@ -72,5 +123,61 @@ impl Receives for Socket {
     fn recv<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> Result<T> {
         self.socket.recv_part(&mut self.part)?;
         Ok(look(&self.part))
+    }
+}
+
+impl Answers for Socket {
+    #[inline]
+    fn answer<T>(&mut self, reply: &[u8], look: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        let seen = self.recv(look)?;
+        self.send(reply)?;
+        Ok(seen)
+    }
+}
+
+impl Publishes for Socket {
+    fn await_subscriptions(&mut self, count: usize) -> Result<()> {
+        for _ in 0..count {
+            if !self.recv(|data| data.first() == Some(&1))? {
+                return Err("not a subscription".into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Subscribes for Socket {
+    fn subscribe(&self, topic: &[u8]) -> Result<()> {
+        Ok(self.socket.set_bytes(BytesOpt::Subscribe, topic)?)
+    }
+}
+
+/// The parts of a message, both used again for every one that is received.
+#[derive(Debug)]
+pub(crate) struct Router {
+    id: Part,
+    body: Socket,
+}
+
+impl super::Socket for Router {
+    fn connect(&self, endpoint: &str) -> Result<()> {
+        self.body.connect(endpoint)
+    }
+
+    fn bind(&self, endpoint: &str) -> Result<String> {
+        self.body.bind(endpoint)
+    }
+}
+
+impl Echoes for Router {
+    #[inline]
+    fn echo<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        let Socket { part, socket } = &mut self.body;
+        socket.recv_part(&mut self.id)?;
+        socket.recv_part(part)?;
+        let seen = look(part);
+        socket.send_part(std::mem::take(&mut self.id), true)?;
+        socket.send_part(std::mem::take(part), false)?;
+        Ok(seen)
     }
 }

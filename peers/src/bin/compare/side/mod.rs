@@ -3,6 +3,7 @@
 //! ```text
 //!   Library ◄─ zocket, libzmq      any kind of socket
 //!   Pipeline ◄─ raw, any Library   one that sends, one that receives
+//!   Asks ◄───── raw, any Library   one that asks, one that answers
 //! ```
 //!
 //! All copy every message from one buffer of the application, receive one message at a time, have
@@ -108,16 +109,95 @@ impl<L: Library> Pipeline for L {
     }
 }
 
+/// Two ends of which one asks and the other answers.
+pub(crate) trait Asks {
+    type Context: Clone;
+    type Asker: Sends + Receives;
+    type Answerer: Answers;
+
+    /// With so many I/O threads, if it has any.
+    fn context(io_threads: usize) -> Result<Self::Context>;
+    /// One that connects there, and asks them in turn.
+    fn asker(context: &Self::Context, endpoints: &[&str]) -> Result<Self::Asker>;
+    /// One that is bound there, and the endpoint it really got.
+    fn answerer(context: &Self::Context, endpoint: &str) -> Result<(Self::Answerer, String)>;
+    /// Has a socket that nothing ever comes to waited for, as long as the process lives. It is
+    /// bound there, and has a peer.
+    fn idle(context: &Self::Context, endpoint: &str, idle: Idle) -> Result<()>;
+}
+
+pub(crate) trait Answers: Send {
+    /// Receives one request, shows it, and replies.
+    fn answer<T>(&mut self, reply: &[u8], look: impl FnOnce(&[u8]) -> T) -> Result<T>;
+}
+
+/// How a socket is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idle {
+    /// By a task; where a library has none, by a thread that receives.
+    Task,
+    /// By a thread in a poller.
+    Poller,
+}
+
+impl<L: Library> Asks for L {
+    type Context = L::Context;
+    type Asker = L::Req;
+    type Answerer = L::Rep;
+
+    fn context(io_threads: usize) -> Result<L::Context> {
+        L::context(io_threads)
+    }
+
+    fn asker(context: &L::Context, endpoints: &[&str]) -> Result<L::Req> {
+        let req = L::req(context)?;
+        for endpoint in endpoints {
+            req.connect(endpoint)?;
+        }
+        Ok(req)
+    }
+
+    fn answerer(context: &L::Context, endpoint: &str) -> Result<(L::Rep, String)> {
+        let rep = L::rep(context)?;
+        let endpoint = rep.bind(endpoint)?;
+        Ok((rep, endpoint))
+    }
+
+    fn idle(context: &L::Context, endpoint: &str, idle: Idle) -> Result<()> {
+        let pull = L::pull(context)?;
+        let push = L::push(context)?;
+        push.connect(&pull.bind(endpoint)?)?;
+        // Dropped, it would be no peer any more.
+        std::mem::forget(push);
+        L::wait_for_ever(pull, idle)
+    }
+}
+
 /// A library with sockets of many kinds.
 pub(crate) trait Library {
     type Context: Clone + Send + Sync;
     type Push: Sends + Socket;
     type Pull: Receives + Socket;
+    type Req: Sends + Receives + Socket;
+    type Rep: Answers + Socket;
+    type Publisher: Sends + Publishes + Socket;
+    type Subscriber: Receives + Subscribes + Socket;
+    type Dealer: Sends + Receives + Socket;
+    type Router: Echoes + Socket;
 
     /// With so many I/O threads.
     fn context(io_threads: usize) -> Result<Self::Context>;
     fn push(context: &Self::Context) -> Result<Self::Push>;
     fn pull(context: &Self::Context) -> Result<Self::Pull>;
+    fn req(context: &Self::Context) -> Result<Self::Req>;
+    fn rep(context: &Self::Context) -> Result<Self::Rep>;
+    /// One that waits where a subscriber has no room: nothing is dropped.
+    fn publisher(context: &Self::Context) -> Result<Self::Publisher>;
+    fn subscriber(context: &Self::Context) -> Result<Self::Subscriber>;
+    fn dealer(context: &Self::Context) -> Result<Self::Dealer>;
+    fn router(context: &Self::Context) -> Result<Self::Router>;
+    /// Has it waited for as long as the process lives; returns at once.
+    fn wait_for_ever(pull: Self::Pull, idle: Idle) -> Result<()>;
 }
 
 /// What a socket of a library is joined by.
@@ -125,4 +205,18 @@ pub(crate) trait Socket: Send {
     fn connect(&self, endpoint: &str) -> Result<()>;
     /// Gives the endpoint it really got.
     fn bind(&self, endpoint: &str) -> Result<String>;
+}
+
+pub(crate) trait Publishes {
+    /// Waits until it has been told of so many subscriptions.
+    fn await_subscriptions(&mut self, count: usize) -> Result<()>;
+}
+
+pub(crate) trait Subscribes {
+    fn subscribe(&self, topic: &[u8]) -> Result<()>;
+}
+
+pub(crate) trait Echoes {
+    /// Receives one message, shows it, and sends it back to where it came from.
+    fn echo<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> Result<T>;
 }

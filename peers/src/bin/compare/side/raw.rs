@@ -8,7 +8,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use super::{Pipeline, Receives, Result, Sends};
+use super::{Answers, Asks, Idle, Pipeline, Receives, Result, Sends};
 
 /// What is written, and read, at a time.
 const BLOCK: usize = 64 << 10;
@@ -25,7 +25,7 @@ pub(crate) struct Raw;
 impl Pipeline for Raw {
     type Context = ();
     type Sender = Writer<Stream>;
-    type Receiver = Accepting;
+    type Receiver = Lazy;
 
     fn context() -> Result<()> {
         Ok(())
@@ -35,9 +35,35 @@ impl Pipeline for Raw {
         Ok(Writer::new(Stream::connect(endpoint)?))
     }
 
-    fn receiver((): &(), endpoint: &str) -> Result<(Accepting, String)> {
+    fn receiver((): &(), endpoint: &str) -> Result<(Lazy, String)> {
         let (listener, endpoint) = Listener::bind(endpoint)?;
-        Ok((Accepting::Listening(listener), endpoint))
+        Ok((Lazy::Listening(listener), endpoint))
+    }
+}
+
+impl Asks for Raw {
+    type Context = ();
+    type Asker = Both;
+    type Answerer = Lazy;
+
+    fn context(_: usize) -> Result<()> {
+        Ok(())
+    }
+
+    fn asker((): &(), endpoints: &[&str]) -> Result<Both> {
+        let [endpoint] = endpoints else {
+            return Err("nothing raw asks several".into());
+        };
+        Both::new(Stream::connect(endpoint)?)
+    }
+
+    fn answerer((): &(), endpoint: &str) -> Result<(Lazy, String)> {
+        let (listener, endpoint) = Listener::bind(endpoint)?;
+        Ok((Lazy::Listening(listener), endpoint))
+    }
+
+    fn idle((): &(), _: &str, _: Idle) -> Result<()> {
+        Err("nothing raw waits beside".into())
     }
 }
 
@@ -60,6 +86,15 @@ impl Stream {
     fn tcp(stream: TcpStream) -> Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self::Tcp(stream))
+    }
+}
+
+impl Stream {
+    fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(stream) => stream.try_clone().map(Self::Tcp),
+            Self::Ipc(stream) => stream.try_clone().map(Self::Ipc),
+        }
     }
 }
 
@@ -256,25 +291,78 @@ impl<S: Read + Send> Receives for Reader<S> {
     }
 }
 
-/// A receiver whose sender may not be there yet.
+/// Both directions of a connection.
 #[derive(Debug)]
-pub(crate) enum Accepting {
-    Listening(Listener),
-    Connected(Reader<Stream>),
+pub(crate) struct Both {
+    reader: Reader<Stream>,
+    writer: Writer<Stream>,
 }
 
-impl Receives for Accepting {
+impl Both {
+    fn new(stream: Stream) -> Result<Self> {
+        Ok(Self {
+            reader: Reader::new(stream.try_clone()?),
+            writer: Writer::new(stream),
+        })
+    }
+}
+
+impl Sends for Both {
+    #[inline]
+    fn send(&mut self, data: &[u8]) -> Result<()> {
+        self.writer.send(data)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.writer.flush()
+    }
+
+    fn close(self) -> Result<()> {
+        self.writer.close()
+    }
+}
+
+impl Receives for Both {
     #[inline]
     fn recv<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> Result<T> {
-        match self {
-            Self::Connected(reader) => reader.recv(look),
-            Self::Listening(listener) => {
-                let mut reader = Reader::new(listener.accept()?);
-                let seen = reader.recv(look);
-                *self = Self::Connected(reader);
-                seen
-            }
+        self.reader.recv(look)
+    }
+}
+
+/// An end whose peer may not be there yet: accepted with the first message.
+#[derive(Debug)]
+pub(crate) enum Lazy {
+    Listening(Listener),
+    Connected(Both),
+}
+
+impl Lazy {
+    fn accepted(&mut self) -> Result<&mut Both> {
+        if let Self::Listening(listener) = self {
+            *self = Self::Connected(Both::new(listener.accept()?)?);
         }
+        match self {
+            Self::Connected(both) => Ok(both),
+            Self::Listening(_) => Err("nobody was accepted".into()),
+        }
+    }
+}
+
+impl Receives for Lazy {
+    #[inline]
+    fn recv<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        self.accepted()?.recv(look)
+    }
+}
+
+impl Answers for Lazy {
+    #[inline]
+    fn answer<T>(&mut self, reply: &[u8], look: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        let both = self.accepted()?;
+        let seen = both.recv(look)?;
+        both.send(reply)?;
+        both.flush()?;
+        Ok(seen)
     }
 }
 

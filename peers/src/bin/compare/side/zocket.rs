@@ -1,8 +1,19 @@
 //! zocket.
 
-use zocket::{Context, Pull, Push};
+use std::pin::Pin;
+use std::task::Waker;
+use std::thread;
+use std::time::Duration;
 
-use super::{HWM, Library, Receives, Result, Sends, Socket};
+use zocket::{
+    Context, Dealer, Interest, Poller, Pull, Push, Rep, Req, Router, Sub, Upstream, XPub,
+};
+
+use super::{
+    Answers, Echoes, HWM, Idle, Library, Publishes, Receives, Result, Sends, Socket, Subscribes,
+};
+
+const HWM_MESSAGES: usize = HWM as usize;
 
 #[derive(Debug)]
 pub(crate) struct Zocket;
@@ -11,6 +22,12 @@ impl Library for Zocket {
     type Context = Context;
     type Push = Push;
     type Pull = Pull;
+    type Req = Req;
+    type Rep = Rep;
+    type Publisher = XPub;
+    type Subscriber = Sub;
+    type Dealer = Dealer;
+    type Router = Router;
 
     fn context(io_threads: usize) -> Result<Context> {
         Ok(Context::builder().io_threads(io_threads).build()?)
@@ -19,15 +36,85 @@ impl Library for Zocket {
     fn push(context: &Context) -> Result<Push> {
         Ok(Push::builder()
             .context(context)
-            .send_hwm(HWM as usize)
+            .send_hwm(HWM_MESSAGES)
             .build()?)
     }
 
     fn pull(context: &Context) -> Result<Pull> {
         Ok(Pull::builder()
             .context(context)
-            .recv_hwm(HWM as usize)
+            .recv_hwm(HWM_MESSAGES)
             .build()?)
+    }
+
+    fn req(context: &Context) -> Result<Req> {
+        Ok(Req::builder()
+            .context(context)
+            .send_hwm(HWM_MESSAGES)
+            .recv_hwm(HWM_MESSAGES)
+            .build()?)
+    }
+
+    fn rep(context: &Context) -> Result<Rep> {
+        Ok(Rep::builder()
+            .context(context)
+            .send_hwm(HWM_MESSAGES)
+            .recv_hwm(HWM_MESSAGES)
+            .build()?)
+    }
+
+    fn publisher(context: &Context) -> Result<XPub> {
+        Ok(XPub::builder()
+            .context(context)
+            .send_hwm(HWM_MESSAGES)
+            .nodrop(true)
+            .verbose(true)
+            .build()?)
+    }
+
+    fn subscriber(context: &Context) -> Result<Sub> {
+        Ok(Sub::builder()
+            .context(context)
+            .recv_hwm(HWM_MESSAGES)
+            .build()?)
+    }
+
+    fn dealer(context: &Context) -> Result<Dealer> {
+        Ok(Dealer::builder()
+            .context(context)
+            .send_hwm(HWM_MESSAGES)
+            .recv_hwm(HWM_MESSAGES)
+            .build()?)
+    }
+
+    fn router(context: &Context) -> Result<Router> {
+        Ok(Router::builder()
+            .context(context)
+            .send_hwm(HWM_MESSAGES)
+            .recv_hwm(HWM_MESSAGES)
+            .build()?)
+    }
+
+    fn wait_for_ever(pull: Pull, idle: Idle) -> Result<()> {
+        pull.wait_for_peers(1, Duration::from_secs(10))?;
+        let pull: &'static Pull = Box::leak(Box::new(pull));
+        match idle {
+            Idle::Task => {
+                let waiting = Box::leak(Box::new(pull.recv_async()));
+                // Nothing comes, so nobody need be woken: this is all that a runtime would do.
+                let mut context = std::task::Context::from_waker(Waker::noop());
+                let polled = Pin::static_mut(waiting).poll(&mut context);
+                if polled.is_ready() {
+                    return Err("something came to a socket that nobody sends to".into());
+                }
+            }
+            Idle::Poller => {
+                let poller = Poller::new();
+                poller.add(pull, 1, Interest::READABLE)?;
+                thread::spawn(move || poller.wait(&mut Vec::new(), None).map(drop));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -74,6 +161,46 @@ macro_rules! receives {
     )*};
 }
 
-socket!(Push, Pull);
-sends!(Push);
-receives!(Pull);
+socket!(Push, Pull, Req, Rep, XPub, Sub, Dealer, Router);
+sends!(Push, Req, XPub, Dealer);
+receives!(Pull, Req, Sub, Dealer);
+
+impl Answers for Rep {
+    #[inline]
+    fn answer<T>(&mut self, reply: &[u8], look: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        let request = Rep::recv(self)?;
+        let frame = request.frames().next().ok_or("a message without frames")?;
+        let seen = look(frame);
+        request.reply(reply)?;
+        Ok(seen)
+    }
+}
+
+impl Publishes for XPub {
+    fn await_subscriptions(&mut self, count: usize) -> Result<()> {
+        for _ in 0..count {
+            match self.recv()? {
+                Upstream::Subscribe(_) => {}
+                other => return Err(format!("not a subscription: {other:?}").into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Subscribes for Sub {
+    fn subscribe(&self, topic: &[u8]) -> Result<()> {
+        Ok(Sub::subscribe(self, topic)?)
+    }
+}
+
+impl Echoes for Router {
+    #[inline]
+    fn echo<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        let (id, message) = self.recv_from()?;
+        let frame = message.frames().next().ok_or("a message without frames")?;
+        let seen = look(frame);
+        self.send_to(&id, message)?;
+        Ok(seen)
+    }
+}
