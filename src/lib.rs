@@ -129,6 +129,7 @@
 //!
 //! | | |
 //! |---|---|
+//! | `curve` | keys for, and the mechanism of, encrypted connections: [`curve`](mod@curve); it needs Rust 1.89 |
 //! | `futures` | `stream()`, `sink()`, and their owned forms: the traits of `futures-core` and `futures-sink`, on which it then depends |
 //!
 //! # Defaults that differ from libzmq's
@@ -213,6 +214,8 @@ mod admission;
 pub mod auth;
 mod command;
 mod context;
+#[cfg(feature = "curve")]
+pub mod curve;
 mod endpoint;
 mod endpoint_status;
 mod error;

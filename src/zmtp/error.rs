@@ -62,6 +62,24 @@ pub(crate) enum Error {
         theirs: SocketType,
     },
 
+    // The boxes of CURVE.
+    #[error("{command} does not open: it is not from who it should be, or was changed")]
+    NotOpened { command: &'static str },
+    #[error("a key that would be no secret")]
+    WeakKey,
+    #[error("the cookie is not that of this connection")]
+    WrongCookie,
+    #[error("the vouch is not for this connection")]
+    WrongVouch,
+    #[error("the number of a {command} is not higher than the last")]
+    NonceNotIncreasing { command: &'static str },
+    #[error("a frame that is no MESSAGE where only those are")]
+    NotSealed,
+    #[error("there are no numbers left to send with on this connection")]
+    NoncesUsedUp,
+    #[error("the system has no random numbers to give")]
+    NoRandomness,
+
     // The peer's own verdict.
     #[error("the peer refused: {reason:?}")]
     Refused { reason: String },

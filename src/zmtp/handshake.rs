@@ -9,10 +9,13 @@
 //!                      +----> ExpectVerdict -----------------+
 //! ```
 
+use std::time::Duration;
+
 use super::error::Error;
 use super::greeting::{self, Version};
-use super::mechanism::{Credentials, Local, Mechanism, Step, Verdict, Vouched, put_error};
+use super::mechanism::{Agreed, Credentials, Local, Mechanism, Step, Verdict, Vouched, put_error};
 use super::metadata::Metadata;
+use super::traffic::Traffic;
 use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
@@ -41,6 +44,11 @@ impl ExpectGreeting {
         let id_len = local.routing_id.as_ref().map_or(0, |id| id.len());
         out.extend_from_slice(&greeting::encode(mechanism.name(), id_len));
         Self { local, mechanism }
+    }
+
+    /// How long the handshake may take at most, whatever is set.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        self.mechanism.longest()
     }
 
     /// Judges what is there of the peer's greeting; its version once it is whole.
@@ -99,7 +107,7 @@ pub(crate) struct ExpectVerdict {
 pub(crate) enum Outcome {
     Again(ExpectCommand),
     Authenticate(Credentials, ExpectVerdict),
-    Done(PeerHello),
+    Done(PeerHello, Option<Box<Traffic>>),
 }
 
 impl SoFar {
@@ -116,7 +124,9 @@ impl SoFar {
                     mechanism: state,
                 },
             ),
-            Step::Done(metadata) => Outcome::Done(self.introduce(metadata)),
+            Step::Done(Agreed { metadata, traffic }) => {
+                Outcome::Done(self.introduce(metadata), traffic)
+            }
         }
     }
 

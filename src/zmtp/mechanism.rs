@@ -4,16 +4,26 @@
 //!            asks                                    speaks first
 //! NULL       before our READY                        both
 //! PLAIN      server, between HELLO and WELCOME       client
+//! CURVE      server, between INITIATE and READY      client
 //! ```
 //!
 //! A mechanism that has what the peer shows of itself, and has checked all that it can by itself, may
 //! have to ask whether that is enough: the handshake rests until it is told.
 
+#[cfg(feature = "curve")]
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::command;
+#[cfg(feature = "curve")]
+use super::curve;
 use super::error::Error;
 use super::metadata::{self, Metadata};
 use super::null;
 use super::plain;
+use super::traffic::Traffic;
+#[cfg(feature = "curve")]
+use crate::curve::{KeyPair, PublicKey};
 use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::secret::Secret;
@@ -28,13 +38,30 @@ pub(crate) enum Security {
     PlainClient { user: Box<[u8]>, password: Secret },
     /// The peer shows them; whether they are right is always asked.
     PlainServer,
+    /// We know who the server is, and show it who we are.
+    #[cfg(feature = "curve")]
+    CurveClient {
+        keys: Arc<KeyPair>,
+        server: PublicKey,
+    },
+    /// The client knows us and shows who it is. `asks`: whether that one is let in is asked.
+    #[cfg(feature = "curve")]
+    CurveServer { keys: Arc<KeyPair>, asks: bool },
 }
 
 /// What a peer shows of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Credentials {
     Null,
-    Plain { user: Box<[u8]>, password: Secret },
+    Plain {
+        user: Box<[u8]>,
+        password: Secret,
+    },
+    /// The key by which it is known; that it has the secret one is proven.
+    #[cfg(feature = "curve")]
+    Curve {
+        public_key: [u8; 32],
+    },
 }
 
 /// Whether a peer is let in.
@@ -64,6 +91,10 @@ pub(crate) enum Mechanism {
     Null(null::Null),
     PlainClient(plain::Client),
     PlainServer(plain::Server),
+    #[cfg(feature = "curve")]
+    CurveClient(Box<curve::Client>),
+    #[cfg(feature = "curve")]
+    CurveServer(Box<curve::Server>),
 }
 
 /// What a mechanism introduces us with.
@@ -84,8 +115,35 @@ pub(crate) enum Step {
         credentials: Credentials,
         state: Mechanism,
     },
-    /// Both sides have said all; what the peer said of itself.
-    Done(Metadata),
+    /// Both sides have said all.
+    Done(Agreed),
+}
+
+/// What came of the handshake.
+#[derive(Debug)]
+pub(crate) struct Agreed {
+    /// What the peer said of itself.
+    pub(crate) metadata: Metadata,
+    /// What frames travel in from now on, if not as they are.
+    pub(crate) traffic: Option<Box<Traffic>>,
+}
+
+impl Agreed {
+    /// Frames travel as they are.
+    pub(crate) fn plain(metadata: Metadata) -> Self {
+        Self {
+            metadata,
+            traffic: None,
+        }
+    }
+
+    #[cfg(feature = "curve")]
+    pub(crate) fn sealed(metadata: Metadata, traffic: Traffic) -> Self {
+        Self {
+            metadata,
+            traffic: Some(Box::new(traffic)),
+        }
+    }
 }
 
 impl Mechanism {
@@ -96,6 +154,14 @@ impl Mechanism {
                 Self::PlainClient(plain::Client::new(user, password))
             }
             Security::PlainServer => Self::PlainServer(plain::Server::ExpectHello),
+            #[cfg(feature = "curve")]
+            Security::CurveClient { keys, server } => {
+                Self::CurveClient(Box::new(curve::Client::new(keys, server)))
+            }
+            #[cfg(feature = "curve")]
+            Security::CurveServer { keys, asks } => {
+                Self::CurveServer(Box::new(curve::Server::new(keys, asks)))
+            }
         }
     }
 
@@ -104,6 +170,8 @@ impl Mechanism {
         match self {
             Self::Null(_) => null::NAME,
             Self::PlainClient(_) | Self::PlainServer(_) => plain::NAME,
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) | Self::CurveServer(_) => curve::NAME,
         }
     }
 
@@ -117,6 +185,12 @@ impl Mechanism {
             Self::Null(state) => state.handle_greeting(local, out),
             Self::PlainClient(state) => Step::Again(Self::PlainClient(state.handle_greeting(out))),
             Self::PlainServer(_) => Step::Again(self),
+            #[cfg(feature = "curve")]
+            Self::CurveClient(state) => {
+                Step::Again(Self::CurveClient(Box::new(state.handle_greeting(out)?)))
+            }
+            #[cfg(feature = "curve")]
+            Self::CurveServer(_) => Step::Again(self),
         })
     }
 
@@ -136,6 +210,10 @@ impl Mechanism {
             Self::Null(state) => state.handle_command(body, local, out),
             Self::PlainClient(state) => state.handle_command(body, local, out),
             Self::PlainServer(state) => state.handle_command(body, local, out),
+            #[cfg(feature = "curve")]
+            Self::CurveClient(state) => state.handle_command(body, local, out),
+            #[cfg(feature = "curve")]
+            Self::CurveServer(state) => state.handle_command(body, local, out),
         }
     }
 
@@ -144,8 +222,21 @@ impl Mechanism {
         match self {
             Self::Null(state) => state.handle_accept(local, out),
             Self::PlainServer(state) => state.handle_accept(out),
+            #[cfg(feature = "curve")]
+            Self::CurveServer(state) => state.handle_accept(local, out),
             // A client asks nobody.
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) => Step::Again(self),
             Self::PlainClient(_) => Step::Again(self),
+        }
+    }
+
+    /// How long the handshake may take at most, whatever is set.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        match self {
+            #[cfg(feature = "curve")]
+            Self::CurveServer(_) => Some(curve::COOKIE_TIME),
+            _ => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::command::{self, Command};
 use super::error::{Error, printable};
-use super::mechanism::{Credentials, Local, Mechanism, Step};
+use super::mechanism::{Agreed, Credentials, Local, Mechanism, Step};
 
 pub(crate) const NAME: &str = "NULL";
 
@@ -41,7 +41,10 @@ impl Null {
         out: &mut Vec<u8>,
     ) -> Result<Step, Error> {
         match Command::parse(body)? {
-            Command::Ready(properties) => local.take(properties, out).map(Step::Done),
+            Command::Ready(properties) => {
+                let metadata = local.take(properties, out)?;
+                Ok(Step::Done(Agreed::plain(metadata)))
+            }
             Command::Error(reason) => Err(Error::Refused {
                 reason: printable(reason),
             }),

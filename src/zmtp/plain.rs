@@ -14,7 +14,7 @@
 
 use super::command;
 use super::error::{Error, printable};
-use super::mechanism::{Credentials, Local, Mechanism, Step};
+use super::mechanism::{Agreed, Credentials, Local, Mechanism, Step};
 use crate::secret::Secret;
 
 pub(crate) const NAME: &str = "PLAIN";
@@ -77,7 +77,10 @@ impl Client {
                 command: "WELCOME",
                 field: "end",
             }),
-            (Self::ExpectReady, b"READY") => local.take(data, out).map(Step::Done),
+            (Self::ExpectReady, b"READY") => {
+                let metadata = local.take(data, out)?;
+                Ok(Step::Done(Agreed::plain(metadata)))
+            }
             (state, _) => Err(Error::UnexpectedCommand {
                 name: command::name(body),
                 when: match state {
@@ -112,7 +115,7 @@ impl Server {
             (Self::ExpectInitiate, b"INITIATE") => {
                 let metadata = local.take(data, out)?;
                 local.put("READY", out);
-                Ok(Step::Done(metadata))
+                Ok(Step::Done(Agreed::plain(metadata)))
             }
             (state, _) => Err(Error::UnexpectedCommand {
                 name: command::name(body),

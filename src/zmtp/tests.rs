@@ -863,19 +863,19 @@ fn vector(name: &str) -> Vec<u8> {
 }
 
 /// What is recorded of the mechanisms.
-pub(super) fn security_vector(name: &str) -> Vec<u8> {
+pub(crate) fn security_vector(name: &str) -> Vec<u8> {
     let vector = security_value(name);
     unhex(vector["hex"].as_str().unwrap())
 }
 
-pub(super) fn security_value(name: &str) -> Value {
+pub(crate) fn security_value(name: &str) -> Value {
     let text = include_str!("../../tests/data/security_vectors.json");
     let list: Vec<Value> = serde_json::from_str(text).unwrap();
     let found = list.into_iter().find(|vector| vector["name"] == name);
     found.unwrap()
 }
 
-pub(super) fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let digits = text
         .as_bytes()
         .chunks(2)
