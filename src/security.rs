@@ -1,8 +1,14 @@
 //! How a socket proves itself to its peers, and they to it.
 
+#[cfg(feature = "curve")]
+use std::borrow::Borrow;
 use std::fmt;
+#[cfg(feature = "curve")]
+use std::sync::Arc;
 
 use crate::auth::Mechanism;
+#[cfg(feature = "curve")]
+use crate::curve::{KeyPair, PublicKey};
 use crate::secret::Secret;
 use crate::zmtp;
 
@@ -18,6 +24,9 @@ use crate::zmtp;
 /// |---|---|---|
 /// | [`null`](Self::null) | nothing | nothing |
 /// | [`plain_client`](Self::plain_client), [`plain_server`](Self::plain_server) | the client, by a password that everybody on the way can read | nothing |
+/// | `curve_client`, `curve_server` (feature `curve`) | both sides, by their keys | everything that is said: nobody on the way can read, change or repeat it |
+///
+/// The repository's `docs/security.md` says which is for what.
 #[derive(Clone)]
 pub struct Security(zmtp::Security);
 
@@ -48,17 +57,54 @@ impl Security {
         Self(zmtp::Security::PlainServer)
     }
 
+    /// Talks to the server with this public key, and to no other; these are the keys by which the server
+    /// knows us. libzmq's `ZMQ_CURVE_PUBLICKEY`, `ZMQ_CURVE_SECRETKEY` and `ZMQ_CURVE_SERVERKEY`.
+    ///
+    /// The server's key is to be known beforehand, from where nobody can have changed it on the way. A
+    /// server that has another answers nothing, and the connection ends.
+    #[cfg(feature = "curve")]
+    pub fn curve_client(keys: impl Into<Arc<KeyPair>>, server_key: impl Borrow<PublicKey>) -> Self {
+        Self(zmtp::Security::CurveClient {
+            keys: keys.into(),
+            server: *server_key.borrow(),
+        })
+    }
+
+    /// Talks to clients that know the public one of these keys. libzmq's `ZMQ_CURVE_SERVER` and
+    /// `ZMQ_CURVE_SECRETKEY`.
+    ///
+    /// Which clients, an [`authenticator`](crate::Builder::authenticator) decides, as
+    /// [`AllowedKeys`](crate::auth::AllowedKeys), or a ZAP handler. Without one it is all that know the
+    /// key: what is said is protected then, and the server proven, but anybody may be the client.
+    #[cfg(feature = "curve")]
+    pub fn curve_server(keys: impl Into<Arc<KeyPair>>) -> Self {
+        Self(zmtp::Security::CurveServer {
+            keys: keys.into(),
+            // It may be that nobody is there to be asked, which is decided for each connection.
+            asks: true,
+        })
+    }
+
     /// Which mechanism it is. libzmq's `ZMQ_MECHANISM`.
     pub fn mechanism(&self) -> Mechanism {
         match self.0 {
             zmtp::Security::Null { .. } => Mechanism::Null,
             zmtp::Security::PlainClient { .. } | zmtp::Security::PlainServer => Mechanism::Plain,
+            #[cfg(feature = "curve")]
+            zmtp::Security::CurveClient { .. } | zmtp::Security::CurveServer { .. } => {
+                Mechanism::Curve
+            }
         }
     }
 
     /// Whether this side is the server of its mechanism, which decides about clients.
     pub fn is_server(&self) -> bool {
-        matches!(self.0, zmtp::Security::PlainServer)
+        match self.0 {
+            zmtp::Security::PlainServer => true,
+            #[cfg(feature = "curve")]
+            zmtp::Security::CurveServer { .. } => true,
+            _ => false,
+        }
     }
 
     /// The same for a connection, with NULL one that `asks` or does not.
@@ -93,6 +139,10 @@ impl fmt::Debug for Security {
             zmtp::Security::Null { .. } => "",
             zmtp::Security::PlainClient { .. } => " client",
             zmtp::Security::PlainServer => " server",
+            #[cfg(feature = "curve")]
+            zmtp::Security::CurveClient { .. } => " client",
+            #[cfg(feature = "curve")]
+            zmtp::Security::CurveServer { .. } => " server",
         };
         write!(f, "{}{role}", self.mechanism())
     }

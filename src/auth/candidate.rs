@@ -119,6 +119,8 @@ impl Credentials {
         match self {
             Self::Null => Mechanism::Null,
             Self::Plain { .. } => Mechanism::Plain,
+            #[cfg(feature = "curve")]
+            Self::Curve { .. } => Mechanism::Curve,
         }
     }
 }
@@ -173,6 +175,15 @@ impl Candidate {
                 (is_same & as_long).into()
             }
             None => false,
+        }
+    }
+
+    /// The public key whose secret it has proven to have, with CURVE.
+    pub fn public_key(&self) -> Option<&[u8; 32]> {
+        match &self.shared.ask.subject.credentials {
+            #[cfg(feature = "curve")]
+            Credentials::Curve { public_key } => Some(public_key),
+            _ => None,
         }
     }
 

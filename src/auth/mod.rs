@@ -7,14 +7,16 @@
 //! ```
 //!
 //! A handshake waits for its verdict without a thread, and at most as long as it may take; an
-//! authenticator is asked on threads of its own, which it alone can hold up. [`Passwords`]
-//! and [`Addresses`] are ready-made, and [`and`](Authenticator::and) and
+//! authenticator is asked on threads of its own, which it alone can hold up. [`Passwords`],
+//! [`Addresses`] and (with the feature `curve`) `AllowedKeys` are ready-made, and [`and`](Authenticator::and) and
 //! [`or`](Authenticator::or) join them.
 
 mod addresses;
 mod candidate;
 mod combined;
 mod hired;
+#[cfg(feature = "curve")]
+mod keys;
 mod passwords;
 mod verdict;
 mod workers;
@@ -22,6 +24,8 @@ mod workers;
 pub use addresses::Addresses;
 pub use candidate::{Candidate, Mechanism};
 pub use combined::{And, Or};
+#[cfg(feature = "curve")]
+pub use keys::AllowedKeys;
 pub use passwords::Passwords;
 pub use verdict::{User, Verdict};
 

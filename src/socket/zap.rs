@@ -135,6 +135,9 @@ fn request(candidate: &Candidate) -> Message {
     if let (Some(user), Some(password)) = (candidate.user_bytes(), candidate.password()) {
         frames.extend([user.to_vec(), password.to_vec()]);
     }
+    if let Some(key) = candidate.public_key() {
+        frames.push(key.to_vec());
+    }
     frames.into_iter().collect()
 }
 
