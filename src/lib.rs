@@ -287,6 +287,11 @@ pub use socket::{
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Connections, Count, Discarded, Dropped, PeerStats, Stats};
 
+/// And that of this page.
+#[cfg(all(doctest, feature = "curve"))]
+#[doc = include_str!("../docs/security.md")]
+struct SecurityPage;
+
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -55,13 +55,14 @@ impl AllowedKeys {
         Self::default()
     }
 
-    /// The keys of all certificates in a folder: of the files there whose names end in `.key`, as
-    /// [`PublicKey::write_file`] and czmq write them. A user is called as its file, without the ending.
+    /// The keys of all certificates in a folder, as [`PublicKey::write_file`] and czmq write them. A user
+    /// is called as its file, without the ending.
     ///
     /// Looked at again when somebody wants to come in, but not more often than four times a second: a
     /// file that is added lets one more in, one that is changed or removed somebody less. Who is in
     /// stays in. A file that is no certificate is logged, and lets nobody in; while the folder cannot be
-    /// read, nobody of it is let in. Files with secret keys (`.key_secret`) are not looked at.
+    /// read, nobody of it is let in. Files with secret keys (whose names end in
+    /// `_secret`) and hidden ones are not looked at.
     ///
     /// # Errors
     ///
@@ -182,7 +183,10 @@ impl Folder {
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
             // One that is gone just now is not there.
-            if path.extension().is_some_and(|it| it == "key")
+            let is_wanted = |name: &str| !name.starts_with('.') && !name.ends_with("_secret");
+            if path
+                .file_name()
+                .is_none_or(|name| is_wanted(&name.to_string_lossy()))
                 && let Ok(about) = fs::metadata(&path)
                 && about.is_file()
             {
