@@ -195,6 +195,8 @@ pub enum Opt {
     Linger = 17,
     /// Wait before a reconnect, ms.
     ReconnectInterval = 18,
+    /// Most connections that wait to be accepted.
+    Backlog = 19,
     /// Most messages queued outward per peer.
     SendHwm = 23,
     /// Most messages queued inward per peer.

@@ -64,6 +64,8 @@ pub(crate) struct Figure {
 /// How much one run does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Length {
+    /// So much, whatever time it takes.
+    Fixed(u64),
     /// So much in a first short run, from which the length of the others is taken.
     Timed { first: u64 },
 }

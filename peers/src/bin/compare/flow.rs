@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::side::{Receives, Result, Sends};
 
-const FIRST: u8 = 0xA5;
+/// What every message begins with.
+pub(crate) const FIRST: u8 = 0xA5;
 const LAST: u8 = 0x5A;
 
 /// The buffer that every message is copied from.

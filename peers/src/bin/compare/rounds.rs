@@ -53,6 +53,7 @@ impl Plan {
             .collect();
         for turn in &mut turns {
             turn.attempt.count = match case.workload.length() {
+                Length::Fixed(count) => count,
                 Length::Timed { first } => {
                     turn.attempt.count = first;
                     match run(&turn.attempt) {

@@ -51,6 +51,39 @@ pub(crate) fn peak_memory() -> io::Result<u64> {
     Ok(resources().ru_maxrss as u64)
 }
 
+/// The memory this process has now, in bytes.
+#[cfg(target_os = "linux")]
+pub(crate) fn memory() -> io::Result<u64> {
+    status("VmRSS")
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn memory() -> io::Result<u64> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Lets this process have so many descriptors at a time.
+pub(crate) fn allow_descriptors(count: u64) -> io::Result<()> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: a valid place for an `rlimit`.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if limit.rlim_cur >= count {
+        return Ok(());
+    }
+    limit.rlim_cur = count;
+    limit.rlim_max = limit.rlim_max.max(count);
+    // SAFETY: as above; it is only read.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// One line of what Linux says of this process, in bytes.
 #[cfg(target_os = "linux")]
 fn status(name: &str) -> io::Result<u64> {

@@ -8,7 +8,7 @@ use super::in_both_modes;
 use crate::case::{Attempt, Case, FLOW, Figure, Length, Ran, Transport, Workload};
 use crate::flow;
 use crate::process::Crew;
-use crate::side::{Library, Libzmq, Result, Sends, Side, Socket, Zocket};
+use crate::side::{HWM, Library, Libzmq, Result, Sends, Side, Socket, Zocket};
 use crate::task::Task;
 use crate::worker::Parent;
 
@@ -78,7 +78,7 @@ fn work_with<L: Library>(task: &Task, parent: &Parent) -> Result<()> {
                 let threads: Vec<_> = (0..SENDERS)
                     .map(|_| {
                         scope.spawn(|| {
-                            let mut sender = L::push(&context)?;
+                            let mut sender = L::push(&context, HWM)?;
                             sender.connect(&task.endpoint)?;
                             flow::send(&mut sender, size, count)?;
                             Ok(sender)

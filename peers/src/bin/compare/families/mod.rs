@@ -1,18 +1,24 @@
 //! The families of cases: for each what its processes are and do.
 //!
 //! ```text
-//!   all ─► the table of cases          work ─► what a child process does
-//!     ├── throughput   PUSH → PULL       ──┤
-//!     ├── latency      REQ ⇄ REP         ──┤
-//!     ├── publish      XPUB → SUBs       ──┤
-//!     ├── fan_in       PUSHes → PULL     ──┤
-//!     └── echo         DEALERs ⇄ ROUTER  ──┘
+//!   all ─► the table of cases                  work ─► what a child process does
+//!     ├── throughput     PUSH → PULL             ──┤
+//!     ├── latency        REQ ⇄ REP               ──┤
+//!     ├── publish        XPUB → SUBs             ──┤
+//!     ├── fan_in         PUSHes → PULL           ──┤
+//!     ├── echo           DEALERs ⇄ ROUTER        ──┤
+//!     ├── connections    PUSH – PULL, many times ──┤
+//!     ├── subscriptions  XPUB → SUB, many topics ──┤
+//!     └── backlog        PUSH                    ──┘
 //! ```
 
+mod backlog;
+mod connections;
 mod echo;
 mod fan_in;
 mod latency;
 mod publish;
+mod subscriptions;
 mod throughput;
 
 use crate::case::{Case, Placement, Workload};
@@ -28,6 +34,9 @@ pub(crate) fn all() -> Vec<Case> {
         publish::cases(),
         fan_in::cases(),
         echo::cases(),
+        connections::cases(),
+        subscriptions::cases(),
+        backlog::cases(),
     ]
     .into_iter()
     .flatten()
@@ -42,6 +51,9 @@ pub(crate) fn work(task: &Task, parent: &Parent) -> Result<()> {
         publish::NAME => publish::work(task, parent),
         fan_in::NAME => fan_in::work(task, parent),
         echo::NAME => echo::work(task, parent),
+        connections::NAME => connections::work(task, parent),
+        subscriptions::NAME => subscriptions::work(task, parent),
+        backlog::NAME => backlog::work(task, parent),
         other => Err(format!("no family {other}").into()),
     }
 }

@@ -3,9 +3,12 @@
 use std::thread;
 use std::time::Duration;
 
-use peers::libzmq::{self, BytesOpt, Context, Kind, Opt, Part};
+use peers::libzmq::{self, BytesOpt, Context, Event, Kind, Opt, Part};
 
-use super::{Answers, Echoes, HWM, Idle, Library, Publishes, Receives, Result, Sends, Subscribes};
+use super::{
+    Answers, AwaitsPeers, BACKLOG, Echoes, HWM, Idle, Library, Publishes, Receives, Result, Sends,
+    Subscribes,
+};
 
 /// As long as any process lives.
 const FOR_EVER: Duration = Duration::from_secs(3600);
@@ -23,9 +26,14 @@ pub(crate) struct Socket {
 
 impl Socket {
     fn new(context: &Context, kind: Kind) -> Result<Self> {
+        Self::with_hwm(context, kind, HWM)
+    }
+
+    fn with_hwm(context: &Context, kind: Kind, hwm: u32) -> Result<Self> {
         let socket = context.socket(kind)?;
-        socket.set(Opt::SendHwm, HWM as i32)?;
-        socket.set(Opt::ReceiveHwm, HWM as i32)?;
+        let hwm = i32::try_from(hwm)?;
+        socket.set(Opt::SendHwm, hwm)?;
+        socket.set(Opt::ReceiveHwm, hwm)?;
         Ok(Self {
             part: Part::new(),
             socket,
@@ -48,12 +56,14 @@ impl Library for Libzmq {
         Ok(Context::with_io_threads(io_threads)?)
     }
 
-    fn push(context: &Context) -> Result<Socket> {
-        Socket::new(context, Kind::Push)
+    fn push(context: &Context, hwm: u32) -> Result<Socket> {
+        Socket::with_hwm(context, Kind::Push, hwm)
     }
 
     fn pull(context: &Context) -> Result<Socket> {
-        Socket::new(context, Kind::Pull)
+        let pull = Socket::new(context, Kind::Pull)?;
+        pull.socket.set(Opt::Backlog, i32::try_from(BACKLOG)?)?;
+        Ok(pull)
     }
 
     fn req(context: &Context) -> Result<Socket> {
@@ -72,7 +82,10 @@ impl Library for Libzmq {
     }
 
     fn subscriber(context: &Context) -> Result<Socket> {
-        Socket::new(context, Kind::Sub)
+        let subscriber = Socket::new(context, Kind::Sub)?;
+        // Subscriptions are what it sends, and libzmq drops those that find its queue full.
+        subscriber.socket.set(Opt::SendHwm, 0)?;
+        Ok(subscriber)
     }
 
     fn dealer(context: &Context) -> Result<Socket> {
@@ -132,6 +145,19 @@ impl Answers for Socket {
         let seen = self.recv(look)?;
         self.send(reply)?;
         Ok(seen)
+    }
+}
+
+impl AwaitsPeers for Socket {
+    fn await_peers(&mut self, count: u64, ready: impl FnOnce() -> Result<()>) -> Result<()> {
+        let monitor = self.socket.monitor()?;
+        ready()?;
+        for _ in 0..count {
+            if monitor.next(FOR_EVER)? != Some(Event::Handshaken) {
+                return Err("a connection ended".into());
+            }
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! All copy every message from one buffer of the application, receive one message at a time, have
-//! the same high-water marks, and nothing else set that is not set by default.
+//! the same high-water marks and the same backlog, and nothing else set that is not set by default
+//! or what the case is about.
 
 mod libzmq;
 mod raw;
@@ -22,8 +23,13 @@ pub(crate) use self::zocket::Zocket;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The high-water mark of every queue, either way: what both have by default.
+/// The high-water mark of every queue, either way, but where a case is about it: what both have by
+/// default.
 pub(crate) const HWM: u32 = 1000;
+
+/// How many connections wait to be accepted by a PULL, on both sides: so many that none of those
+/// that come at once is refused, and has the system try again after a second.
+pub(crate) const BACKLOG: u32 = 4096;
 
 /// Who does it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +103,7 @@ impl<L: Library> Pipeline for L {
     }
 
     fn sender(context: &L::Context, endpoint: &str) -> Result<L::Push> {
-        let push = L::push(context)?;
+        let push = L::push(context, HWM)?;
         push.connect(endpoint)?;
         Ok(push)
     }
@@ -165,7 +171,7 @@ impl<L: Library> Asks for L {
 
     fn idle(context: &L::Context, endpoint: &str, idle: Idle) -> Result<()> {
         let pull = L::pull(context)?;
-        let push = L::push(context)?;
+        let push = L::push(context, HWM)?;
         push.connect(&pull.bind(endpoint)?)?;
         // Dropped, it would be no peer any more.
         std::mem::forget(push);
@@ -177,7 +183,7 @@ impl<L: Library> Asks for L {
 pub(crate) trait Library {
     type Context: Clone + Send + Sync;
     type Push: Sends + Socket;
-    type Pull: Receives + Socket;
+    type Pull: Receives + AwaitsPeers + Socket;
     type Req: Sends + Receives + Socket;
     type Rep: Answers + Socket;
     type Publisher: Sends + Publishes + Socket;
@@ -187,7 +193,8 @@ pub(crate) trait Library {
 
     /// With so many I/O threads.
     fn context(io_threads: usize) -> Result<Self::Context>;
-    fn push(context: &Self::Context) -> Result<Self::Push>;
+    /// Whose queues hold so many messages.
+    fn push(context: &Self::Context, hwm: u32) -> Result<Self::Push>;
     fn pull(context: &Self::Context) -> Result<Self::Pull>;
     fn req(context: &Self::Context) -> Result<Self::Req>;
     fn rep(context: &Self::Context) -> Result<Self::Rep>;
@@ -205,6 +212,11 @@ pub(crate) trait Socket: Send {
     fn connect(&self, endpoint: &str) -> Result<()>;
     /// Gives the endpoint it really got.
     fn bind(&self, endpoint: &str) -> Result<String>;
+}
+
+pub(crate) trait AwaitsPeers {
+    /// Calls `ready`, and waits until so many peers are there that came after.
+    fn await_peers(&mut self, count: u64, ready: impl FnOnce() -> Result<()>) -> Result<()>;
 }
 
 pub(crate) trait Publishes {

@@ -10,8 +10,12 @@ use zocket::{
 };
 
 use super::{
-    Answers, Echoes, HWM, Idle, Library, Publishes, Receives, Result, Sends, Socket, Subscribes,
+    Answers, AwaitsPeers, BACKLOG, Echoes, HWM, Idle, Library, Publishes, Receives, Result, Sends,
+    Socket, Subscribes,
 };
+
+/// As long as any process lives.
+const FOR_EVER: Duration = Duration::from_secs(3600);
 
 const HWM_MESSAGES: usize = HWM as usize;
 
@@ -33,16 +37,17 @@ impl Library for Zocket {
         Ok(Context::builder().io_threads(io_threads).build()?)
     }
 
-    fn push(context: &Context) -> Result<Push> {
+    fn push(context: &Context, hwm: u32) -> Result<Push> {
         Ok(Push::builder()
             .context(context)
-            .send_hwm(HWM_MESSAGES)
+            .send_hwm(hwm as usize)
             .build()?)
     }
 
     fn pull(context: &Context) -> Result<Pull> {
         Ok(Pull::builder()
             .context(context)
+            .backlog(BACKLOG)
             .recv_hwm(HWM_MESSAGES)
             .build()?)
     }
@@ -96,7 +101,7 @@ impl Library for Zocket {
     }
 
     fn wait_for_ever(pull: Pull, idle: Idle) -> Result<()> {
-        pull.wait_for_peers(1, Duration::from_secs(10))?;
+        pull.wait_for_peers(1, FOR_EVER)?;
         let pull: &'static Pull = Box::leak(Box::new(pull));
         match idle {
             Idle::Task => {
@@ -173,6 +178,13 @@ impl Answers for Rep {
         let seen = look(frame);
         request.reply(reply)?;
         Ok(seen)
+    }
+}
+
+impl AwaitsPeers for Pull {
+    fn await_peers(&mut self, count: u64, ready: impl FnOnce() -> Result<()>) -> Result<()> {
+        ready()?;
+        Ok(self.wait_for_peers(usize::try_from(count)?, FOR_EVER)?)
     }
 }
 
