@@ -164,7 +164,7 @@ impl PublicKey {
     /// If the file cannot be read or holds none.
     pub fn read_file(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
         let path = path.as_ref();
-        key_of(&*read(path)?, PUBLIC, path)?.ok_or_else(|| missing(PUBLIC, path))
+        key_of(&read(path)?, PUBLIC, path)?.ok_or_else(|| missing(PUBLIC, path))
     }
 }
 
