@@ -86,7 +86,7 @@ impl Authenticator for Passwords {
             .and_then(|user| self.table.lock().get(user).cloned());
         // A comparison in any case, so that it takes as long.
         let password = known.as_ref().unwrap_or(&self.nobody);
-        let is_right = candidate.has_password(&**password);
+        let is_right = candidate.has_password(&***password);
         match candidate.user().filter(|_| is_right && known.is_some()) {
             Some(user) => {
                 let user = User::new(user);
