@@ -129,7 +129,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `curve` | keys for, and the mechanism of, encrypted connections: [`curve`](mod@curve); it needs Rust 1.89 |
+//! | `curve` | the CURVE mechanism, and module `curve` with its keys; needs Rust 1.89 |
 //! | `futures` | `stream()`, `sink()`, and their owned forms: the traits of `futures-core` and `futures-sink`, on which it then depends |
 //!
 //! # Defaults that differ from libzmq's
