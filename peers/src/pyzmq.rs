@@ -136,7 +136,17 @@ impl PyZmq {
 
     /// Has it receive one.
     pub fn recv(&mut self) -> Parts {
+        self.begin_recv();
+        self.received()
+    }
+
+    /// Has it wait for one. (A libzmq tells of its subscriptions in a call only.)
+    pub fn begin_recv(&mut self) {
         self.command("recv");
+    }
+
+    /// What it has received.
+    pub fn received(&mut self) -> Parts {
         self.next(|said| match said {
             Said::Message(parts) => Some(parts.clone()),
             _ => None,

@@ -133,12 +133,14 @@ fn talk(ours: &Socket, theirs: &mut PyZmq, kind: SocketType) {
             // Until the subscription is here.
             if kind == SocketType::XPub {
                 theirs.send(&[[1]]);
-                assert_eq!(recv(), [1].as_slice());
-            } else {
-                ours.wait_for_subscribers(1, PATIENCE).unwrap();
             }
+            theirs.begin_recv();
+            if kind == SocketType::XPub {
+                assert_eq!(recv(), [1].as_slice());
+            }
+            ours.wait_for_subscribers(1, PATIENCE).unwrap();
             ours.send(message(&body)).unwrap();
-            assert_eq!(theirs.recv(), body);
+            assert_eq!(theirs.received(), body);
         }
         SocketType::XSub => {
             ours.send([1].as_slice()).unwrap();
@@ -199,7 +201,8 @@ fn all_pairs(sides: impl Fn(SocketType, bool) -> Sides) {
             talk(&ours, &mut theirs, kind);
             theirs.event(HANDSHAKE_SUCCEEDED);
             if we_serve {
-                assert!(ours.peers()[0].user_id().is_some());
+                ours.wait_for_peers(1, PATIENCE).unwrap();
+                assert!(ours.peers().iter().all(|peer| peer.user_id().is_some()));
             }
         }
     }
@@ -318,7 +321,10 @@ fn s11_a_libzmq_with_another_mechanism_is_not_let_in() {
     let plain = [bytes("PLAIN_USERNAME", b"a"), bytes("PLAIN_PASSWORD", b"b")];
     for options in [&[][..], &plain] {
         let push = PyZmq::start("PUSH", "connect", &here, options);
-        assert_eq!(failure(&events), HandshakeFailure::Protocol);
+        // Whoever is the first to see it hangs up.
+        let failed = failure(&events);
+        let (ours, theirs) = (HandshakeFailure::Protocol, HandshakeFailure::Lost);
+        assert!(failed == ours || failed == theirs, "{failed:?}");
         drop(push);
     }
     assert!(pull.peers().is_empty());
