@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use crate::admission::{NotAdmitted, Remote, Seat};
+use crate::auth::{Decided, Reply, Subject};
 use crate::endpoint::Endpoint;
 use crate::error::Unsent;
 use crate::message::Message;
@@ -18,7 +19,7 @@ use crate::routing_id::RoutingId;
 use crate::signal::{Post, Target};
 use crate::socket_type::SocketType;
 pub(crate) use crate::sync::unique_number;
-use crate::zmtp::Wire;
+use crate::zmtp::{self, Wire};
 
 /// The number of a socket within the process.
 pub(crate) type SocketId = u64;
@@ -109,6 +110,13 @@ pub(crate) trait Port: Post {
     /// Whether one more connection is taken, which has its seat then. Asked before the handshake, so
     /// that one who is not wanted sends nothing that would be lost, and is told nothing.
     fn admit(&self, remote: &Remote) -> Result<Seat, Refused>;
+
+    /// The mechanism of a new connection.
+    fn security(&self) -> zmtp::Security;
+
+    /// Whether a peer is let in that has presented its credentials: said at once, or by the reply later,
+    /// from whatever thread.
+    fn authenticate(&self, subject: Subject, reply: Reply) -> Decided;
 
     /// Makes a pipe to a tcp or ipc peer; `session` is told when it has something to do.
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused>;

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
+use crate::auth::Workers;
 use crate::command::SocketId;
 use crate::error::{BuildError, Unsent};
 use crate::home::Home;
@@ -13,7 +14,7 @@ use crate::inproc::Registry;
 use crate::io::{self, IoThreads, ThreadSetup};
 use crate::options::SocketDefaults;
 use crate::pipe::Budget;
-use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 /// A home for sockets: owns the I/O threads that serve them and the inproc names they share.
 ///
@@ -54,6 +55,10 @@ struct Inner {
     /// Held while the threads are started, so that they are started once.
     starting: Mutex<()>,
     registry: Registry,
+    /// For what is asked of a ZAP handler.
+    workers: Workers,
+    /// What was asked of it and given up since it last answered.
+    zap_unanswered: Arc<AtomicU64>,
     budget: Option<Arc<Budget>>,
     members: Mutex<HashMap<SocketId, Weak<dyn Member>>>,
     terminated: AtomicBool,
@@ -189,6 +194,8 @@ impl Context {
                 threads: OnceLock::new(),
                 starting: Mutex::new(()),
                 registry: Registry::default(),
+                workers: Workers::new(),
+                zap_unanswered: Arc::default(),
                 members: Mutex::new(HashMap::new()),
                 terminated: AtomicBool::new(false),
                 home: Home::here(),
@@ -420,6 +427,14 @@ impl Context {
 
     pub(crate) fn budget(&self) -> Option<&Arc<Budget>> {
         self.inner.budget.as_ref()
+    }
+
+    pub(crate) fn workers(&self) -> &Workers {
+        &self.inner.workers
+    }
+
+    pub(crate) fn zap_unanswered(&self) -> &Arc<AtomicU64> {
+        &self.inner.zap_unanswered
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -7,12 +7,17 @@ use crate::command::{InprocPeer, Port, SocketId, ValueEnds};
 use crate::pipe::{Load, PipeId};
 use crate::signal::Wakes;
 use crate::socket_type::SocketType;
-use crate::sync::Mutex;
+use crate::sync::{AtomicBool, Mutex, Ordering};
+
+/// The name at which a ZAP handler is bound (RFC 27).
+pub(crate) const ZAP: &str = "zeromq.zap.01";
 
 /// Who is bound to which name, and who waits for it to be bound.
 #[derive(Default)]
 pub(crate) struct Registry {
     names: Mutex<HashMap<Arc<str>, Name>>,
+    /// Whether a ZAP handler was ever bound.
+    zap: AtomicBool,
 }
 
 #[derive(Default)]
@@ -50,7 +55,21 @@ impl Registry {
         }
         entry.bound = Some(port.clone());
         entry.open = false;
+        if **name == *ZAP {
+            self.zap.store(true, Ordering::SeqCst);
+        }
         true
+    }
+
+    /// Whether anybody is bound to a name.
+    pub(crate) fn is_bound(&self, name: &str) -> bool {
+        let names = self.names.lock();
+        names.get(name).is_some_and(|entry| entry.bound.is_some())
+    }
+
+    /// Whether a ZAP handler is or was bound.
+    pub(crate) fn was_zap_bound(&self) -> bool {
+        self.zap.load(Ordering::SeqCst)
     }
 
     /// Joins whoever waits for a name, or comes from now on, to the socket that has bound it, if it

@@ -147,6 +147,7 @@
 //! | subscriptions | unlimited | 1,000,000 topics and 64 MiB of them for one subscriber, 1 MiB for a topic |
 //! | two peers with one routing id at a ROUTER | the second is ignored for ever | it is refused and its connection closed, which is logged; `handover` as in libzmq |
 //! | a peer that goes with its reply | REQ waits for ever | `recv` says `PeerLost`, and the next request can be sent |
+//! | a `zap_domain` without a ZAP handler | everybody is let in (with CURVE, and with NULL) | nobody is |
 //! | largest message | unlimited, counted per frame | 256 MiB and 65,536 frames for the whole message |
 //!
 //! [`with_libzmq_defaults`](Builder::with_libzmq_defaults) sets libzmq's. Options are set by a
@@ -224,6 +225,7 @@
 mod socket;
 
 mod admission;
+pub mod auth;
 mod command;
 mod context;
 #[cfg(feature = "curve")]
@@ -248,6 +250,7 @@ mod proxy;
 mod routing;
 mod routing_id;
 mod secret;
+mod security;
 mod signal;
 mod socket_type;
 mod stats;
@@ -271,6 +274,7 @@ pub mod fuzzing;
 #[doc(hidden)]
 pub mod parts;
 
+pub use auth::Authenticator;
 pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};
 pub use endpoint_status::{EndpointState, EndpointStatus};
@@ -287,6 +291,7 @@ pub use peer_info::{PeerCredentials, PeerId, PeerInfo, PeerName};
 pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
+pub use security::Security;
 pub use socket::{
     Asks, Builder, Conflates, Dealer, Deals, Events, Forwards, Greets, Identifies, Iter, Matches,
     Monitor, Pair, Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request,
@@ -295,6 +300,11 @@ pub use socket::{
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Connections, Count, Discarded, Dropped, PeerStats, Stats};
+
+/// And that of this page.
+#[cfg(all(doctest, feature = "curve"))]
+#[doc = include_str!("../docs/security.md")]
+struct SecurityPage;
 
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]

@@ -34,7 +34,7 @@ use crate::peer_info::PeerInfo;
 /// | `HANDSHAKE_SUCCEEDED` | [`HandshakeSucceeded`](Self::HandshakeSucceeded), with the peer |
 /// | `HANDSHAKE_FAILED_NO_DETAIL` | [`HandshakeFailed`](Self::HandshakeFailed): [`Timeout`](HandshakeFailure::Timeout), [`Lost`](HandshakeFailure::Lost), [`Stopped`](HandshakeFailure::Stopped) |
 /// | `HANDSHAKE_FAILED_PROTOCOL` | the same: [`Protocol`](HandshakeFailure::Protocol), with the fault in words |
-/// | `HANDSHAKE_FAILED_AUTH` | not yet: there is no authentication |
+/// | `HANDSHAKE_FAILED_AUTH` | the same: [`NotAuthenticated`](HandshakeFailure::NotAuthenticated), with the status code; of both sides, where the peer is told |
 /// | `PIPES_STATS` | none: `stats()` of the socket counts all the time |
 ///
 /// And those that libzmq does not have: [`ResolveFailed`](Self::ResolveFailed) and
@@ -229,6 +229,13 @@ pub enum HandshakeFailure {
     Lost,
     /// The peer broke the protocol, or is one that this socket does not talk to.
     Protocol,
+    /// Who decides about it has not let the peer in; or the peer has not let this socket in, and said
+    /// so.
+    NotAuthenticated {
+        /// ZAP's: 300 for now, 400 not at all, 500 if it could not be found out. A peer is not told of
+        /// the first: it is [`Lost`](Self::Lost) there.
+        status: u16,
+    },
     /// This socket did not want it: somebody else has its routing id, or the one place.
     Refused,
     /// This socket let go of the endpoint meanwhile.

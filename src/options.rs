@@ -5,10 +5,12 @@ use std::ops::BitOr;
 use std::time::Duration;
 
 use crate::admission::AdmissionRules;
+use crate::auth::Hired;
 use crate::endpoint::TcpAddress;
 use crate::message::Message;
 use crate::properties::Properties;
 use crate::routing_id::RoutingId;
+use crate::security::Security;
 use crate::socket_type::SocketType;
 use crate::transport::KernelOptions;
 use crate::transport::socks::SocksCredentials;
@@ -51,6 +53,11 @@ pub(crate) struct Options {
     pub(crate) routing_id: Option<RoutingId>,
     /// Announced to peers by all.
     pub(crate) metadata: Properties,
+    pub(crate) security: Security,
+    /// Who decides about peers.
+    pub(crate) authenticator: Option<Hired>,
+    pub(crate) zap_domain: String,
+    pub(crate) zap_enforce_domain: bool,
     pub(crate) probe_router: bool,
     pub(crate) conflate: bool,
     // ROUTER
@@ -307,6 +314,7 @@ impl Options {
             max_subscriptions: usize::MAX,
             max_subscription_bytes: usize::MAX,
             max_pending_handshakes: usize::MAX,
+            zap_enforce_domain: false,
             in_batch_size: Some(8192),
             out_batch_size: Some(8192),
             ..Self::default()
@@ -395,6 +403,10 @@ impl Default for Options {
             max_pending_handshakes: 1024,
             routing_id: None,
             metadata: Properties::default(),
+            security: Security::null(),
+            authenticator: None,
+            zap_domain: String::new(),
+            zap_enforce_domain: true,
             probe_router: false,
             conflate: false,
             mandatory: false,

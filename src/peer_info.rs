@@ -28,6 +28,9 @@ pub(crate) struct Hello {
     pub(crate) routing_id: Option<RoutingId>,
     /// What else it says of itself.
     pub(crate) properties: Properties,
+    /// What those say of it who have let it in.
+    pub(crate) user_id: Option<String>,
+    pub(crate) user_properties: Properties,
     /// Where it is.
     pub(crate) address: String,
     /// Whose process it is, as far as the system says.
@@ -92,10 +95,28 @@ impl PeerInfo {
         self.0.hello.socket_type
     }
 
+    /// The user that it is, if who let it in has said so: an [`Authenticator`](crate::Authenticator),
+    /// or a ZAP handler. Never what a peer says of itself. libzmq's `User-Id`.
+    pub fn user_id(&self) -> Option<&str> {
+        self.0.hello.user_id.as_deref()
+    }
+
+    /// What was said under this name (whatever its case) of the user that it is, by who let it in.
+    pub fn user_property(&self, name: &str) -> Option<&[u8]> {
+        self.0.hello.user_properties.get(name)
+    }
+
+    /// All that was said of the user in this way; a name that is not text is left out.
+    pub fn user_properties(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let all = self.0.hello.user_properties.iter();
+        all.filter_map(|(name, value)| Some((str::from_utf8(name).ok()?, value)))
+    }
+
     /// What it said of itself under this name (whatever its case), by
     /// [`metadata`](crate::Builder::metadata) or in another implementation's way.
     ///
-    /// Its own words, which nobody has checked.
+    /// Its own words, which nobody has checked. What was said of its [user](Self::user_property) under
+    /// the same name is the only one, and `User-Id` is nobody's to say of himself.
     pub fn property(&self, name: &str) -> Option<&[u8]> {
         self.0.hello.properties.get(name)
     }
@@ -111,6 +132,9 @@ impl PeerInfo {
 impl fmt::Debug for PeerInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {}", self.socket_type(), self.address())?;
+        if let Some(user) = self.user_id() {
+            write!(f, " as {user:?}")?;
+        }
         match self.routing_id() {
             Some(id) => write!(f, " ({id:?})"),
             None => Ok(()),

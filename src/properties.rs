@@ -22,6 +22,24 @@ impl Properties {
             .map(|(_, value)| value)
     }
 
+    /// Reads them; `None` if they are not in their form on the wire, or one has no name.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (name, _) = take(&mut rest)?;
+            if name.is_empty() {
+                return None;
+            }
+        }
+        Some(Self(bytes.into()))
+    }
+
+    /// Whether anything was said under this name.
+    pub(crate) fn has(&self, name: &[u8]) -> bool {
+        self.iter()
+            .any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
     /// Says one, in the place of what was said under this name.
     pub(crate) fn set(&mut self, name: &str, value: &[u8]) {
         let mut all = Vec::with_capacity(self.0.len() + 5 + name.len() + value.len());

@@ -9,6 +9,7 @@
 //!     ├── meeting   every way in which they can │
 //!     ├── end       either of the two, one face │
 //!     ├── stage     libzmq in the middle        └── libzmq       the other side
+//!     ├── pyzmq     a libzmq that has CURVE, in Python
 //!     └── helper    a libzmq in a process                        (the only `unsafe`)
 //!                   that may be killed
 //! ```
@@ -19,5 +20,6 @@ pub mod join;
 pub mod libzmq;
 pub mod meeting;
 pub mod numbered;
+pub mod pyzmq;
 pub mod scratch;
 pub mod stage;

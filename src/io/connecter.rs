@@ -13,6 +13,7 @@ use super::resolve::Resolved;
 use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
 use super::transmit::Transmit;
+use crate::auth::Ruling;
 use crate::command::{Left, Place, Port, SocketId, WireEnds};
 use crate::endpoint::{Address, Endpoint, TcpAddress};
 use crate::monitor::MonitorEvent;
@@ -496,6 +497,12 @@ impl Connecter {
             State::Talking(session) => session.on_event(event),
             State::Dialing { hung_up, .. } => *hung_up |= Session::is_hang_up(event),
             State::Waiting(_) | State::Resolving => {}
+        }
+    }
+
+    pub(super) fn on_ruling(&mut self, number: u64, ruling: Ruling) {
+        if let State::Talking(session) = &mut self.state {
+            session.on_ruling(number, ruling);
         }
     }
 

@@ -9,6 +9,7 @@ use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
 use super::transmit::Transmit;
 use crate::admission::{Remote, Seat};
+use crate::auth::Ruling;
 use crate::command::{Left, Place, Port, SocketId, Token};
 use crate::endpoint::Endpoint;
 use crate::monitor::MonitorEvent;
@@ -222,6 +223,12 @@ impl Accepted {
     pub(super) fn on_event(&mut self, event: &mio::event::Event) {
         if let Some(session) = &mut self.session {
             session.on_event(event);
+        }
+    }
+
+    pub(super) fn on_ruling(&mut self, number: u64, ruling: Ruling) {
+        if let Some(session) = &mut self.session {
+            session.on_ruling(number, ruling);
         }
     }
 

@@ -14,6 +14,7 @@ use super::session::End;
 use super::timers::{Timer, Timers};
 use super::turn::Driver;
 use super::{Handle, Latch};
+use crate::auth::Ruling;
 use crate::command::{Port, SocketId, Token, WireEnds};
 use crate::endpoint::Endpoint;
 use crate::error::Unsent;
@@ -44,6 +45,12 @@ pub(crate) enum Order {
         port: Arc<dyn Port>,
         ends: Option<WireEnds>,
         adopted: Option<transport::Stream>,
+    },
+    /// What was said of the peer of a connection that asked, by the number of its question.
+    Rule {
+        token: Token,
+        number: u64,
+        ruling: Ruling,
     },
     /// What a connecter's name was resolved to.
     Resolved { token: Token, resolved: Resolved },
@@ -354,6 +361,18 @@ impl Reactor {
                     _ => Fate::Rests,
                 });
                 self.settle(token, fate, now);
+            }
+            Order::Rule {
+                token,
+                number,
+                ruling,
+            } => {
+                match self.slots.get_mut(&token) {
+                    Some(Slot::Accepted(accepted)) => accepted.on_ruling(number, ruling),
+                    Some(Slot::Connecter(connecter)) => connecter.on_ruling(number, ruling),
+                    Some(Slot::Listener(_)) | None => return,
+                }
+                self.drive(token, now);
             }
             Order::Unlisten {
                 token,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::pipe::{Lane, Load, Record, Runs};
 use crate::signal::Wakes;
 use crate::transport::Stream;
-use crate::zmtp::{self, Connection, Event, ITEMS_KEPT, Item, PeerHello};
+use crate::zmtp::{self, Connection, Credentials, Event, ITEMS_KEPT, Item, PeerHello};
 
 /// How much is read in one go before others have their turn.
 const BUDGET: usize = 256 << 10;
@@ -50,6 +50,8 @@ pub(super) enum Got {
     Owing,
     /// Others have their turn first.
     Budget,
+    /// Whether the peer is let in is to be found out; nothing more is there until then.
+    Authenticate(Credentials),
     /// The handshake is complete; the pipe is wanted now, and more may be there to read.
     Ready(PeerHello),
     /// The end of the stream.
@@ -117,8 +119,8 @@ impl Receive {
         wakes: &mut Wakes,
     ) -> Result<Got, Broken> {
         // What came in one read with the end of the handshake is still in the connection.
-        if let Some(hello) = self.hand_over(connection, lane, wakes) {
-            return Ok(Got::Ready(hello));
+        if let Some(turn) = self.hand_over(connection, lane, wakes) {
+            return Ok(turn);
         }
         let mut budget = BUDGET;
         loop {
@@ -150,9 +152,9 @@ impl Receive {
             // A short read has emptied the stream: the next event says when there is more.
             self.readable = n >= room || self.hung_up;
             let scanned = connection.handle_input();
-            if let Some(hello) = self.hand_over(connection, lane, wakes) {
+            if let Some(turn) = self.hand_over(connection, lane, wakes) {
                 scanned?;
-                return Ok(Got::Ready(hello));
+                return Ok(turn);
             }
             // Whole messages that came before the fault are good.
             scanned?;
@@ -163,23 +165,25 @@ impl Receive {
         }
     }
 
-    /// Moves what was scanned into the pipe; stops at the end of the handshake.
+    /// Moves what was scanned into the pipe; stops where the handshake comes to a turn.
     fn hand_over(
         &mut self,
         connection: &mut Connection,
         lane: Option<&Arc<Lane<Runs>>>,
         wakes: &mut Wakes,
-    ) -> Option<PeerHello> {
+    ) -> Option<Got> {
         let (mut load, mut aside) = (Load::NONE, 0);
-        let mut ready = None;
+        let mut turn = None;
         while let Some(event) = connection.poll_event() {
             match event {
                 Event::Ready(hello) => {
-                    ready = Some(hello);
+                    turn = Some(Got::Ready(hello));
                     break;
                 }
-                // No connection is made so that it asks.
-                Event::Authenticate(_) => {}
+                Event::Authenticate(credentials) => {
+                    turn = Some(Got::Authenticate(credentials));
+                    break;
+                }
                 Event::Item(item) => {
                     load += load_of(&item);
                     if let Item::Subscription { topic, .. } = &item {
@@ -216,7 +220,7 @@ impl Receive {
                 self.staged.shrink_to(ITEMS_KEPT);
             }
         }
-        ready
+        turn
     }
 }
 

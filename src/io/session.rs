@@ -1,23 +1,27 @@
 //! One live connection: a stream, the protocol on it, and the pipe it serves.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::reactor::Kit;
+use super::reactor::{Kit, Order};
 use super::receive::{Broken, Got, Receive};
 use super::timers::Timer;
 use super::transmit::{Sent, Transmit};
 use super::write_half::WriteHalf;
-use crate::command::{Place, Port, Refused, Welcome, WireEnds};
+use crate::auth::{Asked, Decided, Reply, Ruling, Subject, Verdict};
+use crate::command::{Place, Port, Refused, Welcome, WireEnds, unique_number};
 use crate::endpoint::Endpoint;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
 use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{Load, Record};
 use crate::signal::{Target, Wakes};
 use crate::transport::Stream;
-use crate::zmtp::{self, Config, Connection, Due, Eof, Heartbeat, Item, PeerHello, Silence};
+use crate::zmtp::{
+    self, Config, Connection, Credentials, Due, Eof, Heartbeat, Item, PeerHello, Silence,
+};
 
 /// A stream on which ZMTP is spoken, from the first byte of the greeting on.
 ///
@@ -39,6 +43,10 @@ pub(super) struct Session {
     handshake_limit: Option<Timer>,
     /// How long it may take.
     handshake_time: Duration,
+    /// Who was asked whether the peer is let in, and the number of the question.
+    asked: Option<(u64, Asked)>,
+    /// What was said to that.
+    ruling: Option<Ruling>,
     /// From the handshake on.
     heartbeat: Option<Heartbeat>,
     beat: Option<Timer>,
@@ -87,6 +95,11 @@ pub(super) enum End {
     Io(io::Error),
     /// The peer broke the protocol, or cannot be talked to.
     Protocol(zmtp::Error),
+    /// The peer is not let in.
+    Denied {
+        status: u16,
+        why: Option<Cow<'static, str>>,
+    },
     /// The socket does not take this peer.
     Refused(Refused),
     /// The handshake took too long.
@@ -122,6 +135,7 @@ impl Session {
             max_frames: options.max_frames,
             routing_id: hello.routing_id,
             properties: hello.properties,
+            security: port.security(),
             read_max: options.in_batch_size,
             ..Config::new(port.socket_type())
         });
@@ -138,6 +152,8 @@ impl Session {
             established: None,
             handshake_limit: limit.map(|at| kit.timers.set(at, me.token)),
             handshake_time: time.unwrap_or_default(),
+            asked: None,
+            ruling: None,
             heartbeat: None,
             beat: None,
             yields: false,
@@ -359,12 +375,19 @@ impl Session {
     ) -> Result<Pace, End> {
         let mut patience = if kit.alone { PATIENCE } else { 0 };
         loop {
+            if let Some(ruling) = self.ruling.take() {
+                self.rule(ruling)?;
+            }
             let inbound = self.ends.as_ref().and_then(|ends| ends.inbound.as_ref());
             let got = self
                 .receive
                 .pump(&self.stream, &mut self.connection, inbound, wakes);
             match got {
                 Err(broken) => return Err(self.broken(broken)),
+                Ok(Got::Authenticate(credentials)) => {
+                    self.authenticate(credentials, port, place, me, kit);
+                    continue;
+                }
                 Ok(Got::Ready(hello)) => {
                     self.establish(&hello, port, place, me, kit)?;
                     continue;
@@ -458,6 +481,69 @@ impl Session {
         }
     }
 
+    /// Finds out whether the peer is let in. The handshake rests until that is known, and its time
+    /// goes on.
+    fn authenticate(
+        &mut self,
+        credentials: Credentials,
+        port: &Arc<dyn Port>,
+        place: &Place<'_>,
+        me: &Target,
+        kit: &Kit<'_>,
+    ) {
+        let subject = Subject {
+            credentials,
+            address: self.peer.clone(),
+            process: self.stream.credentials(),
+            endpoint: place.endpoint.clone(),
+        };
+        // A connecting endpoint has its token for all its connections.
+        let number = unique_number();
+        let (handle, token) = (kit.handle.clone(), me.token);
+        let reply: Reply = Box::new(move |ruling| {
+            handle.order(Order::Rule {
+                token,
+                number,
+                ruling,
+            });
+        });
+        match port.authenticate(subject, reply) {
+            Decided::Now(ruling) => self.ruling = Some(ruling),
+            Decided::Later(asked) => self.asked = Some((number, asked)),
+        }
+    }
+
+    /// The answer to a question of this number, which may be that of another connection.
+    pub(super) fn on_ruling(&mut self, number: u64, ruling: Ruling) {
+        if self.asked.take_if(|(asked, _)| *asked == number).is_some() {
+            self.ruling = Some(ruling);
+        }
+    }
+
+    fn rule(&mut self, Ruling { verdict, why }: Ruling) -> Result<(), End> {
+        let status = verdict.status();
+        let verdict = match verdict {
+            Verdict::Accept(user) => {
+                let (user_id, properties) = user.into_parts();
+                zmtp::Verdict::Accept {
+                    user_id,
+                    properties,
+                }
+            }
+            Verdict::RefuseForNow => zmtp::Verdict::RefuseForNow,
+            Verdict::Refuse => zmtp::Verdict::Refuse { status: "400" },
+            Verdict::Failed => zmtp::Verdict::Refuse { status: "500" },
+        };
+        match self.connection.authenticated(verdict) {
+            Ok(()) => Ok(()),
+            Err(zmtp::Error::Denied { .. }) => {
+                self.say_last_word();
+                Err(End::Denied { status, why })
+            }
+            Err(error) => Err(self.broken(Broken::Protocol(error))),
+        }
+    }
+
     fn establish(
         &mut self,
         hello: &PeerHello,
@@ -489,6 +575,8 @@ impl Session {
                 socket_type: hello.socket_type,
                 routing_id: hello.routing_id.clone(),
                 properties: hello.properties.clone(),
+                user_id: hello.vouched.user_id.clone(),
+                user_properties: hello.vouched.properties.clone(),
                 address: self.peer.clone(),
                 credentials: self.stream.credentials(),
             },
@@ -551,10 +639,26 @@ impl Session {
         match broken {
             Broken::Io(error) => End::Io(error),
             Broken::Protocol(error) => {
-                if !self.is_established() && !self.connection.output().is_empty() {
-                    let _ = self.stream.write(self.connection.output());
+                if !self.is_established() {
+                    self.say_last_word();
                 }
                 End::Protocol(error)
+            }
+        }
+    }
+
+    /// Sends what the handshake has yet to say, if the stream takes it.
+    fn say_last_word(&mut self) {
+        if self.connection.output().is_empty() {
+            return;
+        }
+        let _ = self.stream.write(self.connection.output());
+        self.stream.shutdown_write();
+        // A stream that is closed with something unread takes back what it has said.
+        let mut unread = [0; 1024];
+        for _ in 0..64 {
+            if !matches!(self.stream.read(&mut unread), Ok(1..)) {
+                break;
             }
         }
     }
@@ -615,7 +719,9 @@ impl End {
             | Self::HungUp
             | Self::Parted => log::Level::Debug,
             Self::PeerClosed(_) | Self::Io(_) | Self::Silent(_) => log::Level::Info,
-            Self::Protocol(_) | Self::Refused(_) | Self::Handshake(_) => log::Level::Warn,
+            Self::Protocol(_) | Self::Denied { .. } | Self::Refused(_) | Self::Handshake(_) => {
+                log::Level::Warn
+            }
             Self::Panicked => log::Level::Error,
         }
     }
@@ -629,7 +735,11 @@ impl End {
             Self::PeerClosed(_) | Self::Io(_) | Self::Silent(_) | Self::Panicked => {
                 HandshakeFailure::Lost
             }
-            Self::Protocol(_) => HandshakeFailure::Protocol,
+            Self::Denied { status, .. } => HandshakeFailure::NotAuthenticated { status: *status },
+            Self::Protocol(error) => match error.status() {
+                Some(status) => HandshakeFailure::NotAuthenticated { status },
+                None => HandshakeFailure::Protocol,
+            },
             Self::Refused(_) => HandshakeFailure::Refused,
             Self::Flushed | Self::Stopped | Self::HungUp | Self::Parted => {
                 HandshakeFailure::Stopped
@@ -651,6 +761,13 @@ impl fmt::Display for End {
             }
             Self::Io(error) => write!(f, "{error}"),
             Self::Protocol(error) => write!(f, "{error}"),
+            Self::Denied { status, why } => {
+                write!(f, "it is not let in (status {status})")?;
+                match why {
+                    Some(why) => write!(f, ": {why}"),
+                    None => Ok(()),
+                }
+            }
             Self::Refused(refused) => write!(f, "refused: {refused}"),
             Self::Handshake(limit) => {
                 write!(f, "no handshake within {}", crate::error::millis(*limit))

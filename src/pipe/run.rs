@@ -132,6 +132,8 @@ mod tests {
             let hello = Hello {
                 socket_type: SocketType::Push,
                 routing_id: None,
+                user_id: None,
+                user_properties: Default::default(),
                 properties: Default::default(),
                 address: n.to_string(),
                 credentials: None,

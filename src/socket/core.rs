@@ -168,6 +168,18 @@ impl Core {
         options: Options,
         context: Context,
     ) -> (Arc<Self>, Result<(), NotEnrolled>) {
+        let core = Self::hidden(pattern, options, context);
+        let member: Arc<dyn Member> = core.clone();
+        let enrolled = core.context.enrol(core.id, &member);
+        if enrolled.is_err() {
+            core.terminate();
+            core.interrupt_monitors();
+        }
+        (core, enrolled)
+    }
+
+    /// A socket of which its context does not know.
+    pub(super) fn hidden(pattern: Pattern, options: Options, context: Context) -> Arc<Self> {
         let reach: Arc<Reach> = Arc::default();
         let outlook = |receives| Outlook {
             reach: reach.clone(),
@@ -178,7 +190,7 @@ impl Core {
         let outbound = Outbound::new(writers, options.mandatory);
         let inbound = Inbound::new(pattern.intake(&options), &options);
         let (outward, inward) = (outlook(false), outlook(true));
-        let core = Arc::new_cyclic(|me| Self {
+        Arc::new_cyclic(|me| Self {
             id: crate::command::unique_number(),
             me: me.clone(),
             pattern,
@@ -216,14 +228,7 @@ impl Core {
             #[cfg(all(unix, not(loom)))]
             descriptor: Default::default(),
             context,
-        });
-        let member: Arc<dyn Member> = core.clone();
-        let enrolled = core.context.enrol(core.id, &member);
-        if enrolled.is_err() {
-            core.terminate();
-            core.interrupt_monitors();
-        }
-        (core, enrolled)
+        })
     }
 
     /// The options as they are now. What is read on the path of a message is elsewhere, too.

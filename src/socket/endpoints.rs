@@ -81,6 +81,7 @@ impl Core {
             endpoint: real.clone(),
             error,
         };
+        self.warn_of_plain(&real);
         let token = unique_number();
         io.register(&mut listener, token).map_err(failed)?;
         let way = Way::Listener {
@@ -191,6 +192,7 @@ impl Core {
         let Some(io) = self.next_io().map_err(ConnectError::Io)? else {
             return Err(ConnectError::NoIoThread(endpoint));
         };
+        self.warn_of_plain(&endpoint);
         let token = unique_number();
         let ends = self.open_at_once(&io, token);
         let pipe = ends.as_ref().map(|ends| ends.id);

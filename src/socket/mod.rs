@@ -13,7 +13,8 @@
 //!   are made and taken out, `peers`: who is at their other ends, `topics`: what those subscribe to;
 //!   `port`: how a socket hears of all that, `monitoring`: how it tells of it; `notices`: what it tells
 //!   of peers by messages; `ending`: how it ends; `ledger`: what is counted; `options`: all that can be
-//!   set, `live`: what changing it does.
+//!   set, `live`: what changing it does;
+//!   `authentication`: who decides about peers, `zap`: how a handler is asked.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
 //!   `publishing` (PUB, XPUB).
 //! * `permit`, `flush`, `from_peer`, `many`: more forms, a file each: room for a message to come,
@@ -49,6 +50,7 @@ mod permit;
 mod control;
 #[macro_use]
 mod topics;
+mod authentication;
 mod core;
 mod dealer;
 #[cfg(all(unix, not(loom)))]
@@ -88,6 +90,7 @@ mod turn;
 mod watching;
 mod xpub;
 mod xsub;
+mod zap;
 
 pub use builder::Builder;
 pub use dealer::Dealer;

@@ -10,6 +10,7 @@ use super::monitoring::LEFT;
 use super::notices::Gone;
 use super::publishing;
 use crate::admission::{Remote, Seat};
+use crate::auth::{Decided, Reply, Subject};
 use crate::command::{
     InprocPeer, Left, Place, Port, Refused, SocketId, Token, ValueEnds, Welcome, WireEnds,
 };
@@ -18,9 +19,11 @@ use crate::monitor::{HandshakeFailure, MonitorEvent};
 use crate::options::Options;
 use crate::peer_info::Hello;
 use crate::pipe::{Inlet, Load, Outlet, PipeId, Reader};
+use crate::properties::Properties;
 use crate::signal::{News, Post, Target, Wakes};
 use crate::socket_type::SocketType;
 use crate::sync::Ordering;
+use crate::zmtp;
 
 impl Post for Core {
     fn post(&self, pipe: u64, news: News) {
@@ -93,6 +96,15 @@ impl Port for Core {
         Ok(seat)
     }
 
+    fn security(&self) -> zmtp::Security {
+        let asks = self.asks_about_null();
+        self.options().security.for_connection(asks)
+    }
+
+    fn authenticate(&self, subject: Subject, reply: Reply) -> Decided {
+        Core::authenticate(self, subject, reply)
+    }
+
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
         let given = self.control.peek(|control| {
             control.endpoints.iter().find_map(|entry| match &entry.way {
@@ -144,6 +156,8 @@ impl Port for Core {
                 .clone()
                 .filter(|_| self.pattern.announces_itself()),
             properties: options.metadata.clone(),
+            user_id: None,
+            user_properties: Properties::default(),
             address,
             credentials: None,
         }

@@ -103,6 +103,19 @@ pub(crate) enum Fault {
 }
 
 impl Error {
+    /// The status code that the peer has refused us with, if it is one of ZAP's.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { reason } => match reason.as_str() {
+                "300" => Some(300),
+                "400" => Some(400),
+                "500" => Some(500),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Whose fault it is.
     pub(crate) fn fault(&self) -> Fault {
         match self {

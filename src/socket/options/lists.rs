@@ -3,6 +3,7 @@
 use super::super::SocketKind;
 use super::values::*;
 use super::{Builder, SocketOptions, value_of};
+use crate::auth::{Authenticator, Hired};
 use crate::error::OptionError;
 use crate::transport::ipc::HAS_CREDENTIALS;
 
@@ -180,6 +181,60 @@ impl<T: SocketKind> SocketOptions<'_, T> {
                 options.metadata.set(name, value);
             },
         )
+    }
+}
+
+// What is foreign code.
+
+impl<T: SocketKind> Builder<T> {
+    /// Who decides which peers are let in, once they have proven who they are by the mechanism of
+    /// [`security`](Self::security): see [`Authenticator`]. Default none; a ZAP handler decides then, if
+    /// there is one. tcp and ipc only.
+    ///
+    /// With [`Security::null`](crate::Security::null) it is asked about every peer, of which it knows
+    /// the address; with a server's, about every client. A client's security does not ask: the server
+    /// proves itself by its key, or not at all.
+    ///
+    /// A ZAP handler is a REP or a ROUTER of the same context that is bound to `inproc://zeromq.zap.01`
+    /// and speaks ZAP 1.0 (RFC 27), as with libzmq; it is not asked where there is an authenticator.
+    /// Without either PLAIN lets nobody in; CURVE, and NULL, let everybody in, unless a
+    /// [`zap_domain`](Self::zap_domain) is set, or, with CURVE, a ZAP handler has ever been bound in the
+    /// context. Who is let in nevertheless when its handler has ended is everybody, with libzmq.
+    pub fn authenticator(self, authenticator: impl Authenticator) -> Self {
+        let hired = Ok(Some(Hired::new(authenticator)));
+        self.set(
+            "authenticator",
+            |_| true,
+            hired,
+            |options, hired| {
+                options.authenticator = hired;
+            },
+        )
+    }
+}
+
+impl<T: SocketKind> SocketOptions<'_, T> {
+    /// Puts another in the place of the [`authenticator`](Builder::authenticator). It counts for
+    /// handshakes that come so far from then on; who is in stays in.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`]: never, as yet.
+    pub fn set_authenticator(&self, authenticator: impl Authenticator) -> Result<(), OptionError> {
+        let hired = Ok(Some(Hired::new(authenticator)));
+        self.change(
+            "authenticator",
+            |_| true,
+            hired,
+            |options, hired| {
+                options.authenticator = hired;
+            },
+        )
+    }
+
+    /// Whether there is an [`authenticator`](Builder::authenticator).
+    pub fn has_authenticator(&self) -> bool {
+        self.core.options().authenticator.is_some()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::error::OptionError;
 use crate::message::Message;
 use crate::options::{Options, ReconnectStop, RouterNotify, SlowSubscriber, Verbosity};
 use crate::routing_id::RoutingId;
+use crate::security::Security;
 use crate::socket_type::SocketType;
 use crate::transport::tuning;
 
@@ -220,6 +221,51 @@ options! {
         connect_timeout(timeout: impl Into<Option<Duration>>) -> Option<Duration> {
             put connect_timeout = timeout.into();
             later set_connect_timeout;
+        }
+
+        /// How this socket and its peers prove to each other who they are, and whether what they say is
+        /// protected. Default [`Security::null`]: not at all. tcp and ipc only.
+        ///
+        /// A password of PLAIN that goes over tcp to another machine is worth a warning in the log: it
+        /// can be read on the way.
+        ///
+        /// One value, of which nothing can be missing or set too late. libzmq's `ZMQ_PLAIN_SERVER`,
+        /// `ZMQ_PLAIN_USERNAME`, `ZMQ_PLAIN_PASSWORD`, `ZMQ_CURVE_SERVER`, `ZMQ_CURVE_PUBLICKEY`,
+        /// `ZMQ_CURVE_SECRETKEY` and `ZMQ_CURVE_SERVERKEY`, of which the one that was set last decides.
+        ///
+        /// ```
+        /// use zocket::{Push, Security};
+        ///
+        /// # fn main() -> Result<(), zocket::Error> {
+        /// let push = Push::builder()
+        ///     .security(Security::plain_client("admin", "secret"))
+        ///     .build()?;
+        /// # drop(push);
+        /// # Ok(())
+        /// # }
+        /// ```
+        security(security: Security) -> Security {
+            put security = security.checked()?;
+            later set_security;
+        }
+
+        /// The domain for which peers are authenticated: what an
+        /// [`Authenticator`](crate::Authenticator) and a ZAP handler are told of this socket, so that they
+        /// can tell services apart; up to 255 bytes. Default empty. libzmq's `ZMQ_ZAP_DOMAIN`.
+        ///
+        /// With [`Security::null`] and no authenticator a ZAP handler is asked only if there is a domain.
+        zap_domain(domain: impl AsRef<str>) -> String {
+            put zap_domain = zap_domain(domain)?;
+            later set_zap_domain;
+        }
+
+        /// Whether a socket with a [`zap_domain`](Self::zap_domain) lets nobody in while there is neither
+        /// an [`authenticator`](Self::authenticator) nor a ZAP handler. Default `true`. libzmq's
+        /// `ZMQ_ZAP_ENFORCE_DOMAIN`, by default `false`: a handler that is not there yet, or not any more,
+        /// lets everybody in then.
+        zap_enforce_domain(on: bool) -> bool {
+            put zap_enforce_domain = on;
+            later set_zap_enforce_domain;
         }
 
         /// The largest message taken from a peer, in bytes, all its frames together; `None` is

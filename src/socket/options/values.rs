@@ -103,6 +103,15 @@ pub(super) fn socks_credentials(
         .ok_or_else(|| "a user has 1 to 255 bytes, a password up to 255".to_owned())
 }
 
+/// A frame of a ZAP request would take more, but libzmq does not.
+pub(super) fn zap_domain(domain: impl AsRef<str>) -> Result<String, String> {
+    let domain = domain.as_ref();
+    match domain.len() {
+        0..=255 => Ok(domain.to_owned()),
+        _ => Err("it has more than 255 bytes".to_owned()),
+    }
+}
+
 pub(super) fn some_frames(frames: usize) -> Result<usize, String> {
     match frames {
         0 => Err("a message has at least one frame".to_owned()),
