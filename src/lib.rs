@@ -133,6 +133,7 @@
 //!
 //! | | |
 //! |---|---|
+//! | `curve` | the CURVE mechanism, and module `curve` with its keys; needs Rust 1.89 |
 //! | `futures` | `stream()`, `sink()`, and their owned forms: the traits of `futures-core` and `futures-sink`, on which it then depends |
 //!
 //! # Defaults that differ from libzmq's
@@ -218,6 +219,8 @@ mod socket;
 mod admission;
 mod command;
 mod context;
+#[cfg(feature = "curve")]
+pub mod curve;
 mod endpoint;
 mod endpoint_status;
 mod error;
@@ -237,6 +240,7 @@ mod properties;
 mod proxy;
 mod routing;
 mod routing_id;
+mod secret;
 mod signal;
 mod socket_type;
 mod stats;
