@@ -150,7 +150,7 @@ struct Closing {
 
 /// The turn of the reactor: commands, poll, read, scan, hand over, write, timers.
 ///
-/// A value behind a lock (see [`super::turn`]): whichever thread holds it runs the turn.
+/// A value that is handed on (see [`super::turn`]): whichever thread has it runs the turn.
 pub(super) struct Reactor {
     tools: Tools,
     events: mio::Events,
