@@ -759,6 +759,11 @@ impl Inbound {
 }
 
 impl Control {
+    /// Whether anything was ever bound or connected to.
+    pub(super) fn has_had_endpoints(&self) -> bool {
+        self.last_endpoint.is_some()
+    }
+
     /// Whether a pipe that was opened for an inproc name is still among the endpoints.
     pub(super) fn wants(&self, id: PipeId) -> bool {
         self.endpoints

@@ -277,7 +277,7 @@ pub(super) struct Inbound {
     /// Returned to the application.
     pub(super) returned: Load,
     pub(super) discarded: Discarded,
-    conflate: bool,
+    pub(super) conflate: bool,
     pub(super) invert_matching: bool,
 }
 
