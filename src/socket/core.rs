@@ -467,7 +467,7 @@ impl Core {
     }
 
     /// An exchange may have ended: then the next request may be sent.
-    fn after_reply(&self) {
+    pub(super) fn after_reply(&self) {
         self.outbound.update(|out, _| {
             out.awaits_reply &= self.inbound.peek(
                 |inb| matches!(&inb.intake, Intake::Exchange(exchange) if exchange.asked().is_some()),
