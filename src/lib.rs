@@ -129,6 +129,7 @@
 //!
 //! | | |
 //! |---|---|
+//! | `curve` | the CURVE mechanism, and module `curve` with its keys; needs Rust 1.89 |
 //! | `futures` | `stream()`, `sink()`, and their owned forms: the traits of `futures-core` and `futures-sink`, on which it then depends |
 //!
 //! # Defaults that differ from libzmq's
@@ -211,6 +212,8 @@ mod socket;
 mod admission;
 mod command;
 mod context;
+#[cfg(feature = "curve")]
+pub mod curve;
 mod endpoint;
 mod endpoint_status;
 mod error;
@@ -230,6 +233,7 @@ mod properties;
 mod proxy;
 mod routing;
 mod routing_id;
+mod secret;
 mod signal;
 mod socket_type;
 mod stats;
@@ -248,6 +252,10 @@ pub mod delivery {
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+
+#[cfg(feature = "_parts")]
+#[doc(hidden)]
+pub mod parts;
 
 pub use context::{Context, ContextBuilder};
 pub use endpoint::{Endpoint, EndpointError, EndpointErrorKind, IntoEndpoint};

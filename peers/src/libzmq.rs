@@ -100,6 +100,16 @@ impl Context {
         Self(Arc::new(ContextHandle(context)))
     }
 
+    /// A new context with so many I/O threads.
+    pub fn with_io_threads(count: usize) -> Result<Self> {
+        const IO_THREADS: c_int = 1;
+        let context = Self::new();
+        let count = c_int::try_from(count).map_err(|_| Error(libc::EINVAL))?;
+        // SAFETY: the context is alive; before its first socket the number may be set.
+        check(unsafe { ffi::zmq_ctx_set(context.0.0.as_ptr(), IO_THREADS, count) })?;
+        Ok(context)
+    }
+
     /// A new socket of this kind.
     pub fn socket(&self, kind: Kind) -> Result<Socket> {
         // SAFETY: the context is alive, for `self` holds it.
@@ -185,6 +195,8 @@ pub enum Opt {
     Linger = 17,
     /// Wait before a reconnect, ms.
     ReconnectInterval = 18,
+    /// Most connections that wait to be accepted.
+    Backlog = 19,
     /// Most messages queued outward per peer.
     SendHwm = 23,
     /// Most messages queued inward per peer.
@@ -595,6 +607,7 @@ mod ffi {
         pub(super) fn zmq_errno() -> c_int;
         pub(super) fn zmq_strerror(number: c_int) -> *const c_char;
         pub(super) fn zmq_ctx_new() -> *mut c_void;
+        pub(super) fn zmq_ctx_set(context: *mut c_void, option: c_int, value: c_int) -> c_int;
         pub(super) fn zmq_ctx_term(context: *mut c_void) -> c_int;
         pub(super) fn zmq_ctx_shutdown(context: *mut c_void) -> c_int;
         pub(super) fn zmq_proxy(

@@ -177,6 +177,8 @@ impl Receive {
                     ready = Some(hello);
                     break;
                 }
+                // No connection is made so that it asks.
+                Event::Authenticate(_) => {}
                 Event::Item(item) => {
                     load += load_of(&item);
                     if let Item::Subscription { topic, .. } = &item {

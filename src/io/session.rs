@@ -124,7 +124,7 @@ impl Session {
             read_max: options.in_batch_size,
             ..Config::new(port.socket_type())
         });
-        let time = options.handshake_timeout;
+        let time = connection.handshake_time(options.handshake_timeout);
         let limit = time.and_then(|limit| kit.now.checked_add(limit));
         Self {
             stream,

@@ -8,6 +8,8 @@ use crate::signal::Wakes;
 use crate::transport::Stream;
 use crate::zmtp::{Connection, SubscriptionForm, Version, Wire, encode_subscription};
 
+mod sealed;
+
 /// How much is written in one go before others have their turn: several times a socket's usual
 /// send buffer, so that only a reader that keeps up ever reaches it.
 const BUDGET: usize = 4 << 20;
@@ -34,6 +36,8 @@ pub(super) struct Transmit {
     form: SubscriptionForm,
     /// The batch in hand: partly written, or empty.
     batch: Wire,
+    /// Of what the connection has sealed last.
+    sealing: sealed::Source,
     /// Written whole, its credit not yet returned.
     written: Load,
     /// About the largest batch of late; what is kept of its memory follows it down slowly.
@@ -79,6 +83,9 @@ impl Transmit {
         patient: bool,
         wakes: &mut Wakes,
     ) -> io::Result<Sent> {
+        if connection.seals() {
+            return self.pump_sealed(stream, connection, lane, patient, wakes);
+        }
         let mut budget = BUDGET;
         loop {
             if self.batch.at_frame_border() && self.control.at_frame_border() {
@@ -107,32 +114,40 @@ impl Transmit {
                 budget -= n;
                 continue;
             }
-            let written = std::mem::take(&mut self.written);
-            let taken = lane.take_unless_relieved(&mut self.batch, written, patient, wakes);
-            if taken.ended {
-                return Ok(Sent::Ended);
+            if let Some(sent) = self.fetch(lane, patient, wakes) {
+                return Ok(sent);
             }
-            for change in &taken.changes {
-                encode_subscription(
-                    change.subscribe,
-                    &change.topic,
-                    self.form,
-                    &mut self.control,
-                );
-            }
-            if !taken.got && patient && taken.relieved {
-                return Ok(Sent::Relieved);
-            }
-            if !taken.got {
-                // As much as the traffic of late needs: giving back more would cost growing again.
-                self.batch.shrink(KEPT.max(2 * self.largest));
-                return Ok(Sent::Idle);
-            }
-            self.largest = self.batch.len().max(self.largest - self.largest / 16);
             if std::mem::take(&mut self.ttl_runs) && self.batch.len() > TTL_COVERS {
                 connection.send_ping(Duration::ZERO);
             }
         }
+    }
+
+    /// Takes the next batch in hand; why there is none, if so.
+    fn fetch(&mut self, lane: &Lane<Wire>, patient: bool, wakes: &mut Wakes) -> Option<Sent> {
+        let written = std::mem::take(&mut self.written);
+        let taken = lane.take_unless_relieved(&mut self.batch, written, patient, wakes);
+        if taken.ended {
+            return Some(Sent::Ended);
+        }
+        for change in &taken.changes {
+            encode_subscription(
+                change.subscribe,
+                &change.topic,
+                self.form,
+                &mut self.control,
+            );
+        }
+        if !taken.got && patient && taken.relieved {
+            return Some(Sent::Relieved);
+        }
+        if !taken.got {
+            // As much as the traffic of late needs: giving back more would cost growing again.
+            self.batch.shrink(KEPT.max(2 * self.largest));
+            return Some(Sent::Idle);
+        }
+        self.largest = self.batch.len().max(self.largest - self.largest / 16);
+        None
     }
 
     /// Writes once; 0 if the stream takes nothing now.

@@ -71,7 +71,7 @@ pub(crate) fn name(body: &[u8]) -> String {
     split(body).map_or_else(|_| String::new(), |(name, _)| printable(name))
 }
 
-fn split(body: &[u8]) -> Result<(&[u8], &[u8]), Error> {
+pub(super) fn split(body: &[u8]) -> Result<(&[u8], &[u8]), Error> {
     let (&size, rest) = body.split_first().ok_or(Error::NamelessCommand)?;
     if size == 0 {
         return Err(Error::NamelessCommand);

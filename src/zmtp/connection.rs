@@ -8,19 +8,25 @@
 //!
 //! The output goes first: READY must be on its way before the first message.
 //!
-//! Nothing here happens per message: a run of messages is one event.
+//! Where the mechanism has frames travel sealed ([`seals`](Connection::seals)), the output and the
+//! messages are sealed here, batch by batch, and what is written is [`sealed`](Connection::sealed).
+//!
+//! Nothing else here happens per message: a run of messages is one event.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use zeroize::{Zeroize, Zeroizing};
+
 use super::command::{self, Command};
 use super::error::Error;
 use super::greeting::GREETING_LEN;
-use super::handshake::{ExpectCommand, ExpectGreeting, Outcome};
+use super::handshake::{ExpectCommand, ExpectGreeting, ExpectVerdict, Outcome};
 use super::header;
-use super::mechanism::{Local, Mechanism};
-use super::null;
+use super::mechanism::{Credentials, Local, Mechanism, Security, Verdict};
 use super::scanner::{ITEMS_KEPT, Limits, Scanner};
+use super::traffic::Traffic;
+use super::wire::Wire;
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::options::Heartbeats;
@@ -38,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) routing_id: Option<RoutingId>,
     /// What else we say of ourselves.
     pub(crate) properties: Properties,
+    /// Who may talk with us, and how that is found out.
+    pub(crate) security: Security,
     /// The bytes of a message, all frames together.
     pub(crate) max_message_size: Option<u64>,
     /// The frames of a message.
@@ -57,6 +65,7 @@ impl Config {
             socket_type,
             routing_id: None,
             properties: Properties::default(),
+            security: Security::Null { asks: false },
             max_message_size: Some(256 << 20),
             max_frames: 65_536,
             max_command: HANDSHAKE_COMMAND_MAX,
@@ -73,7 +82,10 @@ impl Config {
 /// What has happened on a connection.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// The handshake is complete; the first event of all.
+    /// Whether this peer is let in is to be said by [`authenticated`](Connection::authenticated); until
+    /// then the handshake rests.
+    Authenticate(Credentials),
+    /// The handshake is complete; the first event of all, but for the one above.
     Ready(PeerHello),
     /// Messages, and on publishers subscriptions, in wire order.
     Item(Item),
@@ -101,6 +113,11 @@ pub(crate) struct Connection {
     state: State,
     socket_type: SocketType,
     scanner: Scanner,
+    /// What frames travel in, if not as they are.
+    traffic: Option<Box<Traffic>>,
+    /// What a frame may have, at least, if it comes sealed.
+    max_sealed: u64,
+    read_max: Option<usize>,
     events: VecDeque<Event>,
     /// Between the scanner and `events`; empty outside `handle_input`.
     items: VecDeque<Item>,
@@ -125,6 +142,7 @@ const OUTPUT_KEPT: usize = 16 << 10;
 enum State {
     ExpectGreeting(ExpectGreeting),
     ExpectCommand(ExpectCommand),
+    ExpectVerdict(ExpectVerdict),
     Traffic,
     /// After an error or the end of the stream. Input is thrown away.
     Closed,
@@ -147,6 +165,7 @@ impl Connection {
             socket_type,
             routing_id,
             properties,
+            security,
             max_message_size,
             max_frames,
             max_command,
@@ -159,7 +178,7 @@ impl Connection {
             routing_id,
             properties,
         };
-        let mechanism = Mechanism::Null(null::ExpectReady);
+        let mechanism = Mechanism::new(security);
         let state = State::ExpectGreeting(ExpectGreeting::new(local, mechanism, &mut output));
         let mut scanner = Scanner::new(Limits {
             max_message_size,
@@ -169,10 +188,14 @@ impl Connection {
         if let Some(bytes) = read_max {
             scanner.set_read_max(bytes);
         }
+        let most = max_message_size.unwrap_or(u64::MAX);
         Self {
             state,
             socket_type,
             scanner,
+            traffic: None,
+            max_sealed: most.max(max_traffic_command as u64),
+            read_max,
             events: VecDeque::new(),
             items: VecDeque::new(),
             heard: Heard::default(),
@@ -190,15 +213,31 @@ impl Connection {
         matches!(self.state, State::Traffic)
     }
 
+    /// How long the handshake may take, of which so long is set.
+    pub(crate) fn handshake_time(&self, set: Option<Duration>) -> Option<Duration> {
+        let longest = match &self.state {
+            State::ExpectGreeting(expect) => expect.longest(),
+            _ => None,
+        };
+        match (set, longest) {
+            (Some(set), Some(longest)) => Some(set.min(longest)),
+            _ => set.or(longest),
+        }
+    }
+
     /// Where the next read goes: append to it, then call `handle_input`.
     pub(crate) fn read_buf(&mut self) -> &mut Vec<u8> {
-        self.scanner.read_buf()
+        match &mut self.traffic {
+            Some(traffic) => traffic.read_buf(),
+            None => self.scanner.read_buf(),
+        }
     }
 
     /// Bytes that have come of a message that is not whole yet.
     #[inline]
     pub(crate) fn held(&self) -> usize {
-        self.scanner.held()
+        let sealed = self.traffic.as_ref().map_or(0, |it| it.held());
+        self.scanner.held() + sealed
     }
 
     /// A buffer whose messages have been cut comes back.
@@ -209,6 +248,9 @@ impl Connection {
     /// Gives back what memory an idle connection does not need.
     pub(crate) fn release(&mut self) {
         self.scanner.release();
+        if let Some(traffic) = &mut self.traffic {
+            traffic.release();
+        }
         if self.output.is_empty() {
             self.output = Vec::new();
         }
@@ -230,11 +272,46 @@ impl Connection {
         result
     }
 
+    /// Whether the handshake rests until it is said whether the peer is let in.
+    pub(crate) fn awaits_verdict(&self) -> bool {
+        matches!(self.state, State::ExpectVerdict(_))
+    }
+
+    /// Says whether the peer is let in whose credentials were an event. What comes of it is in further
+    /// events and in the output. On a connection that does not wait for it (it was closed since) it
+    /// does nothing.
+    ///
+    /// # Errors
+    ///
+    /// It is not let in: the connection is closed, and the output, which may hold an ERROR for the
+    /// peer, can be written. Or what the peer has sent in the meantime is wrong, as in
+    /// [`handle_input`](Self::handle_input).
+    pub(crate) fn authenticated(&mut self, verdict: Verdict) -> Result<(), Error> {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::ExpectVerdict(expect) => {
+                match expect.handle_verdict(verdict, &mut self.output) {
+                    Ok(outcome) => self.go_on(outcome),
+                    Err(error) => {
+                        self.close();
+                        return Err(error);
+                    }
+                }
+                self.handle_input()
+            }
+            other => {
+                self.state = other;
+                Ok(())
+            }
+        }
+    }
+
     /// The peer's stream has ended; where.
     pub(crate) fn handle_eof(&mut self) -> Eof {
         let eof = match self.state {
-            State::ExpectGreeting(_) | State::ExpectCommand(_) => Eof::InHandshake,
-            State::Traffic if !self.scanner.at_border() => Eof::InMessage,
+            State::ExpectGreeting(_) | State::ExpectCommand(_) | State::ExpectVerdict(_) => {
+                Eof::InHandshake
+            }
+            State::Traffic if !self.scanner.at_border() || self.held() > 0 => Eof::InMessage,
             State::Traffic | State::Closed => Eof::AtBorder,
         };
         self.close();
@@ -280,6 +357,10 @@ impl Connection {
     pub(crate) fn consume_output(&mut self, n: usize) {
         self.written += n;
         if self.written >= self.output.len() {
+            if !self.is_ready() {
+                // A password may have been in it.
+                self.output.zeroize();
+            }
             self.output.clear();
             // The message that goes out first may have been large.
             self.output.shrink_to(OUTPUT_KEPT);
@@ -336,22 +417,30 @@ impl Connection {
                         return Ok(());
                     };
                     self.scanner.consume(GREETING_LEN);
-                    let expect = expect.handle_greeting(version, &mut self.output);
-                    self.state = State::ExpectCommand(expect);
+                    let outcome = expect.handle_greeting(version, &mut self.output)?;
+                    self.go_on(outcome);
                 }
                 State::ExpectCommand(expect) => {
                     let Some(body) = self.scanner.take_command()? else {
                         self.state = State::ExpectCommand(expect);
                         return Ok(());
                     };
-                    self.state = match expect.handle_command(&body, &mut self.output)? {
-                        Outcome::Again(expect) => State::ExpectCommand(expect),
-                        Outcome::Done(hello) => {
-                            self.events.push_back(Event::Ready(hello));
-                            self.scanner.set_max_command(self.max_traffic_command);
-                            State::Traffic
-                        }
+                    let body = Zeroizing::new(body);
+                    let outcome = expect.handle_command(&body, &mut self.output)?;
+                    self.go_on(outcome);
+                }
+                State::ExpectVerdict(expect) => {
+                    // Nothing that is there is looked at, so there must be little of it.
+                    let patient = if expect.lets_go_on() {
+                        self.scanner.holds_one_command()?
+                    } else {
+                        self.scanner.unread().is_empty()
                     };
+                    if !patient {
+                        return Err(Error::OutOfTurn);
+                    }
+                    self.state = State::ExpectVerdict(expect);
+                    return Ok(());
                 }
                 State::Traffic => {
                     self.state = State::Traffic;
@@ -365,7 +454,107 @@ impl Connection {
         }
     }
 
+    fn go_on(&mut self, outcome: Outcome) {
+        self.state = match outcome {
+            Outcome::Again(expect) => State::ExpectCommand(expect),
+            Outcome::Authenticate(credentials, expect) => {
+                self.events.push_back(Event::Authenticate(credentials));
+                State::ExpectVerdict(expect)
+            }
+            Outcome::Done(hello, traffic) => {
+                self.events.push_back(Event::Ready(hello));
+                self.scanner.set_max_command(self.max_traffic_command);
+                if let Some(traffic) = traffic {
+                    self.begin_sealed(traffic);
+                }
+                State::Traffic
+            }
+        };
+    }
+
+    /// From here on nothing travels as it is, but for what the handshake has yet to say.
+    fn begin_sealed(&mut self, mut traffic: Box<Traffic>) {
+        traffic.put_clear(self.output());
+        let n = self.output().len();
+        self.consume_output(n);
+        if let Some(bytes) = self.read_max {
+            traffic.set_read_max(bytes);
+        }
+        // What came in one read with the end of the handshake.
+        let early = self.scanner.unread();
+        traffic.read_buf().extend_from_slice(early);
+        let n = early.len();
+        self.scanner.consume(n);
+        self.traffic = Some(traffic);
+    }
+
+    /// Whether frames travel sealed: then only what is [`sealed`](Self::sealed) may be written.
+    #[inline]
+    pub(crate) fn seals(&self) -> bool {
+        self.traffic.is_some()
+    }
+
+    /// What is to be written next, before anything else is sealed.
+    #[must_use]
+    pub(crate) fn sealed(&self) -> &[u8] {
+        self.traffic.as_ref().map_or(&[], |it| it.sealed())
+    }
+
+    /// `n` bytes of it were written; how many bytes of the plain frames, of those that were sealed last,
+    /// are written whole with that.
+    pub(crate) fn consume_sealed(&mut self, n: usize) -> usize {
+        self.traffic.as_mut().map_or(0, |it| it.consume(n))
+    }
+
+    /// Seals the output.
+    ///
+    /// # Errors
+    ///
+    /// So much was said on this connection that nothing more can be.
+    pub(crate) fn seal_output(&mut self) -> Result<(), Error> {
+        let Some(traffic) = &mut self.traffic else {
+            return Ok(());
+        };
+        debug_assert!(traffic.sealed().is_empty());
+        let mut rest = self.output.get(self.written..).unwrap_or(&[]);
+        let frames = std::iter::from_fn(|| {
+            // We wrote these headers: they parse, and the sizes fit.
+            let header = header::Header::parse(rest).ok()??;
+            let (body, left) = rest
+                .get(header.len..)?
+                .split_at_checked(header.size as usize)?;
+            rest = left;
+            Some((header, body))
+        });
+        let n = traffic.seal(frames)?;
+        self.consume_output(n);
+        Ok(())
+    }
+
+    /// Seals what is to be written next of a wire, or a part of it. What of it is written is told by
+    /// [`consume_sealed`](Self::consume_sealed).
+    ///
+    /// # Errors
+    ///
+    /// As [`seal_output`](Self::seal_output).
+    pub(crate) fn seal_wire(&mut self, wire: &Wire) -> Result<(), Error> {
+        let Some(traffic) = &mut self.traffic else {
+            return Ok(());
+        };
+        debug_assert!(traffic.sealed().is_empty());
+        traffic.seal(wire.frames()).map(|_| ())
+    }
+
     fn take_traffic(&mut self) -> Result<(), Error> {
+        // What was opened before a fault is good.
+        let opened = match &mut self.traffic {
+            Some(traffic) => traffic.open(self.max_sealed, self.scanner.read_buf()),
+            None => Ok(()),
+        };
+        self.scan().and(opened)
+    }
+
+    fn scan(&mut self) -> Result<(), Error> {
         let Self {
             scanner,
             items,
@@ -387,6 +576,7 @@ impl Connection {
     fn close(&mut self) {
         self.state = State::Closed;
         self.scanner.close();
+        self.traffic = None;
     }
 }
 

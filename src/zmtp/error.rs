@@ -42,6 +42,8 @@ pub(crate) enum Error {
     UnexpectedCommand { name: String, when: &'static str },
     #[error("a message before the handshake was complete")]
     UnexpectedMessage,
+    #[error("the peer goes on before it is answered")]
+    OutOfTurn,
 
     // The metadata.
     #[error("a property's {field} exceeds the metadata")]
@@ -60,9 +62,31 @@ pub(crate) enum Error {
         theirs: SocketType,
     },
 
+    // The boxes of CURVE.
+    #[error("{command} does not open: it is not from who it should be, or was changed")]
+    NotOpened { command: &'static str },
+    #[error("a key that would be no secret")]
+    WeakKey,
+    #[error("the cookie is not that of this connection")]
+    WrongCookie,
+    #[error("the vouch is not for this connection")]
+    WrongVouch,
+    #[error("the number of a {command} is not higher than the last")]
+    NonceNotIncreasing { command: &'static str },
+    #[error("a frame that is no MESSAGE where only those are")]
+    NotSealed,
+    #[error("there are no numbers left to send with on this connection")]
+    NoncesUsedUp,
+    #[error("the system has no random numbers to give")]
+    NoRandomness,
+
     // The peer's own verdict.
     #[error("the peer refused: {reason:?}")]
     Refused { reason: String },
+
+    // Ours.
+    #[error("the peer is not let in (status {status})")]
+    Denied { status: &'static str },
 }
 
 /// Whose fault an [`enum@Error`] is.
@@ -74,6 +98,8 @@ pub(crate) enum Fault {
     Incompatible,
     /// The peer found fault with us and closed.
     Refused,
+    /// The peer is not let in.
+    Denied,
 }
 
 impl Error {
@@ -85,6 +111,7 @@ impl Error {
             | Self::UnknownSocketType { .. }
             | Self::IncompatibleSocketType { .. } => Fault::Incompatible,
             Self::Refused { .. } => Fault::Refused,
+            Self::Denied { .. } => Fault::Denied,
             _ => Fault::Misbehaved,
         }
     }

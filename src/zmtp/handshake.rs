@@ -2,15 +2,20 @@
 //!
 //! ```text
 //! ExpectGreeting --greeting--> ExpectCommand --command--> PeerHello
-//!                                   ^   |
-//!                                   +---+  the mechanism wants another
+//!                      |            ^   |                    ^
+//!                      |            +---+                    |
+//!                      |            |   | credentials        |
+//!                      |            |   v                    |
+//!                      +----> ExpectVerdict -----------------+
 //! ```
 
-use super::command;
+use std::time::Duration;
+
 use super::error::Error;
 use super::greeting::{self, Version};
-use super::mechanism::{Local, Mechanism, Step};
+use super::mechanism::{Agreed, Credentials, Local, Mechanism, Step, Verdict, Vouched, put_error};
 use super::metadata::Metadata;
+use super::traffic::Traffic;
 use crate::properties::Properties;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
@@ -21,7 +26,10 @@ pub(crate) struct PeerHello {
     pub(crate) socket_type: SocketType,
     pub(crate) version: Version,
     pub(crate) routing_id: Option<RoutingId>,
+    /// What it says of itself.
     pub(crate) properties: Properties,
+    /// What those say of it who have let it in: of a name that is here, nothing is in `properties`.
+    pub(crate) vouched: Vouched,
 }
 
 /// Our greeting is in the output; the peer's is due.
@@ -38,6 +46,11 @@ impl ExpectGreeting {
         Self { local, mechanism }
     }
 
+    /// How long the handshake may take at most, whatever is set.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        self.mechanism.longest()
+    }
+
     /// Judges what is there of the peer's greeting; its version once it is whole.
     ///
     /// # Errors
@@ -48,29 +61,98 @@ impl ExpectGreeting {
     }
 
     /// The peer's greeting was whole.
-    pub(crate) fn handle_greeting(mut self, version: Version, out: &mut Vec<u8>) -> ExpectCommand {
-        self.mechanism.handle_greeting(&self.local, out);
-        ExpectCommand {
+    ///
+    /// # Errors
+    ///
+    /// As the mechanism.
+    pub(crate) fn handle_greeting(
+        self,
+        version: Version,
+        out: &mut Vec<u8>,
+    ) -> Result<Outcome, Error> {
+        let so_far = SoFar {
             local: self.local,
             version,
-            mechanism: self.mechanism,
-        }
+            vouched: Vouched::default(),
+        };
+        let step = self.mechanism.handle_greeting(&so_far.local, out)?;
+        Ok(so_far.go_on(step))
     }
+}
+
+/// What all that follows the greetings knows.
+#[derive(Debug)]
+struct SoFar {
+    local: Local,
+    version: Version,
+    vouched: Vouched,
 }
 
 /// Both greetings are through; a command of the mechanism is due.
 #[derive(Debug)]
 pub(crate) struct ExpectCommand {
-    local: Local,
-    version: Version,
+    so_far: SoFar,
     mechanism: Mechanism,
 }
 
-/// What came of a handshake command.
+/// Somebody has to say whether the peer is let in.
+#[derive(Debug)]
+pub(crate) struct ExpectVerdict {
+    so_far: SoFar,
+    mechanism: Mechanism,
+}
+
+/// What came of a step of the handshake.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Again(ExpectCommand),
-    Done(PeerHello),
+    Authenticate(Credentials, ExpectVerdict),
+    Done(PeerHello, Option<Box<Traffic>>),
+}
+
+impl SoFar {
+    fn go_on(self, step: Step) -> Outcome {
+        match step {
+            Step::Again(mechanism) => Outcome::Again(ExpectCommand {
+                so_far: self,
+                mechanism,
+            }),
+            Step::Authenticate { credentials, state } => Outcome::Authenticate(
+                credentials,
+                ExpectVerdict {
+                    so_far: self,
+                    mechanism: state,
+                },
+            ),
+            Step::Done(Agreed { metadata, traffic }) => {
+                Outcome::Done(self.introduce(metadata), traffic)
+            }
+        }
+    }
+
+    fn introduce(self, metadata: Metadata) -> PeerHello {
+        let Metadata {
+            socket_type,
+            routing_id,
+            properties,
+        } = metadata;
+        // Nobody speaks for himself where somebody else has spoken, or would.
+        let vouched = &self.vouched.properties;
+        let own = |(name, _): &(&[u8], &[u8])| {
+            !name.eq_ignore_ascii_case(USER_ID)
+                && !vouched
+                    .iter()
+                    .any(|(known, _)| known.eq_ignore_ascii_case(name))
+        };
+        let properties = properties.iter().filter(own).collect();
+        PeerHello {
+            socket_type,
+            version: self.version,
+            routing_id,
+            properties,
+            vouched: self.vouched,
+        }
+    }
 }
 
 impl ExpectCommand {
@@ -78,42 +160,55 @@ impl ExpectCommand {
     ///
     /// # Errors
     ///
-    /// As the mechanism; and a peer of a type that ours does not talk to, which is told so by an
-    /// ERROR in the output.
+    /// As the mechanism.
     pub(crate) fn handle_command(self, body: &[u8], out: &mut Vec<u8>) -> Result<Outcome, Error> {
+        let Self { so_far, mechanism } = self;
+        let step = mechanism.handle_command(body, &so_far.local, out)?;
+        Ok(so_far.go_on(step))
+    }
+}
+
+impl ExpectVerdict {
+    /// Whether the peer may go on before it is answered.
+    pub(crate) fn lets_go_on(&self) -> bool {
+        self.mechanism.is_symmetric()
+    }
+
+    /// # Errors
+    ///
+    /// The peer is not let in; where it is to be told, an ERROR is in the output.
+    pub(crate) fn handle_verdict(
+        self,
+        verdict: Verdict,
+        out: &mut Vec<u8>,
+    ) -> Result<Outcome, Error> {
         let Self {
-            local,
-            version,
+            mut so_far,
             mechanism,
         } = self;
-        match mechanism.handle_command(body)? {
-            Step::Again(mechanism) => Ok(Outcome::Again(Self {
-                local,
-                version,
-                mechanism,
-            })),
-            Step::Done(Metadata {
-                socket_type,
-                routing_id,
+        match verdict {
+            Verdict::Accept {
+                user_id,
                 properties,
-            }) => {
-                // RFC 37: answer with ERROR, then close.
-                if !local.socket_type.compatible(socket_type) {
-                    let reason = b"incompatible socket type";
-                    command::put("ERROR", &[&[reason.len() as u8], reason], out);
-                    let ours = local.socket_type;
-                    return Err(Error::IncompatibleSocketType {
-                        ours,
-                        theirs: socket_type,
-                    });
-                }
-                Ok(Outcome::Done(PeerHello {
-                    socket_type,
-                    version,
-                    routing_id,
+            } => {
+                so_far.vouched = Vouched {
+                    user_id,
                     properties,
-                }))
+                };
+                let step = mechanism.handle_accept(&so_far.local, out);
+                Ok(so_far.go_on(step))
             }
+            Verdict::Refuse { status } => {
+                put_error(status, out);
+                Err(Error::Denied { status })
+            }
+            Verdict::RefuseForNow => Err(Error::Denied { status: FOR_NOW }),
         }
     }
 }
+
+/// What libzmq calls the user id among the properties of a message.
+const USER_ID: &[u8] = b"User-Id";
+
+/// The status of a refusal that the peer is not told of.
+pub(crate) const FOR_NOW: &str = "300";

@@ -97,6 +97,25 @@ pub(crate) fn put(flags: u8, size: usize, buf: &mut Vec<u8>) {
     }
 }
 
+/// How long the header of a body of `size` octets is in the form that [`put`] gives it.
+pub(crate) fn len(size: usize) -> usize {
+    if size <= SHORT_MAX { 2 } else { LONG_LEN }
+}
+
+/// Writes what [`put`] appends to the front of `place`.
+pub(crate) fn write(flags: u8, size: usize, place: &mut [u8]) {
+    match (u8::try_from(size), place) {
+        (Ok(size), [first, second, ..]) => (*first, *second) = (flags, size),
+        (_, [first, rest @ ..]) => {
+            *first = flags | LONG;
+            for (place, octet) in rest.iter_mut().zip((size as u64).to_be_bytes()) {
+                *place = octet;
+            }
+        }
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +130,9 @@ mod tests {
             let mut buf = Vec::new();
             put(MORE, size, &mut buf);
             assert_eq!(buf.len(), if size <= SHORT_MAX { 2 } else { LONG_LEN });
+            let mut written = vec![0; len(size)];
+            write(MORE, size, &mut written);
+            assert_eq!(written, buf);
             let header = Header::parse(&buf).unwrap().unwrap();
             assert_eq!((header.size, header.len), (size as u64, buf.len()));
             assert!(header.more() && !header.is_command());

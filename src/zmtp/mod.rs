@@ -31,12 +31,17 @@
 //! * bytes on their way in: [`scanner`] checks every header once, counts whole messages and takes
 //!   the commands out; what is left is a [`cut::Chunk`] from which the receiving thread cuts;
 //! * everything that belongs to one connection: [`connection`], which owns a scanner and drives
-//!   [`handshake`] ([`greeting`], [`mechanism`], [`null`], [`metadata`]) and [`command`].
+//!   [`handshake`] ([`greeting`], [`mechanism`], [`null`], [`plain`], `curve`, [`metadata`]) and [`command`].
+//!
+//! With CURVE, bytes pass through [`traffic`] on their way out and in: plain frames are sealed after they
+//! are taken from a wire, and are plain again before they are scanned.
 //!
 //! When to ask a silent peer, and when to take it for dead, is [`heartbeat`]'s to say.
 
 pub(crate) mod command;
 pub(crate) mod connection;
+#[cfg(feature = "curve")]
+pub(crate) mod curve;
 pub(crate) mod cut;
 pub(crate) mod encoder;
 pub(crate) mod error;
@@ -47,7 +52,9 @@ pub(crate) mod heartbeat;
 pub(crate) mod mechanism;
 pub(crate) mod metadata;
 pub(crate) mod null;
+pub(crate) mod plain;
 pub(crate) mod scanner;
+pub(crate) mod traffic;
 pub(crate) mod wire;
 
 pub(crate) use connection::{Config, Connection, Eof, Event, PeerHello};
@@ -55,8 +62,10 @@ pub(crate) use encoder::{SubscriptionForm, encode, encode_subscription};
 pub(crate) use error::Error;
 pub(crate) use greeting::Version;
 pub(crate) use heartbeat::{Due, Heartbeat, Silence};
+#[allow(unused_imports)]
+pub(crate) use mechanism::{Credentials, Security, Verdict, Vouched};
 pub(crate) use scanner::{ITEMS_KEPT, Item};
 pub(crate) use wire::Wire;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

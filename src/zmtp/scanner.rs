@@ -257,6 +257,22 @@ impl Scanner {
         Ok(body)
     }
 
+    /// Whether no more has come than one command, or a part of one; for the handshake, when this one may
+    /// come before its time.
+    ///
+    /// # Errors
+    ///
+    /// As [`take_command`](Self::take_command).
+    pub(super) fn holds_one_command(&self) -> Result<bool, Error> {
+        let Some(header) = Header::parse(self.unread())? else {
+            return Ok(true);
+        };
+        if !header.is_command() {
+            return Err(Error::UnexpectedMessage);
+        }
+        Ok(self.unread().len() <= header.len + self.command_len(header)?)
+    }
+
     /// Looks at the bytes that have come; how many whole messages it put out.
     ///
     /// Messages that came whole before a fault are put out even so.

@@ -12,6 +12,7 @@ use super::connection::{Config, Connection, Eof, Event, Item, PeerHello};
 use super::encoder::{encode, encode_command};
 use super::error::{Error, Fault};
 use super::greeting::{self, Version};
+use super::mechanism::Credentials;
 use super::metadata;
 use super::scanner::{Limits, Scanner};
 use super::wire::Wire;
@@ -78,7 +79,7 @@ pub(super) fn gather(slices: &[IoSlice<'_>]) -> Vec<u8> {
         .collect()
 }
 
-fn command(name: &str, data: &[&[u8]]) -> Vec<u8> {
+pub(super) fn command(name: &str, data: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     super::command::put(name, data, &mut out);
     out
@@ -119,7 +120,8 @@ fn cut_item(item: Item, out: &mut Vec<Seen>) {
 
 /// What a test sees of an event.
 #[derive(Debug, PartialEq)]
-enum Seen {
+pub(super) enum Seen {
+    Authenticate(Credentials),
     Ready(PeerHello),
     Message(Message),
     Subscription(bool, Vec<u8>),
@@ -128,17 +130,18 @@ enum Seen {
 }
 
 impl Connection {
-    fn feed(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let buf = self.read_buf();
         assert!(buf.capacity() > buf.len());
         buf.extend_from_slice(bytes);
         self.handle_input()
     }
 
-    fn seen(&mut self) -> Vec<Seen> {
+    pub(super) fn seen(&mut self) -> Vec<Seen> {
         let mut out = Vec::new();
         while let Some(event) = self.poll_event() {
             match event {
+                Event::Authenticate(credentials) => out.push(Seen::Authenticate(credentials)),
                 Event::Ready(hello) => out.push(Seen::Ready(hello)),
                 Event::Item(item) => cut_item(item, &mut out),
                 Event::Ping { ttl } => out.push(Seen::Ping(ttl.as_millis())),
@@ -148,7 +151,7 @@ impl Connection {
         out
     }
 
-    fn take_output(&mut self) -> Vec<u8> {
+    pub(super) fn take_output(&mut self) -> Vec<u8> {
         let out = self.output().to_vec();
         self.consume_output(out.len());
         out
@@ -859,7 +862,20 @@ fn vector(name: &str) -> Vec<u8> {
         .bytes
 }
 
-fn unhex(text: &str) -> Vec<u8> {
+/// What is recorded of the mechanisms.
+pub(crate) fn security_vector(name: &str) -> Vec<u8> {
+    let vector = security_value(name);
+    unhex(vector["hex"].as_str().unwrap())
+}
+
+pub(crate) fn security_value(name: &str) -> Value {
+    let text = include_str!("../../tests/data/security_vectors.json");
+    let list: Vec<Value> = serde_json::from_str(text).unwrap();
+    let found = list.into_iter().find(|vector| vector["name"] == name);
+    found.unwrap()
+}
+
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let digits = text
         .as_bytes()
         .chunks(2)
@@ -1313,7 +1329,7 @@ fn feed_in_pieces(
                     }
                 }
                 Event::Item(item) => cut_item(item, &mut seen),
-                Event::Ping { .. } | Event::Pong => {}
+                Event::Authenticate(_) | Event::Ping { .. } | Event::Pong => {}
             }
         }
     }

@@ -129,6 +129,34 @@ impl Wire {
         filled
     }
 
+    /// What is to be written next, frame by frame: of a wire whose frames are written whole, or not at
+    /// all.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = (Header, &[u8])> {
+        debug_assert!(self.at_frame_border());
+        let (mut at, mut splices) = (
+            self.write.buf,
+            self.large.get(self.write.large..).unwrap_or(&[]).iter(),
+        );
+        let mut splice = splices.next();
+        std::iter::from_fn(move || {
+            // We wrote these headers: they parse, and the sizes fit.
+            let header = Header::parse(self.buf.get(at..)?).ok()??;
+            at += header.len;
+            let body = match splice {
+                Some(there) if there.at == at => {
+                    splice = splices.next();
+                    &*there.body
+                }
+                _ => {
+                    let body = self.buf.get(at..at + header.size as usize)?;
+                    at += body.len();
+                    body
+                }
+            };
+            Some((header, body))
+        })
+    }
+
     /// `n` bytes have gone to the kernel; which messages that completed.
     pub(crate) fn advance(&mut self, n: usize) -> Progress {
         if n >= self.len() {

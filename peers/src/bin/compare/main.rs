@@ -1,47 +1,50 @@
-//! zocket and libzmq side by side: PUSH to PULL, messages per second.
+//! zocket beside libzmq, and beside the system's own sockets: what both do, and what it takes.
 //!
 //! ```text
-//! cargo run --release -p peers --bin compare -- --quick [--json] [--case PART] [--rounds N] [--free]
+//! cargo run --release -p peers --bin compare -- --quick [--json] [--list] [--case PART]… [--rounds N]
 //! ```
 //!
-//! The two take turns (A B A B …), each run in processes of its own: for tcp and ipc a sender and
-//! a receiver, for inproc one with two threads. Both have default options and one I/O thread.
-//! The receiver takes the rate from its first message to its last. Pinned, which is the default,
-//! the sender's process has core 0 and the receiver's core 1; `--free` leaves it to the system.
-//! On a shared machine only the ratio within one run means something, and `--null`, libzmq in
-//! both places, shows how far from 1 chance alone takes it.
+//! The sides take turns (A B C A B C …), each run in processes of its own: for tcp and ipc one at
+//! each end, for inproc one with two threads. All have default options, the same high-water marks
+//! and one I/O thread (but where a case is about two). Each tcp and ipc case runs with each process pinned to a core of its own
+//! (`thr/tcp/16`), and left to the system (`thr/tcp/16/free`); inproc is left to the system. On a
+//! shared machine only the ratio within one run means something, and `--null`, libzmq in zocket's
+//! place too, shows how far from 1 chance alone takes it.
 //!
 //! ```text
-//!   main ─► cases ─► rounds ─► children ─► worker ─► side (zocket | libzmq)
-//!     │                │      (processes)    └─────► pinning
-//!     └─► report ◄─ statistics
+//!   main ─► settings                            a child process:
+//!     │                                           worker ─► families ─► side (zocket | libzmq | raw)
+//!     ├──► families ─► case   the table             │          └─► flow
+//!     │       └─────► process ─ task ─────────────► └─► usage
+//!     └──► rounds ──► report
+//!            └─ statistics ─┘
 //! ```
 
-mod cases;
-mod children;
-mod pinning;
+mod case;
+mod families;
+mod flow;
+mod process;
 mod report;
 mod rounds;
+mod settings;
 mod side;
 mod statistics;
+mod task;
+mod usage;
 mod worker;
 
 use std::process::ExitCode;
 
 use peers::libzmq;
 
-use crate::cases::CASES;
-use crate::children::Placement;
+use crate::case::Placement;
 use crate::report::Report;
-use crate::rounds::Plan;
-use crate::side::SideName;
-
-const USAGE: &str = "compare [--quick] [--json] [--case PART] [--rounds N] [--free] [--null]";
+use crate::settings::Settings;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.split_first() {
-        Some((first, task)) if first == worker::FLAG => worker::run(task),
+        Some((first, task)) if first == task::FLAG => worker::run(task),
         _ => Settings::parse(&arguments).and_then(|settings| compare(&settings)),
     };
     match outcome {
@@ -53,88 +56,37 @@ fn main() -> ExitCode {
     }
 }
 
-#[derive(Debug)]
-struct Settings {
-    json: bool,
-    case: String,
-    rounds: usize,
-    placement: Placement,
-    /// What runs in the place of zocket.
-    ours: SideName,
-}
-
-impl Settings {
-    fn parse(arguments: &[String]) -> Result<Self, String> {
-        let mut settings = Self {
-            json: false,
-            case: String::new(),
-            rounds: 15,
-            placement: Placement::Pinned,
-            ours: SideName::Zocket,
-        };
-        let mut arguments = arguments.iter();
-        while let Some(argument) = arguments.next() {
-            let mut value = || {
-                arguments
-                    .next()
-                    .ok_or_else(|| format!("{argument} wants a value"))
-            };
-            match argument.as_str() {
-                "--quick" => settings.rounds = 5,
-                "--json" => settings.json = true,
-                "--case" => settings.case = value()?.clone(),
-                "--rounds" => {
-                    settings.rounds = value()?.parse().map_err(|_| "--rounds wants a number")?
-                }
-                "--free" => settings.placement = Placement::Free,
-                "--null" => settings.ours = SideName::Libzmq,
-                _ => return Err(format!("what is {argument}?\n{USAGE}")),
-            }
-        }
-        if settings.rounds == 0 {
-            return Err("at least one round".to_owned());
-        }
-        if settings.placement == Placement::Pinned && !pinning::is_possible() {
-            return Err("no two cores to pin to: try --free".to_owned());
-        }
-        Ok(settings)
-    }
-}
-
 /// Every case that was asked for; a case that fails does not keep the others from running.
 fn compare(settings: &Settings) -> Result<(), String> {
+    let cases = settings.choose(families::all())?;
+    if settings.list {
+        for case in &cases {
+            println!("{}", case.name);
+        }
+        return Ok(());
+    }
+    let is_pinned = |case: &case::Case| case.placement == Placement::Pinned;
+    if cases.iter().any(is_pinned) && !usage::can_be_pinned() {
+        return Err("no two cores to pin to: try --case /free".to_owned());
+    }
     let report = Report {
         json: settings.json,
     };
-    report.begin(
-        settings.ours,
-        &libzmq::version(),
-        settings.rounds,
-        settings.placement,
-    );
-    let plan = Plan {
-        ours: settings.ours,
-        rounds: settings.rounds,
-        placement: settings.placement,
-    };
-    let mut ran = 0;
+    report.begin(&settings.plan, &libzmq::version());
     let mut failed = Vec::new();
-    for case in CASES
-        .iter()
-        .filter(|case| case.name().contains(&settings.case))
-    {
-        ran += 1;
-        match plan.run(case) {
-            Ok(outcome) => report.case(case, &outcome),
-            Err(error) => {
-                eprintln!("compare: {}: {error}", case.name());
-                failed.push(case.name());
+    for case in &cases {
+        let outcome = settings.plan.run(case);
+        report.case(case, &outcome);
+        for entry in &outcome {
+            if let Err(error) = &entry.figures {
+                eprintln!("compare: {}: {error}", case.name);
+                failed.push(format!("{} of {}", case.name, entry.side.as_str()));
             }
         }
     }
-    match (ran, failed.as_slice()) {
-        (0, _) => Err(format!("no case has {:?} in its name", settings.case)),
-        (_, []) => Ok(()),
-        (_, failed) => Err(format!("failed: {}", failed.join(", "))),
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("failed: {}", failed.join(", ")))
     }
 }

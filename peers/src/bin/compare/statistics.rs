@@ -22,9 +22,25 @@ impl Spread {
     }
 }
 
+/// The one that this part of the numbers does not exceed; they are sorted, and at least one.
+pub(crate) fn quantile(sorted: &[f64], part: f64) -> f64 {
+    let rank = (sorted.len() as f64 * part).ceil() as usize;
+    sorted[rank.clamp(1, sorted.len()) - 1]
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Spread;
+    use super::{Spread, quantile};
+
+    #[test]
+    fn quantiles_are_numbers_that_were_measured() {
+        let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
+        assert_eq!(quantile(&hundred, 0.5), 50.0);
+        assert_eq!(quantile(&hundred, 0.99), 99.0);
+        assert_eq!(quantile(&hundred, 1.0), 100.0);
+        assert_eq!(quantile(&hundred, 0.0), 1.0);
+        assert_eq!(quantile(&[7.0], 0.99), 7.0);
+    }
 
     #[test]
     fn the_middle_of_odd_and_even() {
