@@ -296,7 +296,7 @@ pub use socket::{
     Asks, Builder, Conflates, Dealer, Deals, Events, Forwards, Greets, Identifies, Iter, Matches,
     Monitor, Pair, Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request,
     Router, Routes, Sends, Socket, SocketKind, SocketOptions, Sub, Subscription, TellsUpstream,
-    ToldUpstream, Upstream, XPub, XSub,
+    ToldUpstream, Upstream, Watching, XPub, XSub,
 };
 pub use socket_type::{ParseSocketTypeError, SocketType};
 pub use stats::{Connections, Count, Discarded, Dropped, PeerStats, Stats};

@@ -510,7 +510,7 @@ impl Core {
     }
 
     /// An exchange may have ended: then the next request may be sent.
-    fn after_reply(&self) {
+    pub(super) fn after_reply(&self) {
         self.outbound.update(|out, _| {
             out.awaits_reply &= self.inbound.peek(
                 |inb| matches!(&inb.intake, Intake::Exchange(exchange) if exchange.asked().is_some()),
@@ -832,6 +832,11 @@ impl Inbound {
 }
 
 impl Control {
+    /// Whether anything was ever bound or connected to.
+    pub(super) fn has_had_endpoints(&self) -> bool {
+        self.last_endpoint.is_some()
+    }
+
     /// Whether a pipe that was opened for an inproc name is still among the endpoints.
     pub(super) fn wants(&self, id: PipeId) -> bool {
         self.endpoints

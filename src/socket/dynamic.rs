@@ -6,9 +6,16 @@ use super::Owner;
 use super::builder::Builder;
 use super::core::Core;
 use super::futures::{Sending, Waiting};
+use super::permit::Permit;
 use super::receiving::Iter;
-use crate::error::{RecvError, SendError, SubscribeError, TryRecvError, TrySendError, WaitError};
+use crate::endpoint::{Endpoint, IntoEndpoint};
+use crate::error::{
+    ConnectError, RecvError, ReserveError, SendError, SubscribeError, TryRecvError, TrySendError,
+    WaitError,
+};
 use crate::message::Message;
+use crate::peer_info::PeerInfo;
+use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::waiting::Patience;
 
@@ -52,6 +59,7 @@ receiving_many!(Socket, recv_many_raw, poll_recv_many_raw);
 sending_many!(Socket, send_many_raw, poll_send_many_raw);
 subscribers_for_tasks!(Socket);
 flushing!(Socket);
+reserving!(Socket "Leave to send one message, as the type's own `reserve` gives it. A ROUTER has none without an id ([`try_reserve_to`](Self::try_reserve_to)), and REQ, REP and what does not send have none at all; those say `Unroutable`.");
 
 impl super::SocketKind for Socket {}
 
@@ -189,6 +197,63 @@ impl Socket {
     /// As [`recv`](Self::recv).
     pub fn recv_async(&self) -> impl Future<Output = Result<Message, RecvError>> + Send + '_ {
         Waiting::to_receive(&self.core, Core::poll_recv_raw)
+    }
+
+    /// As [`try_recv`](Self::try_recv), and says whom the message is from; of what an XPUB receives it
+    /// is not known.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_recv_from_peer(&self) -> Result<(Option<PeerInfo>, Message), TryRecvError> {
+        self.core
+            .recv_raw_from(|| Patience::None)
+            .map_err(TryRecvError::from)
+    }
+
+    /// Room at one peer of a ROUTER, as [`Router::try_reserve_to`](crate::Router::try_reserve_to).
+    ///
+    /// # Errors
+    ///
+    /// As there; for every other type `Unroutable`.
+    pub fn try_reserve_to(&self, id: &RoutingId) -> Result<Permit<'_>, ReserveError> {
+        self.core
+            .reserve_to(id, || Patience::None)
+            .map_err(ReserveError::at_once)
+    }
+
+    /// The same for tasks, as [`Router::reserve_to_async`](crate::Router::reserve_to_async).
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready keeps no room.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_reserve_to`](Self::try_reserve_to).
+    pub fn reserve_to_async(
+        &self,
+        id: &RoutingId,
+    ) -> impl Future<Output = Result<Permit<'_>, ReserveError>> + Send + use<'_> {
+        self.core.reserve_to_async(id.clone())
+    }
+
+    /// Connects a ROUTER and names the peer, as
+    /// [`Router::connect_routing_id`](crate::Router::connect_routing_id).
+    ///
+    /// # Errors
+    ///
+    /// As there. Other types know no peer by a name: to them the id means nothing.
+    pub fn connect_routing_id<E>(
+        &self,
+        endpoint: E,
+        id: &RoutingId,
+    ) -> Result<Endpoint, ConnectError>
+    where
+        E: IntoEndpoint,
+    {
+        let id = (self.socket_type() == SocketType::Router).then_some(id);
+        self.core.connect_as(endpoint.into_endpoint()?, id)
     }
 
     /// Every message from now on, each as [`recv`](Self::recv) gives it, until that fails.

@@ -316,7 +316,7 @@ pub(super) struct Inbound {
     /// Returned to the application.
     pub(super) returned: Load,
     pub(super) discarded: Discarded,
-    conflate: bool,
+    pub(super) conflate: bool,
     pub(super) invert_matching: bool,
 }
 
@@ -585,6 +585,22 @@ impl Inbound {
         }
         let received = self.recv_request(out, wakes)?;
         Some(received.map(|asker| self.intake = Intake::Requests(Some(asker))))
+    }
+
+    /// Whom a REP owes a reply.
+    pub(super) fn asker(&self) -> Option<PeerInfo> {
+        match &self.intake {
+            Intake::Requests(asker) => asker.as_ref().map(|asker| asker.peer.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whom a REQ has asked, while he is there.
+    pub(super) fn peer_asked(&self) -> Option<PeerInfo> {
+        let Intake::Exchange(exchange) = &self.intake else {
+            return None;
+        };
+        self.readers.get(exchange.asked()?.pipe)?.peer().cloned()
     }
 
     /// Takes the reply to the request under way, or to the one of this number.

@@ -16,10 +16,13 @@ impl Core {
     /// with the halves and the pipes, and is changed there; all else is asked for when it is needed.
     pub(super) fn change_options(&self, put: impl FnOnce(&mut Options)) -> Result<(), String> {
         // Under the lock of control, so that what is applied last is what is kept.
-        self.control.update(|_, wakes| {
+        self.control.update(|control, wakes| {
             let old = self.options();
             let mut new = Options::clone(&old);
             put(&mut new);
+            if new.conflate != old.conflate && control.has_had_endpoints() {
+                return Err("conflate: what every queue keeps follows from it".to_owned());
+            }
             new.settle()?;
             self.context.check_affinity(&new.affinity)?;
             let new = Arc::new(new);
@@ -50,6 +53,7 @@ impl Core {
             }
             self.inbound.update_within(wakes, |inb, wakes| {
                 inb.invert_matching = new.invert_matching;
+                inb.conflate = new.conflate;
                 match &mut inb.intake {
                     Intake::Exchange(exchange) => {
                         exchange.manner = Manner::of(new);

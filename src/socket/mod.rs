@@ -24,8 +24,8 @@
 //! * one file for each type, most of them a few lines, with what they share in `control`, `sending` and
 //!   `receiving`; `raw` is the form in which [`Socket`] speaks,
 //!   `relay` what a [`Proxy`](crate::Proxy) asks of it.
-//! * `watching`: who is told when something can be received or sent; `descriptor`: the file descriptor
-//!   that says so, `bell`: how it is kept true.
+//! * `watching`: who is told when something can be received or sent; `readiness`: the same for others than
+//!   pollers, by a waker; `descriptor`: the file descriptor that says so, `bell`: how it is kept true.
 
 #[cfg(any(all(unix, not(loom)), all(test, loom)))]
 mod bell;
@@ -79,6 +79,7 @@ mod publishing;
 mod pull;
 mod push;
 mod raw;
+mod readiness;
 mod relay;
 mod rep;
 mod req;
@@ -102,6 +103,7 @@ pub use permit::Permit;
 pub use publisher::Pub;
 pub use pull::Pull;
 pub use push::Push;
+pub use readiness::Watching;
 pub use receiving::Iter;
 pub use rep::{Rep, Request};
 pub use req::Req;

@@ -106,7 +106,17 @@ impl Core {
         &self,
         patience: impl FnOnce() -> Patience,
     ) -> Result<Permit<'_>, ReserveError> {
+        self.check_reserves()?;
         self.reserve_by(patience, Outbound::reserve)
+    }
+
+    /// The raw form is of every type, also of those for which no place can be kept.
+    fn check_reserves(&self) -> Result<(), ReserveError> {
+        match self.type_of() {
+            SocketType::Req | SocketType::Rep | SocketType::Sub => Err(ReserveError::Unroutable),
+            any if !any.sends() => Err(ReserveError::Unroutable),
+            _ => Ok(()),
+        }
     }
 
     /// The same at the peer with this id.
@@ -131,6 +141,7 @@ impl Core {
 
     /// Keeps room for a task.
     pub(super) async fn reserve_async(&self) -> Result<Permit<'_>, ReserveError> {
+        self.check_reserves()?;
         let slot = self.outbound.wait_async(Outbound::reserve).await;
         slot.map(|slot| Permit::new(self, slot))
     }

@@ -8,7 +8,9 @@ use super::halves::{Asker, Inbound, Intake};
 use super::publishing::{self, Event};
 use crate::error::{RecvError, SendFailure};
 use crate::message::Message;
+use crate::peer_info::PeerInfo;
 use crate::pipe::PipeId;
+use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::sync::Ordering;
 use crate::waiting::{Patience, Ticket};
@@ -127,6 +129,42 @@ impl Core {
             SocketType::Pub | SocketType::Push => Err(RecvError::WrongState),
             _ => self.recv(patience),
         }
+    }
+
+    /// The same, and whom it is from, where that is known.
+    pub(super) fn recv_raw_from(
+        &self,
+        patience: impl FnOnce() -> Patience,
+    ) -> Result<(Option<PeerInfo>, Message), RecvError> {
+        let (peer, message) = match self.type_of() {
+            SocketType::Router => {
+                let (peer, mut message) = self.recv_from_peer(patience)?;
+                message.push_front(
+                    peer.routing_id()
+                        .map(RoutingId::as_slice)
+                        .unwrap_or_default(),
+                );
+                (peer, message)
+            }
+            SocketType::Rep => self.recv_by(patience, |half, message, wakes| {
+                let owing = half.recv_request_to_owe(message, wakes)?;
+                Some(owing.and_then(|()| half.asker().ok_or(RecvError::WrongState)))
+            })?,
+            SocketType::Req => {
+                let received = self.recv_by(patience, |half, message, wakes| {
+                    let asked = half.peer_asked();
+                    let received = half.recv_reply(None, message, wakes)?;
+                    Some(received.map(|()| asked))
+                });
+                self.after_reply();
+                return received;
+            }
+            SocketType::XPub | SocketType::Pub | SocketType::Push => {
+                return self.recv_raw(patience).map(|message| (None, message));
+            }
+            _ => self.recv_from_peer(patience)?,
+        };
+        Ok((Some(peer), message))
     }
 
     /// The same for a task.

@@ -25,9 +25,8 @@ use crate::transport::tuning;
 ///     name(value as it is given) -> type as it is read {
 ///         put (field.of.Options) = the value that is put there, or ? if that cannot be;
 ///         read what the getter gives, if that is not the field;
-///         one of: live set_name "what a change means at once";
+///         either: live set_name "what a change means at once";
 ///                 later set_name; (connections made from then on)
-///                 fixed "It cannot be changed later: what every queue keeps follows from it.";
 ///     }
 /// }
 /// ```
@@ -39,7 +38,6 @@ macro_rules! options {
             $(read $read:expr;)?
             $(live $set_live:ident $live:literal;)?
             $(later $set_later:ident;)?
-            $(fixed $fixed:literal;)?
         }
     )*})*) => {$(
         impl<T: $kind> Builder<T> {$(
@@ -54,7 +52,6 @@ macro_rules! options {
 
         impl<T: $kind> SocketOptions<'_, T> {$(
             #[doc = concat!("The [`", stringify!($name), "`](Builder::", stringify!($name), ") as it is now.")]
-            $(#[doc = $fixed])?
             #[allow(clippy::clone_on_copy, reason = "not all of them are")]
             pub fn $name(&self) -> $read_as {
                 let options = self.core.options();
@@ -600,7 +597,7 @@ options! {
         /// only.
         conflate(on: bool) -> bool {
             put conflate = on;
-            fixed "It cannot be changed later: what every queue keeps follows from it.";
+            live set_conflate "Only before the first `bind` or `connect`: what every queue keeps follows from it.";
         }
     }
     Routes, |it| matches!(it, SocketType::Router) => {

@@ -7,7 +7,7 @@ use crate::error::BuildError;
 use crate::options::ReconnectStop;
 use crate::transport::ipc::HAS_CREDENTIALS;
 use crate::transport::tuning;
-use crate::{Push, Router, Socket, Sub, XPub, XSub};
+use crate::{Pull, Push, Router, Socket, Sub, XPub, XSub};
 
 /// What `build` says of a socket with this setting.
 fn said(set: impl FnOnce(Builder<Push>) -> Builder<Push>) -> String {
@@ -347,6 +347,23 @@ fn what_does_not_apply_to_the_type_of_a_dynamic_socket_is_refused() {
     let socket = Socket::from(Router::new());
     socket.options().set_mandatory(true).unwrap();
     assert!(Router::try_from(socket).unwrap().options().mandatory());
+}
+
+#[test]
+fn conflate_is_changed_before_there_is_an_endpoint() {
+    let home = crate::Context::builder().io_threads(0).build().unwrap();
+    let pull = Pull::builder().context(&home).build().unwrap();
+    pull.options().set_conflate(true).unwrap();
+    pull.bind("inproc://newest").unwrap();
+    let push = Push::builder().context(&home).build().unwrap();
+    push.connect("inproc://newest").unwrap();
+    for n in ["1", "2", "3"] {
+        push.send(n).unwrap();
+    }
+    assert_eq!(pull.recv().unwrap(), "3");
+    let late = push.options().set_conflate(true).unwrap_err();
+    assert!(matches!(late, OptionError::Invalid(_)), "{late:?}");
+    push.options().set_conflate(false).unwrap();
 }
 
 #[test]

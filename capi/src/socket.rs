@@ -1,0 +1,299 @@
+//! Sockets: how they begin and end, and where they are bound and connected.
+
+use std::ffi::{c_char, c_int};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Waker};
+
+use zocket::{RoutingId, Socket, SocketType};
+
+use crate::border::{Handle, answer};
+use crate::context::{self, Home};
+use crate::errno::{EINVAL, EMFILE, ENOTSOCK, ENOTSUP, ETERM, Errno};
+use crate::events::Signal;
+use crate::handles::{Table, lock};
+use crate::memory;
+use crate::monitor::Watcher;
+use crate::options::Shadow;
+use crate::receive::Receiving;
+use crate::send::Sending;
+
+static SOCKETS: Table<Entry> = Table::new(2);
+
+/// A socket, and what a program that sends and receives in parts has under way.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) socket_type: SocketType,
+    pub(crate) home: Arc<Home>,
+    pub(crate) sending: Mutex<Sending>,
+    pub(crate) receiving: Mutex<Receiving>,
+    /// Whether more parts follow the one that was received last.
+    pub(crate) more: AtomicBool,
+    /// Of a REQ: it has asked and not yet been answered. Of a REP: it has been asked, and not yet
+    /// answered.
+    pub(crate) owing: AtomicBool,
+    /// Of a REQ: whom it has asked is gone.
+    pub(crate) forsaken: AtomicBool,
+    pub(crate) signal: OnceLock<Signal>,
+    pub(crate) shadow: Mutex<Shadow>,
+    pub(crate) watcher: Mutex<Option<Watcher>>,
+    /// `ZMQ_USE_FD` and `ZMQ_CONNECT_ROUTING_ID`, for the next endpoint.
+    pub(crate) use_fd: AtomicI32,
+    pub(crate) next_id: Mutex<Option<RoutingId>>,
+    closed: AtomicBool,
+}
+
+/// A socket that a handle names.
+pub(crate) fn find(handle: Handle) -> Result<Arc<Entry>, Errno> {
+    SOCKETS.get(handle).ok_or(ENOTSOCK)
+}
+
+/// The same where a socket of a context that was shut down is no use.
+pub(crate) fn find_alive(handle: Handle) -> Result<Arc<Entry>, Errno> {
+    let entry = find(handle)?;
+    entry.check()?;
+    Ok(entry)
+}
+
+/// The type that a number of `zmq.h` stands for.
+fn type_of(number: c_int) -> Option<SocketType> {
+    Some(match number {
+        0 => SocketType::Pair,
+        1 => SocketType::Pub,
+        2 => SocketType::Sub,
+        3 => SocketType::Req,
+        4 => SocketType::Rep,
+        5 => SocketType::Dealer,
+        6 => SocketType::Router,
+        7 => SocketType::Pull,
+        8 => SocketType::Push,
+        9 => SocketType::XPub,
+        10 => SocketType::XSub,
+        _ => return None,
+    })
+}
+
+/// The number that `zmq.h` has for a type.
+pub(crate) fn number_of(socket_type: SocketType) -> c_int {
+    (0..=10)
+        .find(|number| type_of(*number) == Some(socket_type))
+        .unwrap_or(-1)
+}
+
+impl Entry {
+    fn open(home: Arc<Home>, socket_type: SocketType) -> Result<Self, Errno> {
+        let context = home.enter()?;
+        let built = Socket::builder(socket_type)
+            .context(&context)
+            .with_libzmq_defaults()
+            .linger_of(&context, socket_type)
+            .build();
+        let socket = built.inspect_err(|_| home.leave())?;
+        Ok(Self {
+            socket: Arc::new(socket),
+            socket_type,
+            home,
+            sending: Mutex::default(),
+            receiving: Mutex::default(),
+            more: AtomicBool::new(false),
+            owing: AtomicBool::new(false),
+            forsaken: AtomicBool::new(false),
+            signal: OnceLock::new(),
+            shadow: Mutex::default(),
+            watcher: Mutex::default(),
+            use_fd: AtomicI32::new(-1),
+            next_id: Mutex::default(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Errno> {
+        if self.home.has_ended() {
+            return Err(ETERM);
+        }
+        Ok(())
+    }
+
+    /// Begins to close it: whoever is inside comes out, and what was sent lingers behind.
+    fn close(&self) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        {
+            let closing = pin!(self.socket.close_async());
+            // Once is enough to have it go on by itself, whatever becomes of who waits for it.
+            let _ = closing.poll(&mut Context::from_waker(Waker::noop()));
+        }
+        // What waits for being given out, or to become whole, is of no use any more.
+        let leftover = (
+            // Its thread tells of the end, and ends then.
+            lock(&self.watcher).take(),
+            std::mem::take(&mut *lock(&self.sending)),
+            std::mem::take(&mut *lock(&self.receiving)),
+        );
+        drop(leftover);
+        self.home.leave();
+    }
+
+    fn bind(&self, endpoint: &str) -> Result<(), Errno> {
+        self.check()?;
+        match self.take_fd()? {
+            Some(listener) => self.socket.bind_fd(listener)?,
+            None => self.socket.bind(endpoint)?,
+        };
+        Ok(())
+    }
+
+    fn connect(&self, endpoint: &str) -> Result<(), Errno> {
+        self.check()?;
+        let id = lock(&self.next_id).take();
+        match (self.take_fd()?, id) {
+            (Some(stream), _) => self.socket.connect_fd(stream)?,
+            (None, Some(id)) => self.socket.connect_routing_id(endpoint, &id)?,
+            (None, None) => self.socket.connect(endpoint)?,
+        };
+        Ok(())
+    }
+
+    /// What `ZMQ_USE_FD` was set to, for one endpoint.
+    fn take_fd(&self) -> Result<Option<std::os::fd::OwnedFd>, Errno> {
+        let fd = self.use_fd.swap(-1, Ordering::AcqRel);
+        if fd < 0 {
+            return Ok(None);
+        }
+        // SAFETY: asking for its flags does nothing to any descriptor; it fails if there is none.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
+            return Err(Errno::last());
+        }
+        // SAFETY: it is open, and whoever sets the option gives it away.
+        Ok(Some(unsafe { std::os::fd::FromRawFd::from_raw_fd(fd) }))
+    }
+
+    /// Lets go of an endpoint, whichever of both it was: to libzmq they are the same.
+    fn let_go(&self, endpoint: &str, bound_first: bool) -> Result<(), Errno> {
+        self.check()?;
+        let unbind = || self.socket.unbind(endpoint);
+        let disconnect = || self.socket.disconnect(endpoint);
+        let unknown = |error: &zocket::UnbindError| {
+            matches!(
+                error,
+                zocket::UnbindError::Unknown(_) | zocket::UnbindError::Endpoint(_)
+            )
+        };
+        let outcome = if bound_first { unbind() } else { disconnect() };
+        match outcome {
+            Err(error) if unknown(&error) => {
+                let other = if bound_first { disconnect() } else { unbind() };
+                other.map_err(|second| {
+                    if unknown(&second) {
+                        error.into()
+                    } else {
+                        second.into()
+                    }
+                })
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+}
+
+trait LingerOf {
+    fn linger_of(self, context: &zocket::Context, socket_type: SocketType) -> Self;
+}
+
+impl LingerOf for zocket::Builder<Socket> {
+    /// libzmq's defaults have a linger of their own, which is the context's where that is not blocky.
+    fn linger_of(self, context: &zocket::Context, socket_type: SocketType) -> Self {
+        match socket_type {
+            SocketType::Sub | SocketType::XSub => self,
+            _ => self.linger(context.linger()).ipv6(context.ipv6()),
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn zmq_socket(context: Handle, number: c_int) -> Handle {
+    answer(|| {
+        let home = context::find(context)?;
+        if home.has_ended() {
+            return Err(ETERM);
+        }
+        let socket_type = type_of(number).ok_or(EINVAL)?;
+        let entry = Arc::new(Entry::open(home, socket_type)?);
+        SOCKETS.insert(entry.clone()).ok_or_else(|| {
+            entry.close();
+            EMFILE
+        })
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn zmq_close(socket: Handle) -> c_int {
+    answer(|| {
+        SOCKETS.remove(socket).ok_or(ENOTSOCK)?.close();
+        Ok(0)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn zmq_bind(socket: Handle, endpoint: *const c_char) -> c_int {
+    answer(|| {
+        let entry = find(socket)?;
+        // SAFETY: the program gives a text that ends with a zero, or null.
+        entry.bind(unsafe { memory::text(endpoint) }?).map(|()| 0)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn zmq_connect(socket: Handle, endpoint: *const c_char) -> c_int {
+    answer(|| {
+        let entry = find(socket)?;
+        // SAFETY: as in `zmq_bind`.
+        entry
+            .connect(unsafe { memory::text(endpoint) }?)
+            .map(|()| 0)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn zmq_unbind(socket: Handle, endpoint: *const c_char) -> c_int {
+    answer(|| {
+        let entry = find(socket)?;
+        // SAFETY: as in `zmq_bind`.
+        let endpoint = unsafe { memory::text(endpoint) }?;
+        entry.let_go(endpoint, true).map(|()| 0)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn zmq_disconnect(socket: Handle, endpoint: *const c_char) -> c_int {
+    answer(|| {
+        let entry = find(socket)?;
+        // SAFETY: as in `zmq_bind`.
+        let endpoint = unsafe { memory::text(endpoint) }?;
+        entry.let_go(endpoint, false).map(|()| 0)
+    })
+}
+
+/// Of draft socket types, which there are none of here.
+#[unsafe(no_mangle)]
+extern "C" fn zmq_join(socket: Handle, _: *const c_char) -> c_int {
+    answer(|| find(socket).and(Err(EINVAL)))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn zmq_leave(socket: Handle, _: *const c_char) -> c_int {
+    answer(|| find(socket).and(Err(EINVAL)))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn zmq_connect_peer(socket: Handle, _: *const c_char) -> u32 {
+    crate::border::answer_or(0, || find(socket).and(Err(ENOTSUP)))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn zmq_disconnect_peer(socket: Handle, _: u32) -> c_int {
+    answer(|| find(socket).and(Err(ENOTSUP)))
+}
