@@ -1,7 +1,7 @@
 //! zocket beside libzmq, and beside the system's own sockets: what both do, and what it takes.
 //!
 //! ```text
-//! cargo run --release -p peers --bin compare -- --quick [--json] [--list] [--case PART]… [--rounds N]
+//! cargo run --release -p peers --bin compare -- --quick [--json] [--plot FILE] [--list] [--case PART]…
 //! ```
 //!
 //! The sides take turns (A B C A B C …), each run in processes of its own: for tcp and ipc one at
@@ -16,13 +16,14 @@
 //!     │                                           worker ─► families ─► side (zocket | libzmq | raw)
 //!     ├──► families ─► case   the table             │          └─► flow
 //!     │       └─────► process ─ task ─────────────► └─► usage
-//!     └──► rounds ──► report
+//!     └──► rounds ──► report, plot
 //!            └─ statistics ─┘
 //! ```
 
 mod case;
 mod families;
 mod flow;
+mod plot;
 mod process;
 mod report;
 mod rounds;
@@ -38,6 +39,7 @@ use std::process::ExitCode;
 use peers::libzmq;
 
 use crate::case::Placement;
+use crate::plot::Row;
 use crate::report::Report;
 use crate::settings::Settings;
 
@@ -74,6 +76,7 @@ fn compare(settings: &Settings) -> Result<(), String> {
     };
     report.begin(&settings.plan, &libzmq::version());
     let mut failed = Vec::new();
+    let mut rows = Vec::new();
     for case in &cases {
         let outcome = settings.plan.run(case);
         report.case(case, &outcome);
@@ -83,6 +86,16 @@ fn compare(settings: &Settings) -> Result<(), String> {
                 failed.push(format!("{} of {}", case.name, entry.side.as_str()));
             }
         }
+        rows.push(Row {
+            case: case.name.clone(),
+            unit: case.workload.figures()[0].unit,
+            outcome,
+        });
+    }
+    if let Some(path) = &settings.plot {
+        let title = format!("zocket and libzmq {}", libzmq::version());
+        std::fs::write(path, plot::draw(&title, &rows))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if failed.is_empty() {
         Ok(())

@@ -165,7 +165,7 @@ fn with_spread(spread: &Spread) -> String {
 }
 
 /// Three digits and a unit.
-fn short(number: f64) -> String {
+pub(crate) fn short(number: f64) -> String {
     match number {
         1e7.. => format!("{:.1}M", number / 1e6),
         1e6.. => format!("{:.2}M", number / 1e6),

@@ -1,14 +1,18 @@
 //! What is asked for on the command line.
 
+use std::path::PathBuf;
+
 use crate::case::Case;
 use crate::rounds::Plan;
 
 pub(crate) const USAGE: &str =
-    "compare [--quick] [--json] [--list] [--case PART]… [--rounds N] [--null]";
+    "compare [--quick] [--json] [--plot FILE] [--list] [--case PART]… [--rounds N] [--null]";
 
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) json: bool,
+    /// Where a drawing of it goes.
+    pub(crate) plot: Option<PathBuf>,
     /// The names of the cases, and nothing else.
     pub(crate) list: bool,
     pub(crate) plan: Plan,
@@ -20,6 +24,7 @@ impl Settings {
     pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let mut settings = Self {
             json: false,
+            plot: None,
             list: false,
             plan: Plan {
                 rounds: 7,
@@ -38,10 +43,11 @@ impl Settings {
             };
             match argument.as_str() {
                 "--quick" => {
-                    settings.plan.rounds = 5;
+                    settings.plan.rounds = 3;
                     settings.plan.run_seconds = 0.15;
                 }
                 "--json" => settings.json = true,
+                "--plot" => settings.plot = Some(value()?.into()),
                 "--list" => settings.list = true,
                 "--case" => settings.wanted.push(value()?.clone()),
                 "--rounds" => {
