@@ -8,10 +8,11 @@
 //!     ├── join      either of the two binds     │
 //!     ├── meeting   every way in which they can │
 //!     ├── end       either of the two, one face │
-//!     ├── stage     libzmq in the middle        └── libzmq       the other side
-//!     ├── pyzmq     a libzmq that has CURVE, in Python
-//!     └── helper    a libzmq in a process                        (the only `unsafe`)
-//!                   that may be killed
+//!     ├── stage     libzmq in the middle        ├── libzmq       the other side
+//!     ├── pyzmq     a libzmq that has CURVE,    └── sodium       one that has CURVE,
+//!     │             in Python                                    loaded
+//!     └── helper    a libzmq in a process
+//!                   that may be killed          (`unsafe` only in libzmq and sodium)
 //! ```
 
 pub mod end;
@@ -22,4 +23,5 @@ pub mod meeting;
 pub mod numbered;
 pub mod pyzmq;
 pub mod scratch;
+pub mod sodium;
 pub mod stage;

@@ -36,7 +36,7 @@ mod worker;
 
 use std::process::ExitCode;
 
-use peers::libzmq;
+use peers::{libzmq, sodium};
 
 use crate::case::Placement;
 use crate::plot::Row;
@@ -75,6 +75,10 @@ fn compare(settings: &Settings) -> Result<(), String> {
         json: settings.json,
     };
     report.begin(&settings.plan, &libzmq::version());
+    if cases.iter().any(|case| case.name.starts_with("curve")) {
+        let version = sodium::version().unwrap_or_else(|error| error);
+        eprintln!("CURVE: {version}");
+    }
     let mut failed = Vec::new();
     let mut rows = Vec::new();
     for case in &cases {

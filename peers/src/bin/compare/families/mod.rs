@@ -9,11 +9,13 @@
 //!     ├── echo           DEALERs ⇄ ROUTER        ──┤
 //!     ├── connections    PUSH – PULL, many times ──┤
 //!     ├── subscriptions  XPUB → SUB, many topics ──┤
-//!     └── backlog        PUSH                    ──┘
+//!     ├── backlog        PUSH                    ──┤
+//!     └── curve          PUSH → PULL, REQs ⇄ REP ──┘
 //! ```
 
 mod backlog;
 mod connections;
+mod curve;
 mod echo;
 mod fan_in;
 mod latency;
@@ -37,6 +39,7 @@ pub(crate) fn all() -> Vec<Case> {
         connections::cases(),
         subscriptions::cases(),
         backlog::cases(),
+        curve::cases(),
     ]
     .into_iter()
     .flatten()
@@ -54,6 +57,7 @@ pub(crate) fn work(task: &Task, parent: &Parent) -> Result<()> {
         connections::NAME => connections::work(task, parent),
         subscriptions::NAME => subscriptions::work(task, parent),
         backlog::NAME => backlog::work(task, parent),
+        curve::NAME | curve::HANDSHAKES => curve::work(task, parent),
         other => Err(format!("no family {other}").into()),
     }
 }

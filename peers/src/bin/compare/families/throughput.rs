@@ -86,30 +86,39 @@ impl Workload for Throughput {
 
     fn run(&self, attempt: &Attempt) -> std::result::Result<Ran, String> {
         let crew = Crew::new(NAME, attempt);
-        let task = |role, core| {
-            crew.task(role, core)
-                .with("size", self.size as u64)
-                .with("count", attempt.count)
-        };
+        if self.transport != Transport::Inproc {
+            return between_two(&crew, self.transport, self.size, attempt.count);
+        }
         let endpoint = crew.endpoint(self.transport);
-        let (seconds, usage) = if self.transport == Transport::Inproc {
-            let both = crew.start(&task("both", 0).at(&endpoint))?;
-            (both.number("took")?, both.usage()?)
-        } else {
-            let receiver = crew.start(&task("receiver", 1).at(&endpoint))?;
-            let endpoint = receiver.word("at")?;
-            let mut sender = crew.start(&task("sender", 0).at(&endpoint))?;
-            // The sender first: a sender that failed says more than a receiver that waits for it.
-            sender.word("sent")?;
-            let seconds = receiver.number("took")?;
-            sender.tell()?;
-            (
-                seconds,
-                [sender.usage()?, receiver.usage()?].into_iter().sum(),
-            )
-        };
+        let both = crew.start(&task(&crew, "both", 0, self.size, attempt.count).at(&endpoint))?;
+        let (seconds, usage) = (both.number("took")?, both.usage()?);
         Ok(Ran::flow(attempt.count - 1, seconds, usage))
     }
+}
+
+fn task(crew: &Crew, role: &str, core: usize, size: usize, count: u64) -> Task {
+    crew.task(role, core)
+        .with("size", size as u64)
+        .with("count", count)
+}
+
+/// Has a process send to another one, whatever family they are of.
+pub(super) fn between_two(
+    crew: &Crew,
+    transport: Transport,
+    size: usize,
+    count: u64,
+) -> std::result::Result<Ran, String> {
+    let task = |role, core| task(crew, role, core, size, count);
+    let receiver = crew.start(&task("receiver", 1).at(&crew.endpoint(transport)))?;
+    let endpoint = receiver.word("at")?;
+    let mut sender = crew.start(&task("sender", 0).at(&endpoint))?;
+    // The sender first: a sender that failed says more than a receiver that waits for it.
+    sender.word("sent")?;
+    let seconds = receiver.number("took")?;
+    sender.tell()?;
+    let usage = [sender.usage()?, receiver.usage()?].into_iter().sum();
+    Ok(Ran::flow(count - 1, seconds, usage))
 }
 
 pub(super) fn work(task: &Task, parent: &Parent) -> Result<()> {
@@ -120,7 +129,7 @@ pub(super) fn work(task: &Task, parent: &Parent) -> Result<()> {
     }
 }
 
-fn work_with<P: Pipeline>(task: &Task, parent: &Parent) -> Result<()> {
+pub(super) fn work_with<P: Pipeline>(task: &Task, parent: &Parent) -> Result<()> {
     let (size, count) = (task.size("size")?, task.number("count")?);
     let context = P::context()?;
     match task.role.as_str() {

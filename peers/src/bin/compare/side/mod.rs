@@ -1,15 +1,16 @@
 //! The sides: what the families need of a library, and how each of them does it.
 //!
 //! ```text
-//!   Library ◄─ zocket, libzmq      any kind of socket
-//!   Pipeline ◄─ raw, any Library   one that sends, one that receives
-//!   Asks ◄───── raw, any Library   one that asks, one that answers
+//!   Library ◄─ zocket, libzmq             any kind of socket
+//!   Pipeline ◄─ raw, curve, any Library   one that sends, one that receives
+//!   Asks ◄───── raw, curve, any Library   one that asks, one that answers
 //! ```
 //!
 //! All copy every message from one buffer of the application, receive one message at a time, have
 //! the same high-water marks and the same backlog, and nothing else set that is not set by default
 //! or what the case is about.
 
+mod curve;
 mod libzmq;
 mod raw;
 mod zocket;
@@ -17,6 +18,7 @@ mod zocket;
 use std::error::Error;
 use std::str::FromStr;
 
+pub(crate) use self::curve::{CurveLibzmq, CurveZocket};
 pub(crate) use self::libzmq::Libzmq;
 pub(crate) use self::raw::Raw;
 pub(crate) use self::zocket::Zocket;
