@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use super::transmit::{Sent, Sink, Transmit};
 use crate::command::Token;
+use crate::home::Home;
 use crate::pipe::{Lane, Load};
 use crate::signal::{News, Post, Target, Wakes};
 use crate::sync::{self, Mutex};
@@ -39,6 +40,8 @@ use crate::zmtp::{Connection, Version, Wire};
 pub(super) struct WriteHalf<S: Sink = Stream> {
     /// The session, on its I/O thread.
     session: Target,
+    /// In a child that was forked off the stream is not its own.
+    home: Home,
     inner: Mutex<Inner<S>>,
 }
 
@@ -75,6 +78,7 @@ impl<S: Sink> WriteHalf<S> {
     pub(super) fn new(session: Target, transmit: Transmit) -> Self {
         Self {
             session,
+            home: Home::here(),
             inner: Mutex::new(Inner {
                 transmit,
                 blocked: false,
@@ -136,6 +140,9 @@ impl<S: Sink> WriteHalf<S> {
     /// It tries even if the stream took nothing when that was tried last: asking costs little beside
     /// what a bulky message does, and the I/O thread may have been told and not had its turn yet.
     fn offer(&self) -> Offered {
+        if self.home.is_elsewhere() {
+            return Offered::Declined;
+        }
         let Some(mut guard) = self.inner.try_lock() else {
             return Offered::Busy;
         };
