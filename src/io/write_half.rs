@@ -109,6 +109,8 @@ impl<S: Sink> WriteHalf<S> {
             return Err(error);
         }
         inner.blocked &= !writable;
+        // Lest senders that find room go on for ever before it is said.
+        inner.owes = !connection.output().is_empty();
         if inner.blocked {
             return Ok(Sent::Blocked);
         }
@@ -471,6 +473,28 @@ mod loom {
                 assert!(it.lane.queued().is_none());
             });
         }
+    }
+
+    /// What the connection has to say while the stream takes nothing is said before senders go on.
+    #[test]
+    fn loom_a_sender_waits_for_what_the_connection_owes() {
+        ::loom::model(|| {
+            let mut it = bench(20 << 10);
+            sender(it.lane.clone()).join().unwrap();
+            assert!(it.stream.is_writable_again());
+            it.connection.send_ping(Duration::ZERO);
+            let mut wakes = Wakes::new();
+            let mut pump = |writable| {
+                let (lane, connection) = (Some(&it.lane), &mut it.connection);
+                it.half
+                    .pump(&it.stream, connection, lane, writable, false, &mut wakes)
+            };
+            assert_eq!(pump(false).unwrap(), Sent::Blocked);
+            assert!(matches!(it.half.offer(), Offered::Declined));
+            assert_eq!(pump(true).unwrap(), Sent::Ended);
+            wakes.fire();
+            assert!(it.connection.output().is_empty());
+        });
     }
 
     /// The connection goes while a sender is at it: what it did not get whole is in hand for the next.
