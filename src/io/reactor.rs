@@ -655,6 +655,7 @@ fn linger_is_over(port: &Weak<dyn Port>) {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::signal::{News, Post};
 
     #[test]
     fn who_always_finds_something_in_the_mailbox_sees_events_too() {
@@ -670,5 +671,19 @@ mod tests {
             let _ = handle.mailbox().post(1);
             reactor.catch_up();
         }
+    }
+
+    #[test]
+    fn a_bulky_message_wakes_nobody_who_is_awake() {
+        let handle = Handle::new(mio::Poll::new().unwrap()).unwrap();
+        handle.forsake();
+        let posted = |news| {
+            handle.post(1, news);
+            let (mut ready, mut orders) = (Vec::new(), Vec::new());
+            handle.mailbox().collect(&mut ready, &mut orders);
+            ready.len()
+        };
+        assert_eq!(posted(News::Bulk { owed: false }), 0);
+        assert_eq!(posted(News::Bulk { owed: true }), 1);
     }
 }
