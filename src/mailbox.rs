@@ -315,7 +315,11 @@ impl<T> Mailbox<T> {
         let mut inner = self.inner.lock();
         inner.in_line = inner.in_line.saturating_sub(1);
         inner.first.take_if(|first| Arc::ptr_eq(first, parker));
-        inner.short_waits = if was_short { inner.short_waits + 1 } else { 0 };
+        // There may be others for whom the keeper has to stay, for any number of them.
+        inner.short_waits = match was_short {
+            true => inner.short_waits.saturating_add(1),
+            false => 0,
+        };
     }
 
     // ---- the keeper

@@ -204,3 +204,27 @@ fn a_child_of_a_child_has_nothing_either() {
         assert_eq!(own.recv_timeout(Duration::ZERO), Err(RecvError::Timeout));
     });
 }
+
+#[test]
+fn what_a_child_sends_reaches_nobody() {
+    let _alone = alone();
+    for &transport in WIRE {
+        let home = Home::new();
+        let (push, pull) = (home.push().build().unwrap(), home.pull().build().unwrap());
+        let here = pull.bind(home.endpoint(transport)).unwrap();
+        push.connect(&here).unwrap();
+        // Small, and so large that the thread that sends it may write it by itself.
+        for bytes in [1, 64 << 10] {
+            let message = |of: u8| vec![of; bytes];
+            push.send(message(b'1')).unwrap();
+            assert!(next_of(&pull) == message(b'1'));
+            in_child(|| {
+                for _ in 0..5 {
+                    push.try_send(message(b'c')).unwrap();
+                }
+            });
+            push.send(message(b'2')).unwrap();
+            assert!(next_of(&pull) == message(b'2'), "{bytes} bytes");
+        }
+    }
+}

@@ -17,9 +17,9 @@ use std::task::Poll;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use peer::Raw;
+use peer::{Raw, frame};
 use support::tasks::{Alarm, block_on, poll};
-use support::{Home, PATIENCE, Transport, WIRE, until};
+use support::{Home, PATIENCE, Transport, WIRE, next_of, until};
 use zocket::{Interest, Message, Pair, Poller, RecvError, Rep, Req};
 
 /// Enough for the I/O thread to step aside, on a machine that is not too busy.
@@ -245,6 +245,38 @@ fn two_threads_with_a_socket_each_serve_each_other() {
                     }
                 });
             }
+        });
+    }
+}
+
+#[test]
+fn one_who_always_finds_something_lets_others_in() {
+    // More than is read in one turn is always on its way.
+    let body = [7; 4000];
+    let flood = frame(0, &body).repeat(1_000);
+    for &transport in WIRE {
+        let homes = (Home::new(), Home::new());
+        let pull = homes.0.pull().recv_hwm(10).build().unwrap();
+        let mut raw = Raw::join(&pull.bind(homes.0.endpoint(transport)).unwrap(), "PUSH");
+        // Served by the same thread, and nobody waits for it.
+        let beside = homes.0.pull().build().unwrap();
+        let here = beside.bind(homes.0.endpoint(transport)).unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| while raw.say(&flood) {});
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    assert!(next_of(&pull) == body);
+                }
+                pull.close().unwrap();
+            });
+            let joined = (0..20).all(|_| {
+                let another = homes.1.push().build().unwrap();
+                another.connect(&here).unwrap();
+                another.wait_for_peers(1, PATIENCE).is_ok()
+            });
+            done.store(true, Ordering::SeqCst);
+            assert!(joined, "nobody is let in beside the flood");
         });
     }
 }

@@ -142,6 +142,8 @@ impl Post for Handle {
             }
             // It gives credit back whenever it has written what it can.
             News::Hurry | News::Stalled | News::Full | News::Evict(_) => {}
+            // While nobody but the session may write, a message is one like any other.
+            News::Bulk { owed: false } => {}
             _ => self.turn.post(token, || self.wake()),
         }
     }

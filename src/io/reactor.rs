@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::connecter::Connecter;
 use super::listener::{Accepted, Listener};
@@ -28,6 +28,10 @@ const EVENTS: usize = 256;
 
 /// Timers served in one turn; a thousand heartbeats at once are not to hold up messages.
 const TIMERS: usize = 64;
+
+/// For how long it is enough to do what is in the mailbox: who finds something for itself there each
+/// time might never see an event otherwise.
+const UNPOLLED_MAX: Duration = Duration::from_millis(1);
 
 /// What an I/O thread is told to do.
 pub(crate) enum Order {
@@ -154,6 +158,8 @@ struct Closing {
 pub(super) struct Reactor {
     tools: Tools,
     events: mio::Events,
+    /// When there was a look for them last.
+    polled: Instant,
     slots: HashMap<Token, Slot>,
     sockets: HashMap<SocketId, Served>,
     /// Who wants to be told when the time of a timer has come.
@@ -176,6 +182,7 @@ impl Reactor {
                 alone: false,
             },
             events: mio::Events::with_capacity(EVENTS),
+            polled: Instant::now(),
             slots: HashMap::new(),
             sockets: HashMap::new(),
             alarms: HashMap::new(),
@@ -193,8 +200,7 @@ impl Reactor {
     }
 
     /// Does what there is to do.
-    fn serve(&mut self) {
-        let now = Instant::now();
+    fn serve(&mut self, now: Instant) {
         let mut orders = std::mem::take(&mut self.orders);
         for order in orders.drain(..) {
             self.execute(order, now);
@@ -234,7 +240,7 @@ impl Reactor {
 
     fn sleep(&mut self, until: Option<Instant>) {
         let timeout = if !self.again.is_empty() || !self.tools.handle.mailbox().fall_asleep() {
-            Some(std::time::Duration::ZERO)
+            Some(Duration::ZERO)
         } else {
             let next = self.tools.timers.next();
             next.into_iter()
@@ -242,6 +248,10 @@ impl Reactor {
                 .min()
                 .map(|at| at.saturating_duration_since(Instant::now()))
         };
+        self.poll(timeout);
+    }
+
+    fn poll(&mut self, timeout: Option<Duration>) {
         if let Err(error) = self.tools.poll.poll(&mut self.events, timeout)
             && error.kind() != io::ErrorKind::Interrupted
         {
@@ -609,7 +619,8 @@ impl Driver for Reactor {
                 .events
                 .iter()
                 .all(|event| event.token() == super::WAKER);
-        self.serve();
+        self.polled = Instant::now();
+        self.serve(self.polled);
     }
 
     fn catch_up(&mut self) {
@@ -617,7 +628,12 @@ impl Driver for Reactor {
         self.collect();
         if !(self.ready.is_empty() && self.orders.is_empty()) {
             self.tools.alone = false;
-            self.serve();
+            let now = Instant::now();
+            if now.duration_since(self.polled) >= UNPOLLED_MAX {
+                self.polled = now;
+                self.poll(Some(Duration::ZERO));
+            }
+            self.serve(now);
         }
     }
 
@@ -633,5 +649,41 @@ impl Driver for Reactor {
 fn linger_is_over(port: &Weak<dyn Port>) {
     if let Some(port) = port.upgrade() {
         port.linger_is_over();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::signal::{News, Post};
+
+    #[test]
+    fn who_always_finds_something_in_the_mailbox_sees_events_too() {
+        let handle = Handle::new(mio::Poll::new().unwrap()).unwrap();
+        handle.forsake();
+        let poll = mio::Poll::new().unwrap();
+        let waker = mio::Waker::new(poll.registry(), super::super::WAKER).unwrap();
+        let mut reactor = Reactor::new(poll, handle.clone());
+        waker.wake().unwrap();
+        let begun = Instant::now();
+        while reactor.events.is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "no event");
+            let _ = handle.mailbox().post(1);
+            reactor.catch_up();
+        }
+    }
+
+    #[test]
+    fn a_bulky_message_wakes_nobody_who_is_awake() {
+        let handle = Handle::new(mio::Poll::new().unwrap()).unwrap();
+        handle.forsake();
+        let posted = |news| {
+            handle.post(1, news);
+            let (mut ready, mut orders) = (Vec::new(), Vec::new());
+            handle.mailbox().collect(&mut ready, &mut orders);
+            ready.len()
+        };
+        assert_eq!(posted(News::Bulk { owed: false }), 0);
+        assert_eq!(posted(News::Bulk { owed: true }), 1);
     }
 }

@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use super::transmit::{Sent, Sink, Transmit};
 use crate::command::Token;
+use crate::home::Home;
 use crate::pipe::{Lane, Load};
 use crate::signal::{News, Post, Target, Wakes};
 use crate::sync::{self, Mutex};
@@ -39,6 +40,8 @@ use crate::zmtp::{Connection, Version, Wire};
 pub(super) struct WriteHalf<S: Sink = Stream> {
     /// The session, on its I/O thread.
     session: Target,
+    /// In a child that was forked off the stream is not its own.
+    home: Home,
     inner: Mutex<Inner<S>>,
 }
 
@@ -75,6 +78,7 @@ impl<S: Sink> WriteHalf<S> {
     pub(super) fn new(session: Target, transmit: Transmit) -> Self {
         Self {
             session,
+            home: Home::here(),
             inner: Mutex::new(Inner {
                 transmit,
                 blocked: false,
@@ -105,6 +109,8 @@ impl<S: Sink> WriteHalf<S> {
             return Err(error);
         }
         inner.blocked &= !writable;
+        // Lest senders that find room go on for ever before it is said.
+        inner.owes = !connection.output().is_empty();
         if inner.blocked {
             return Ok(Sent::Blocked);
         }
@@ -136,6 +142,9 @@ impl<S: Sink> WriteHalf<S> {
     /// It tries even if the stream took nothing when that was tried last: asking costs little beside
     /// what a bulky message does, and the I/O thread may have been told and not had its turn yet.
     fn offer(&self) -> Offered {
+        if self.home.is_elsewhere() {
+            return Offered::Declined;
+        }
         let Some(mut guard) = self.inner.try_lock() else {
             return Offered::Busy;
         };
@@ -464,6 +473,28 @@ mod loom {
                 assert!(it.lane.queued().is_none());
             });
         }
+    }
+
+    /// What the connection has to say while the stream takes nothing is said before senders go on.
+    #[test]
+    fn loom_a_sender_waits_for_what_the_connection_owes() {
+        ::loom::model(|| {
+            let mut it = bench(20 << 10);
+            sender(it.lane.clone()).join().unwrap();
+            assert!(it.stream.is_writable_again());
+            it.connection.send_ping(Duration::ZERO);
+            let mut wakes = Wakes::new();
+            let mut pump = |writable| {
+                let (lane, connection) = (Some(&it.lane), &mut it.connection);
+                it.half
+                    .pump(&it.stream, connection, lane, writable, false, &mut wakes)
+            };
+            assert_eq!(pump(false).unwrap(), Sent::Blocked);
+            assert!(matches!(it.half.offer(), Offered::Declined));
+            assert_eq!(pump(true).unwrap(), Sent::Ended);
+            wakes.fire();
+            assert!(it.connection.output().is_empty());
+        });
     }
 
     /// The connection goes while a sender is at it: what it did not get whole is in hand for the next.

@@ -238,12 +238,14 @@ impl<B: Batch> Lane<B> {
         Ok(Admission { state, displaced })
     }
 
-    /// Lets one message in as most are let in: there is room, nobody has to be told, and the owner has
-    /// said that he need not be [asked](Self::set_direct). `false`: it has to be [admitted](Self::admit).
+    /// Lets one message in as most are let in: there is room, nobody has to be told (as of a bulky one),
+    /// and the owner has said that he need not be [asked](Self::set_direct). `false`: it has to be
+    /// [admitted](Self::admit).
     #[inline]
     pub(crate) fn append_directly(&self, bytes: usize, put: impl FnOnce(&mut B)) -> bool {
         let mut state = self.state.lock();
         let is_plain = state.direct
+            && bytes < B::BULK
             && !state.taker_idle
             && !state.writer_waits
             && !state.taker_ended
@@ -890,6 +892,19 @@ mod tests {
             admitted.map(|it| it.append(1, &mut wakes, |batch| batch.push_back("a".into())));
         assert!(displaced.is_ok());
         wakes.fire();
+    }
+
+    #[test]
+    fn what_is_bulky_is_not_let_in_unheard() {
+        let lane = Lane::<crate::zmtp::Wire>::new(Limits::NONE, None);
+        lane.set_direct(true);
+        assert!(!lane.append_directly(1, |_| ()), "the taker is idle");
+        let mut wakes = Wakes::new();
+        let admitted = lane.admit(Room::Free, &mut wakes);
+        assert!(admitted.map(|it| it.append(1, &mut wakes, |_| ())).is_ok());
+        wakes.fire();
+        assert!(lane.append_directly(1, |_| ()));
+        assert!(!lane.append_directly(crate::zmtp::Wire::BULK, |_| ()));
     }
 
     fn take(lane: &Lane<Values>, worked_off: usize) -> usize {

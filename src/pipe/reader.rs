@@ -372,6 +372,7 @@ impl Reader {
                 lane.take(front, read, wakes)
             }
             Inlet::Values(lane, front) => {
+                front.trim();
                 let taken = lane.take(front, read, wakes);
                 self.taken = front.len();
                 taken

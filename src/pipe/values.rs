@@ -40,6 +40,8 @@ pub(crate) struct Values {
     whole: VecDeque<Message>,
     /// Blocks that were emptied, to be filled again.
     spare: Vec<Vec<u8>>,
+    /// How many were, since what is kept was looked at last.
+    emptied: usize,
 }
 
 /// The most bytes of a message that is packed.
@@ -56,6 +58,9 @@ const FIRST_BLOCK: usize = 512;
 /// How many blocks are kept to be filled again: what a queue of the usual length takes with messages of
 /// a hundred bytes.
 const SPARE_MAX: usize = 16;
+
+/// For how many messages that are not packed there is a place without asking for memory.
+const WHOLE_KEPT: usize = 1024;
 
 impl Values {
     pub(crate) fn len(&self) -> usize {
@@ -176,6 +181,7 @@ impl Values {
         };
         let mut emptied = std::mem::replace(&mut self.current, next);
         self.at = 0;
+        self.emptied += usize::from(emptied.capacity() > 0);
         if emptied.capacity() > 0 && self.spare.len() < SPARE_MAX {
             emptied.clear();
             self.spare.push(emptied);
@@ -207,6 +213,19 @@ impl Values {
 
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// All messages were taken out: what is kept of the memory for them follows the traffic down.
+    #[inline]
+    pub(crate) fn trim(&mut self) {
+        // One block for a batch, as the next one may be larger again; to have found none is no reason.
+        let emptied = std::mem::take(&mut self.emptied);
+        if (1..self.spare.len()).contains(&emptied) {
+            self.spare.pop();
+        }
+        if self.whole.capacity() > WHOLE_KEPT {
+            self.whole.shrink_to(WHOLE_KEPT);
+        }
     }
 }
 
@@ -325,6 +344,29 @@ mod tests {
         }
         values.push(&mut message(1, 1));
         assert_eq!(values.spare.len(), SPARE_MAX - 1);
+    }
+
+    #[test]
+    fn memory_follows_the_traffic_down() {
+        let mut values = Values::default();
+        for number in 0..10_000 {
+            values.push(&mut message(1, 64 + number % 2 * PACKED_MAX));
+        }
+        while values.pop_into(&mut Message::new()) {}
+        assert!(values.whole.capacity() >= 5_000);
+        values.trim();
+        assert!(values.whole.capacity() < 2 * WHOLE_KEPT);
+        assert_eq!(values.spare.len(), SPARE_MAX);
+        for _ in 0..SPARE_MAX {
+            values.trim();
+        }
+        assert_eq!(values.spare.len(), SPARE_MAX);
+        for _ in 0..2 * SPARE_MAX {
+            values.push(&mut message(1, 64));
+            assert!(values.pop_into(&mut Message::new()));
+            values.trim();
+        }
+        assert_eq!(values.spare.len(), 1);
     }
 
     #[test]
