@@ -1,5 +1,10 @@
 //! Every function of `zmq.h` answers, whatever it is given: a C program calls them all, against the shared
 //! library and, where the compiler has it, with AddressSanitizer watching.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on ends"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
