@@ -163,6 +163,12 @@ pub(crate) struct Seat {
     origin: Origin,
 }
 
+impl Seat {
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut seats = self.admission.seats.lock();

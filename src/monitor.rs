@@ -236,7 +236,8 @@ pub enum HandshakeFailure {
         /// the first: it is [`Lost`](Self::Lost) there.
         status: u16,
     },
-    /// This socket did not want it: somebody else has its routing id, or the one place.
+    /// This socket did not want it: somebody else has its routing id, or the one place; or more
+    /// handshakes were under way than may be, and most were those of its address.
     Refused,
     /// This socket let go of the endpoint meanwhile.
     Stopped,

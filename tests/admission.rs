@@ -349,6 +349,33 @@ fn so_many_handshakes_are_under_way_at_most() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn at_the_limit_who_has_most_gives_way() {
+    let home = Home::new();
+    let pull = home.pull().max_pending_handshakes(3);
+    let pull = pull.handshake_timeout(None).build().unwrap();
+    let here = pull.bind("tcp://127.0.0.1:*").unwrap();
+    let mut silent: Vec<Raw> = (0..3).map(|_| Raw::connect(&here)).collect();
+    let from_elsewhere = format!("tcp://127.0.0.2:*;{}", here.socket_addr().unwrap());
+    // Each of these is through before the next one comes: one place is enough for them.
+    for n in 1..=5 {
+        let push = home.push().build().unwrap();
+        push.connect(&from_elsewhere).unwrap();
+        pull.wait_for_peers(1, PATIENCE).unwrap();
+        push.send(n.to_string()).unwrap();
+        assert_eq!(next_of(&pull), n.to_string());
+        push.close().unwrap();
+    }
+    // The oldest had to go, and nobody else.
+    assert!(silent.remove(0).is_closed_within(PATIENCE));
+    assert_eq!(pull.stats().connections.handshakes_failed, 1);
+    for raw in &mut silent {
+        raw.handshake("PUSH");
+    }
+    pull.wait_for_peers(2, PATIENCE).unwrap();
+}
+
 #[track_caller]
 fn refusal_after_handshake(monitor: &Monitor) -> String {
     while !matches!(

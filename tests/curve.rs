@@ -439,6 +439,51 @@ fn s12_those_who_say_nothing_keep_nobody_out() {
     drop(idle);
 }
 
+/// The same endpoint, connected to from another address.
+#[cfg(target_os = "linux")]
+fn from_elsewhere(here: &zocket::Endpoint) -> String {
+    format!("tcp://127.0.0.2:*;{}", here.socket_addr().unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn s12_those_who_say_nothing_keep_nobody_else_out_when_all_places_are_theirs() {
+    let home = Home::new();
+    let keys = Keys::new();
+    let pull = home
+        .pull()
+        .security(keys.server())
+        .authenticator(keys.allowed())
+        .max_pending_handshakes(8)
+        .handshake_timeout(None)
+        .build()
+        .unwrap();
+    let events = pull.monitor();
+    let here = pull.bind("tcp://127.0.0.1:*").unwrap();
+    let mut idle: Vec<Raw> = (0..8).map(|_| Raw::connect(&here)).collect();
+    for _ in 0..8 {
+        until("it is accepted", || {
+            matches!(
+                events.recv_timeout(PATIENCE),
+                Ok(MonitorEvent::Accepted { .. })
+            )
+        });
+    }
+    // One more of the same address is one too many.
+    assert!(Raw::connect(&here).is_closed_within(PATIENCE));
+    let push = push(&home, keys.client());
+    push.connect(from_elsewhere(&here)).unwrap();
+    push.send("hello").unwrap();
+    assert_eq!(next_of(&pull), "hello");
+    let (failed, reason) = failure(&events);
+    assert_eq!(failed, HandshakeFailure::Refused);
+    assert!(reason.contains("gave way"), "{reason}");
+    // It was the first of them, and no other.
+    assert!(idle.remove(0).is_closed_within(PATIENCE));
+    assert_eq!(pull.stats().connections.handshakes_failed, 1);
+    drop(idle);
+}
+
 #[test]
 fn s13_a_flood_of_handshakes_does_not_keep_a_client_out() {
     let home = Home::new();

@@ -4,13 +4,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::pending::Pending;
 use super::reactor::{Fate, Kit};
 use super::session::{End, Pace, Session, end_pipe};
 use super::timers::Timer;
 use super::transmit::Transmit;
-use crate::admission::{Remote, Seat};
+use crate::admission::{Origin, Remote, Seat};
 use crate::auth::Ruling;
-use crate::command::{Left, Place, Port, SocketId, Token};
+use crate::command::{Left, Place, Port, SocketId, Token, unique_number};
 use crate::endpoint::Endpoint;
 use crate::monitor::MonitorEvent;
 use crate::pipe::Load;
@@ -26,10 +27,19 @@ const REST: Duration = Duration::from_millis(100);
 
 /// A connection that was let in, and is yet to be served.
 pub(super) struct Guest {
+    pub(super) token: Token,
     stream: Stream,
     /// Who it is, in words.
     peer: String,
     seat: Seat,
+    /// The connection that gives way to it.
+    pub(super) instead_of: Option<Token>,
+}
+
+impl Guest {
+    pub(super) fn origin(&self) -> Origin {
+        self.seat.origin()
+    }
 }
 
 /// Accepts connections for one socket.
@@ -38,7 +48,7 @@ pub(super) struct Listener {
     port: Arc<dyn Port>,
     token: Token,
     /// Accepted, and not yet through the handshake.
-    pending: usize,
+    pending: Pending,
     rest: Option<Timer>,
 }
 
@@ -49,7 +59,7 @@ impl Listener {
             listener,
             port,
             token,
-            pending: 0,
+            pending: Pending::default(),
             rest: None,
         }
     }
@@ -58,8 +68,8 @@ impl Listener {
         &self.port
     }
 
-    pub(super) fn on_child_settled(&mut self) {
-        self.pending = self.pending.saturating_sub(1);
+    pub(super) fn on_child_settled(&mut self, origin: Origin, child: Token) {
+        self.pending.remove(origin, child);
     }
 
     pub(super) fn on_timer(&mut self, timer: Timer) {
@@ -77,10 +87,16 @@ impl Listener {
         for _ in 0..ACCEPT_BUDGET {
             match self.listener.accept() {
                 Ok((stream, remote)) => match self.admit(&remote) {
-                    Ok(seat) => {
-                        self.pending += 1;
-                        let peer = remote.to_string();
-                        accepted.push(Guest { stream, peer, seat });
+                    Ok((seat, instead_of)) => {
+                        let token = unique_number();
+                        self.pending.add(seat.origin(), token);
+                        accepted.push(Guest {
+                            token,
+                            stream,
+                            peer: remote.to_string(),
+                            seat,
+                            instead_of,
+                        });
                     }
                     Err(reason) => {
                         drop(stream);
@@ -117,16 +133,20 @@ impl Listener {
         Fate::Rests
     }
 
-    /// Whether a connection is taken in.
-    fn admit(&self, remote: &Remote) -> Result<Seat, String> {
-        // More are refused, so that silent connections cost a bounded amount.
+    /// Whether a connection is taken in, and which one gives way to it.
+    fn admit(&mut self, remote: &Remote) -> Result<(Seat, Option<Token>), String> {
+        let seat = self.port.admit(remote);
+        let seat = seat.map_err(|refused| refused.to_string())?;
+        // So that silent connections cost a bounded amount.
         let most = self.port.options().max_pending_handshakes;
-        if self.pending >= most {
-            return Err(format!("{most} handshakes are under way"));
+        if self.pending.len() < most {
+            return Ok((seat, None));
         }
-        self.port
-            .admit(remote)
-            .map_err(|refused| refused.to_string())
+        let gives_way = self.pending.give_way(seat.origin());
+        match gives_way {
+            Some(token) => Ok((seat, Some(token))),
+            None => Err(format!("{most} handshakes are under way")),
+        }
     }
 
     pub(super) fn report_failure(&self, reason: String) {
@@ -155,20 +175,25 @@ pub(super) struct Accepted {
     endpoint: Endpoint,
     /// Not yet through the handshake, and counted so at the listener.
     pending: bool,
+    /// What a peer says in its handshake costs this side much more than its bytes.
+    is_costly: bool,
+    /// It waits for its turn among those that are costly.
+    is_in_line: bool,
     linger: Option<Timer>,
     lost: Load,
-    _seat: Seat,
+    seat: Seat,
 }
 
 impl Accepted {
     pub(super) fn start(
         Guest {
+            token,
             mut stream,
             peer,
             seat,
+            instead_of: _,
         }: Guest,
         listener: &Listener,
-        token: Token,
         kit: &mut Kit<'_>,
     ) -> io::Result<Self> {
         let me = Target {
@@ -199,9 +224,11 @@ impl Accepted {
             listener: listener.token,
             endpoint: listener.endpoint().clone(),
             pending: true,
+            is_costly: listener.port.security().is_costly(),
+            is_in_line: false,
             linger: None,
             lost: Load::NONE,
-            _seat: seat,
+            seat,
         })
     }
 
@@ -211,6 +238,24 @@ impl Accepted {
 
     pub(super) fn socket(&self) -> SocketId {
         self.port.id()
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        self.seat.origin()
+    }
+
+    /// Whether it is driven in its turn among those in a costly handshake, and not at once.
+    pub(super) fn waits_in_line(&self) -> bool {
+        self.pending && self.is_costly
+    }
+
+    /// Whether it was not in line yet.
+    pub(super) fn enter_line(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_in_line, true)
+    }
+
+    pub(super) fn leave_line(&mut self) {
+        self.is_in_line = false;
     }
 
     /// Whether the handshake has just come to an end, one way or the other.

@@ -8,6 +8,7 @@
 //!   turn      who runs the reactor's turn: the I/O thread, or a call that waits
 //!    └ reactor     one turn: orders, events, what was posted, what was left over, timers
 //!       ├ listener     a bound endpoint ─ accepts ─►  Accepted ─┐
+//!       │   └ pending    who is in a handshake                  │
 //!       ├ connecter    an endpoint connected to                 ├─ session   one live connection
 //!       │   ├ resolve    names, on threads of their own         │   ├ write_half   who writes
 //!       │   └ reconnect  how long to wait           ────────────┘   │   └ transmit   pipe → stream
@@ -26,6 +27,7 @@
 mod connecter;
 mod handle;
 mod listener;
+mod pending;
 mod reach;
 mod reactor;
 mod receive;

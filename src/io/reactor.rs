@@ -1,7 +1,7 @@
 //! Everything one I/O thread serves, and the turn in which it is served.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -32,6 +32,10 @@ const TIMERS: usize = 64;
 /// For how long it is enough to do what is in the mailbox: who finds something for itself there each
 /// time might never see an event otherwise.
 const UNPOLLED_MAX: Duration = Duration::from_millis(1);
+
+/// Steps of handshakes with cryptography in one turn, the dearest of which takes a fifth of a millisecond:
+/// a flood of them is not to hold up what else this thread serves.
+const COSTLY: usize = 16;
 
 /// What an I/O thread is told to do.
 pub(crate) enum Order {
@@ -166,6 +170,8 @@ pub(super) struct Reactor {
     alarms: HashMap<Token, Weak<dyn Port>>,
     /// Stopped early by a budget: their turn comes before the next sleep.
     again: Vec<Token>,
+    /// Those in a costly handshake that have something to do, in the order in which they came to it.
+    line: VecDeque<Token>,
     // Kept to be filled again, turn after turn.
     ready: Vec<Token>,
     orders: Vec<Order>,
@@ -187,6 +193,7 @@ impl Reactor {
             sockets: HashMap::new(),
             alarms: HashMap::new(),
             again: Vec::new(),
+            line: VecDeque::new(),
             ready: Vec::new(),
             orders: Vec::new(),
         }
@@ -226,6 +233,7 @@ impl Reactor {
         for token in again {
             self.drive(token, now);
         }
+        self.serve_line(now);
         // Those that are set meanwhile wait for the next turn, even if they are due at once.
         let due: Vec<_> = std::iter::from_fn(|| self.tools.timers.pop_due(now))
             .take(TIMERS)
@@ -238,8 +246,22 @@ impl Reactor {
         }
     }
 
+    /// Drives the first of those in a costly handshake.
+    fn serve_line(&mut self, now: Instant) {
+        let mut left = COSTLY;
+        while left > 0
+            && let Some(token) = self.line.pop_front()
+        {
+            if let Some(Slot::Accepted(accepted)) = self.slots.get_mut(&token) {
+                accepted.leave_line();
+                self.advance(token, now);
+                left -= 1;
+            }
+        }
+    }
+
     fn sleep(&mut self, until: Option<Instant>) {
-        let timeout = if !self.again.is_empty() || !self.tools.handle.mailbox().fall_asleep() {
+        let timeout = if !self.is_at_rest() || !self.tools.handle.mailbox().fall_asleep() {
             Some(Duration::ZERO)
         } else {
             let next = self.tools.timers.next();
@@ -289,6 +311,18 @@ impl Reactor {
         if matches!(self.slots.get(&token), Some(Slot::Listener(_))) {
             return self.accept(token, now);
         }
+        if let Some(Slot::Accepted(accepted)) = self.slots.get_mut(&token)
+            && accepted.waits_in_line()
+        {
+            if accepted.enter_line() {
+                self.line.push_back(token);
+            }
+            return;
+        }
+        self.advance(token, now);
+    }
+
+    fn advance(&mut self, token: Token, now: Instant) {
         let fate = self.step(token, now, |slot, kit| match slot {
             Slot::Accepted(accepted) => accepted.drive(kit),
             Slot::Connecter(connecter) => connecter.drive(kit),
@@ -307,9 +341,10 @@ impl Reactor {
             let Some(Slot::Listener(listener)) = self.slots.get_mut(&token) else {
                 return;
             };
-            let child = crate::command::unique_number();
+            let (child, instead_of) = (connection.token, connection.instead_of);
+            let origin = connection.origin();
             let mut kit = self.tools.kit(now);
-            match Accepted::start(connection, listener, child, &mut kit) {
+            match Accepted::start(connection, listener, &mut kit) {
                 Ok(accepted) => {
                     let socket = accepted.socket();
                     self.tools.handle.add_load();
@@ -317,13 +352,20 @@ impl Reactor {
                     self.drive(child, now);
                 }
                 Err(error) => {
-                    listener.on_child_settled();
+                    listener.on_child_settled(origin, child);
                     log::warn!(
                         "{}: cannot serve an accepted connection: {error}",
                         listener.endpoint()
                     );
                     listener.report_failure(error.to_string());
                 }
+            }
+            if let Some(other) = instead_of {
+                let fate = self.step(other, now, |slot, kit| match slot {
+                    Slot::Accepted(accepted) => accepted.end(End::GaveWay, kit),
+                    _ => Fate::Rests,
+                });
+                self.settle(other, fate, now);
             }
         }
         self.settle(token, fate, now);
@@ -523,9 +565,9 @@ impl Reactor {
         if let Some(Slot::Accepted(accepted)) = self.slots.get_mut(&token)
             && accepted.take_settled()
         {
-            let listener = accepted.listener();
+            let (listener, origin) = (accepted.listener(), accepted.origin());
             if let Some(Slot::Listener(listener)) = self.slots.get_mut(&listener) {
-                listener.on_child_settled();
+                listener.on_child_settled(origin, token);
             }
         }
         match fate {
@@ -613,7 +655,7 @@ impl Driver for Reactor {
         // (The waker is an event, too.) A guest has nobody to wait for: those who write are others,
         // or itself.
         self.tools.alone = !is_guest
-            && self.ready.len() + self.again.len() <= 1
+            && self.ready.len() + self.again.len() + self.line.len() <= 1
             && self.orders.is_empty()
             && self
                 .events
@@ -638,7 +680,7 @@ impl Driver for Reactor {
     }
 
     fn is_at_rest(&self) -> bool {
-        self.again.is_empty()
+        self.again.is_empty() && self.line.is_empty()
     }
 
     fn shut_down(&mut self) {
@@ -685,5 +727,109 @@ mod tests {
         };
         assert_eq!(posted(News::Bulk { owed: false }), 0);
         assert_eq!(posted(News::Bulk { owed: true }), 1);
+    }
+}
+
+#[cfg(test)]
+#[cfg(all(feature = "curve", not(loom)))]
+mod flood_tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpStream};
+
+    use super::*;
+    use crate::context::Context;
+    use crate::curve::KeyPair;
+    use crate::options::Options;
+    use crate::security::Security;
+    use crate::socket::{Core, Pattern};
+    use crate::socket_type::SocketType;
+    use crate::zmtp::greeting;
+
+    /// A reactor whose turns are those of the test, and no thread's.
+    fn reactor() -> Reactor {
+        let handle = Handle::new(mio::Poll::new().unwrap()).unwrap();
+        handle.forsake();
+        Reactor::new(mio::Poll::new().unwrap(), handle)
+    }
+
+    impl Reactor {
+        fn listen(&mut self, security: Security) -> SocketAddr {
+            let options = Options {
+                security,
+                ..Options::default()
+            };
+            let port = Core::new(Pattern(SocketType::Pull), options, Context::new());
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            let mut listener = transport::tcp::bind(any, &port.options().transport).unwrap();
+            let here = listener.endpoint().socket_addr().unwrap();
+            let token = crate::command::unique_number();
+            let registry = self.tools.poll.registry();
+            registry
+                .register(
+                    &mut listener,
+                    super::super::mio_token(token),
+                    mio::Interest::READABLE,
+                )
+                .unwrap();
+            let order = Order::Listen {
+                token,
+                listener,
+                port,
+            };
+            self.execute(order, Instant::now());
+            here
+        }
+    }
+
+    fn connection(here: SocketAddr, said: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(here).unwrap();
+        stream.write_all(said).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        stream
+    }
+
+    /// What a client says that does not know the server's key.
+    fn hello() -> Vec<u8> {
+        let mut said = greeting::encode("CURVE", 0).to_vec();
+        said.extend_from_slice(b"\x04\xc8\x05HELLO\x01\0");
+        said.extend_from_slice(&[7; 192]);
+        said
+    }
+
+    fn is_closed(mut stream: &TcpStream) -> bool {
+        loop {
+            match stream.read(&mut [0; 256]) {
+                Ok(1..) => {}
+                Ok(0) => return true,
+                Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
+            }
+        }
+    }
+
+    #[test]
+    fn s13_a_flood_of_handshakes_has_its_share_of_a_turn_and_no_more() {
+        const FLOOD: usize = 5 * COSTLY;
+        let mut reactor = reactor();
+        let sealed = reactor.listen(Security::curve_server(KeyPair::generate().unwrap()));
+        let open = reactor.listen(Security::null());
+        let flood: Vec<_> = (0..FLOOD).map(|_| connection(sealed, &hello())).collect();
+        let mut other = connection(open, &[]);
+        let (mut turns, mut heard, mut is_greeted) = (0, 0, false);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while heard < FLOOD {
+            assert!(Instant::now() < deadline, "{heard} were heard");
+            // (The system may be late with what has been said.)
+            turns += usize::from(!reactor.line.is_empty());
+            reactor.turn(Some(Instant::now()), false);
+            let before = heard;
+            heard = flood.iter().filter(|stream| is_closed(stream)).count();
+            assert!(heard - before <= COSTLY, "{} in one turn", heard - before);
+            is_greeted |= heard < FLOOD && matches!(other.read(&mut [0; 64]), Ok(64));
+        }
+        assert!(is_greeted, "others have to wait for the flood");
+        // The first look at each may come before there is anything to be read.
+        let most = 2 * FLOOD / COSTLY + 1;
+        assert!(turns <= most, "{turns} turns for {FLOOD}");
+        assert!(reactor.line.is_empty());
     }
 }

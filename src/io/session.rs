@@ -102,6 +102,8 @@ pub(super) enum End {
     },
     /// The socket does not take this peer.
     Refused(Refused),
+    /// It was in its handshake when all places for those were taken, most of them by its origin.
+    GaveWay,
     /// The handshake took too long.
     Handshake(Duration),
     /// Nothing comes from the peer any more.
@@ -719,9 +721,11 @@ impl End {
             | Self::HungUp
             | Self::Parted => log::Level::Debug,
             Self::PeerClosed(_) | Self::Io(_) | Self::Silent(_) => log::Level::Info,
-            Self::Protocol(_) | Self::Denied { .. } | Self::Refused(_) | Self::Handshake(_) => {
-                log::Level::Warn
-            }
+            Self::Protocol(_)
+            | Self::Denied { .. }
+            | Self::Refused(_)
+            | Self::GaveWay
+            | Self::Handshake(_) => log::Level::Warn,
             Self::Panicked => log::Level::Error,
         }
     }
@@ -740,7 +744,7 @@ impl End {
                 Some(status) => HandshakeFailure::NotAuthenticated { status },
                 None => HandshakeFailure::Protocol,
             },
-            Self::Refused(_) => HandshakeFailure::Refused,
+            Self::Refused(_) | Self::GaveWay => HandshakeFailure::Refused,
             Self::Flushed | Self::Stopped | Self::HungUp | Self::Parted => {
                 HandshakeFailure::Stopped
             }
@@ -769,6 +773,9 @@ impl fmt::Display for End {
                 }
             }
             Self::Refused(refused) => write!(f, "refused: {refused}"),
+            Self::GaveWay => f.write_str(
+                "it gave way to another origin, as all handshakes that may be under way are",
+            ),
             Self::Handshake(limit) => {
                 write!(f, "no handshake within {}", crate::error::millis(*limit))
             }

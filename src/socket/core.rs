@@ -158,7 +158,7 @@ impl Ready for Control {
 
 impl Core {
     /// A socket in a context that has no limit to them.
-    pub(super) fn new(pattern: Pattern, options: Options, context: Context) -> Arc<Self> {
+    pub(crate) fn new(pattern: Pattern, options: Options, context: Context) -> Arc<Self> {
         Self::enrolled(pattern, options, context).0
     }
 

@@ -146,6 +146,17 @@ impl Agreed {
     }
 }
 
+impl Security {
+    /// Whether what a peer says in a handshake costs this side much more than its bytes.
+    pub(crate) fn is_costly(&self) -> bool {
+        match self {
+            Self::Null { .. } | Self::PlainClient { .. } | Self::PlainServer => false,
+            #[cfg(feature = "curve")]
+            Self::CurveClient { .. } | Self::CurveServer { .. } => true,
+        }
+    }
+}
+
 impl Mechanism {
     pub(crate) fn new(security: Security) -> Self {
         match security {

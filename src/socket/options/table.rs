@@ -373,9 +373,14 @@ options! {
             live set_max_connections_per_address "It counts for connections that come from then on; nobody is disconnected.";
         }
 
-        /// The most connections that may be in their handshake at a time at one bound endpoint; more are
-        /// refused as with [`max_connections`](Self::max_connections), so that silent connections cost a
-        /// bounded amount. Default 1024. libzmq has no limit.
+        /// The most connections that may be in their handshake at a time at one bound endpoint, so
+        /// that silent connections cost a bounded amount. Default 1024. libzmq has no limit.
+        ///
+        /// More are refused as with [`max_connections`](Self::max_connections), unless another address
+        /// (over ipc another user) has more of them than the one that comes: then the oldest of the
+        /// address that has most gives way, which is a
+        /// [`HandshakeFailed`](crate::MonitorEvent::HandshakeFailed) event. So who takes all the places
+        /// there are keeps out nobody else.
         max_pending_handshakes(connections: usize) -> usize {
             put max_pending_handshakes = some_handshakes(connections)?;
             live set_max_pending_handshakes "It counts for connections that come from then on.";
