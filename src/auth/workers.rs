@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
+#[cfg(not(loom))]
 use std::thread;
 use std::time::Duration;
 
@@ -62,10 +64,7 @@ impl Workers {
             return;
         }
         let shop = self.0.clone();
-        let started = thread::Builder::new()
-            .name("zocket-auth".to_owned())
-            .spawn(move || work(&shop));
-        if let Err(error) = started {
+        if let Err(error) = start(move || work(&shop)) {
             log::warn!("cannot start a thread for authentication: {error}");
             let undone = self.0.update(|shop, _| {
                 shop.threads -= 1;
@@ -88,10 +87,30 @@ impl Workers {
     }
 }
 
+#[cfg(not(loom))]
+fn start(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = thread::Builder::new().name("zocket-auth".to_owned());
+    thread.spawn(work).map(drop)
+}
+
+#[cfg(loom)]
+fn start(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    drop(loom::thread::spawn(work));
+    Ok(())
+}
+
+/// In a model, where there is no time, nobody stays: whoever submits meets threads that are leaving.
+fn patience() -> Patience {
+    if cfg!(loom) {
+        Patience::None
+    } else {
+        Patience::from_now(IDLE)
+    }
+}
+
 fn work(shop: &Half<Shop>) {
     loop {
         shop.update(|shop, _| shop.idle += 1);
-        let patience = || Patience::from_now(IDLE);
         let job = match shop.wait(patience, |shop, _| shop.take()) {
             Ok(job) => Some(job),
             // Under the same lock as the last look, so that no job is left without a thread.
@@ -152,5 +171,68 @@ impl Task {
             drop(future);
             drop(done);
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// What has been done.
+    #[derive(Default)]
+    struct Done(usize);
+
+    impl Ready for Done {
+        fn ready(&self) -> bool {
+            self.0 > 0
+        }
+    }
+
+    fn counts(done: &Arc<Half<Done>>) -> impl FnOnce() + Send + 'static {
+        let done = done.clone();
+        move || done.update(|done, _| done.0 += 1)
+    }
+
+    fn take(done: &Half<Done>) {
+        let one = |done: &mut Done, _: &mut _| {
+            let left = done.0.checked_sub(1)?;
+            done.0 = left;
+            Some(())
+        };
+        done.wait(|| Patience::Forever, one).unwrap();
+    }
+
+    /// Each job is done, though the thread that was there for it is about to leave.
+    #[test]
+    fn loom_workers_leave_no_job() {
+        loom::model(|| {
+            let workers = Workers::new();
+            let done = Arc::new(Half::new(Done::default()));
+            workers.submit(Box::new(counts(&done)));
+            workers.submit(Box::new(counts(&done)));
+            take(&done);
+            take(&done);
+        });
+    }
+
+    /// A task that is woken while it is polled is polled again.
+    #[test]
+    fn loom_workers_miss_no_wake_up() {
+        loom::model(|| {
+            let workers = Workers::new();
+            let done = Arc::new(Half::new(Done::default()));
+            let awaited = Arc::new(Half::new(Done::default()));
+            let (told, supplied) = (counts(&done), counts(&awaited));
+            workers.spawn(async move {
+                awaited
+                    .wait_async(|awaited, _| (awaited.0 > 0).then_some(()))
+                    .await;
+                told();
+            });
+            supplied();
+            take(&done);
+        });
     }
 }

@@ -302,7 +302,11 @@ impl Session {
             heartbeat.on_said(at);
         }
         match self.heartbeat.as_ref().and_then(|it| it.due(kit.now)) {
-            Some(Due::Ping) => self.ping(kit),
+            Some(Due::Ping) => {
+                // Nothing has come for so long: what the last large messages needed may be others'.
+                self.connection.release();
+                self.ping(kit);
+            }
             // If this thread was held up, the answer is there and was not read yet.
             Some(Due::Lost(_)) => self.receive.on_readable(false),
             None => {}

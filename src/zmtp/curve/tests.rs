@@ -503,6 +503,22 @@ fn memory_follows_the_traffic_down() {
 }
 
 #[test]
+fn memory_of_an_idle_connection_is_given_back() {
+    let (mut client, mut server) = talking();
+    let large = Message::from(vec![7; 3 << 20]);
+    server.feed(&sent(&mut client, &large)).unwrap();
+    assert_eq!(texts(&mut server), std::slice::from_ref(&large));
+    assert!(client.sealed_capacity() > 1 << 20);
+    client.release();
+    server.release();
+    assert_eq!(client.sealed_capacity(), 0);
+    assert!(server.read_buf().capacity() <= 16 << 10);
+    // And both go on.
+    server.feed(&sent(&mut client, &large)).unwrap();
+    assert_eq!(texts(&mut server), [large]);
+}
+
+#[test]
 fn a_size_alone_allocates_little() {
     let (_, mut server) = Script::new().ready();
     let mut bytes = vec![2];

@@ -229,6 +229,7 @@ impl Traffic {
     pub(crate) fn release(&mut self) {
         if self.outgoing.bytes.is_empty() {
             self.outgoing.bytes = Vec::new();
+            self.outgoing.largest = 0;
         }
         if self.incoming.bytes.is_empty() {
             self.incoming.bytes = Vec::new();
