@@ -6,21 +6,19 @@
     reason = "a test that cannot go on ends"
 )]
 
+mod door;
 mod peer;
 mod support;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
 
+use door::{client, denied, failure, nobody_is_in};
 use peer::{COMMAND, Raw, frame, greeting, ms, ready};
 use support::{Home, PATIENCE, QUIET, Transport, WIRE, next_of, until};
 use zocket::auth::{Addresses, Candidate, Mechanism, Passwords, User, Verdict};
-use zocket::{
-    Authenticator, Dealer, Endpoint, HandshakeFailure, Monitor, MonitorEvent, Pull, Push, Router,
-    Security, TryRecvError,
-};
+use zocket::{Authenticator, Dealer, Endpoint, HandshakeFailure, Pull, Push, Router, Security};
 
 fn admin() -> Security {
     Security::plain_client("admin", "secret")
@@ -29,36 +27,6 @@ fn admin() -> Security {
 fn server(home: &Home, authenticator: impl Authenticator) -> Pull {
     let pull = home.pull().security(Security::plain_server());
     pull.authenticator(authenticator).build().unwrap()
-}
-
-fn client(home: &Home, security: Security) -> Push {
-    let push = home.push().security(security).linger(Duration::ZERO);
-    push.build().unwrap()
-}
-
-/// The next handshake that fails, which must come before any that succeeds.
-#[track_caller]
-fn failure(monitor: &Monitor) -> (HandshakeFailure, String) {
-    loop {
-        match monitor.recv_timeout(PATIENCE).expect("a handshake fails") {
-            MonitorEvent::HandshakeFailed {
-                failure, reason, ..
-            } => return (failure, reason),
-            MonitorEvent::HandshakeSucceeded { peer, .. } => panic!("{peer:?} was let in"),
-            _ => {}
-        }
-    }
-}
-
-fn denied(status: u16) -> HandshakeFailure {
-    HandshakeFailure::NotAuthenticated { status }
-}
-
-#[track_caller]
-fn nobody_is_in(pull: &Pull) {
-    assert!(pull.peers().is_empty());
-    assert!(matches!(pull.try_recv(), Err(TryRecvError::Empty)));
-    assert_eq!(pull.stats().arrived.messages, 0);
 }
 
 // ---- passwords

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on ends"
 )]
 
+mod door;
 mod peer;
 mod support;
 
@@ -15,12 +16,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use door::{client, failure, nobody_is_in};
 use peer::{Raw, frame, greeting, hello, ms};
 use support::{Home, PATIENCE, QUIET, WIRE, next_of, until};
 use zocket::auth::{AllowedKeys, Candidate, Mechanism, User};
 use zocket::curve::{KeyPair, PublicKey};
 use zocket::{
-    Dealer, HandshakeFailure, Message, Monitor, MonitorEvent, Pub, Pull, Push, Rep, Req, Router,
+    Dealer, HandshakeFailure, Message, Monitor, MonitorEvent, Pub, Push, Rep, Req, Router,
     Security, SocketKind, Sub,
 };
 
@@ -61,30 +63,6 @@ impl Keys {
     }
 }
 
-fn push(home: &Home, security: Security) -> Push {
-    let push = home.push().security(security).linger(Duration::ZERO);
-    push.build().unwrap()
-}
-
-#[track_caller]
-fn failure(monitor: &Monitor) -> (HandshakeFailure, String) {
-    loop {
-        match monitor.recv_timeout(PATIENCE).expect("a handshake fails") {
-            MonitorEvent::HandshakeFailed {
-                failure, reason, ..
-            } => return (failure, reason),
-            MonitorEvent::HandshakeSucceeded { peer, .. } => panic!("{peer:?} was let in"),
-            _ => {}
-        }
-    }
-}
-
-#[track_caller]
-fn nobody_is_in(pull: &Pull) {
-    assert!(pull.peers().is_empty());
-    assert_eq!(pull.stats().arrived.messages, 0);
-}
-
 // ---- who is in
 
 #[test]
@@ -98,7 +76,7 @@ fn who_has_an_allowed_key_is_in_as_that_user() {
             .authenticator(keys.allowed())
             .build()
             .unwrap();
-        let push = push(&home, keys.client());
+        let push = client(&home, keys.client());
         push.connect(pull.bind(home.endpoint(transport)).unwrap())
             .unwrap();
         for size in [0, 1, 200, 65_536, 1 << 20, 5 << 20] {
@@ -202,7 +180,7 @@ fn without_anybody_to_ask_it_is_all_that_know_the_servers_key() {
     let home = Home::new();
     let keys = Keys::new();
     let pull = home.pull().security(keys.server()).build().unwrap();
-    let push = push(&home, keys.stranger());
+    let push = client(&home, keys.stranger());
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
         .unwrap();
     push.send("hello").unwrap();
@@ -222,7 +200,7 @@ fn an_unknown_key_is_refused_on_both_sides_until_it_is_known() {
         .build()
         .unwrap();
     let events = pull.monitor();
-    let push = push(&home, keys.client());
+    let push = client(&home, keys.client());
     let told = push.monitor();
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
         .unwrap();
@@ -245,7 +223,7 @@ fn s5_a_server_with_another_key_is_not_talked_to() {
     let other = Security::curve_server(pair());
     let pull = home.pull().security(other).build().unwrap();
     let events = pull.monitor();
-    let push = push(&home, keys.client());
+    let push = client(&home, keys.client());
     let told = push.monitor();
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
         .unwrap();
@@ -273,7 +251,7 @@ fn a_folder_of_certificates_is_looked_at_again() {
         .unwrap();
     let events = pull.monitor();
     let here = pull.bind("tcp://127.0.0.1:*").unwrap();
-    let alice = push(&home, keys.client());
+    let alice = client(&home, keys.client());
     alice.connect(&here).unwrap();
     alice.send("hello").unwrap();
     failure(&events);
@@ -330,7 +308,7 @@ fn s11_no_other_mechanism_or_version_gets_in() {
         Security::plain_client("admin", "secret"),
         Security::plain_server(),
     ] {
-        let push = push(&home, security);
+        let push = client(&home, security);
         push.connect(&here).unwrap();
         failure(&events);
         push.close().unwrap();
@@ -432,7 +410,7 @@ fn s12_those_who_say_nothing_keep_nobody_out() {
             raw
         })
         .collect();
-    let push = push(&home, keys.client());
+    let push = client(&home, keys.client());
     push.connect(&here).unwrap();
     push.send("hello").unwrap();
     assert_eq!(next_of(&pull), "hello");
@@ -471,7 +449,7 @@ fn s12_those_who_say_nothing_keep_nobody_else_out_when_all_places_are_theirs() {
     }
     // One more of the same address is one too many.
     assert!(Raw::connect(&here).is_closed_within(PATIENCE));
-    let push = push(&home, keys.client());
+    let push = client(&home, keys.client());
     push.connect(from_elsewhere(&here)).unwrap();
     push.send("hello").unwrap();
     assert_eq!(next_of(&pull), "hello");
@@ -522,7 +500,7 @@ fn s13_a_flood_of_handshakes_does_not_keep_a_client_out() {
         pull.stats().connections.handshakes_failed > 100
     });
     let began = Instant::now();
-    let push = push(&home, keys.client());
+    let push = client(&home, keys.client());
     push.connect(&here).unwrap();
     push.send("hello").unwrap();
     assert_eq!(next_of(&pull), "hello");
@@ -563,7 +541,7 @@ fn a_handler_is_told_the_key_and_missed_when_it_is_gone() {
     let pull = home.pull().security(keys.server()).build().unwrap();
     let events = pull.monitor();
     let here = pull.bind("tcp://127.0.0.1:*").unwrap();
-    let first = push(&home, keys.client());
+    let first = client(&home, keys.client());
     first.connect(&here).unwrap();
     first.send("hello").unwrap();
     let (peer, _) = pull.recv_from_peer_timeout(PATIENCE).unwrap();
@@ -576,7 +554,7 @@ fn a_handler_is_told_the_key_and_missed_when_it_is_gone() {
     });
     // libzmq lets everybody in from here on.
     drop(answerer.join().unwrap());
-    let second = push(&home, keys.client());
+    let second = client(&home, keys.client());
     second.connect(&here).unwrap();
     second.send("too").unwrap();
     let (failed, reason) = failure(&events);
@@ -602,7 +580,7 @@ fn an_authenticator_knows_the_key() {
         })
         .build()
         .unwrap();
-    let push = push(&home, keys.client());
+    let push = client(&home, keys.client());
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
         .unwrap();
     push.send("hello").unwrap();
@@ -618,7 +596,7 @@ fn s15_no_secret_is_to_be_seen() {
     let texts = [
         format!("{:?}", pull.options()),
         format!("{:?}", pull.options().security()),
-        format!("{:?}", push(&home, keys.client()).options()),
+        format!("{:?}", client(&home, keys.client()).options()),
         format!("{:?}", Push::builder().security(keys.client())),
     ];
     for secret in [keys.server.secret_key(), keys.client.secret_key()] {

@@ -6,17 +6,16 @@
     reason = "a test that cannot go on ends"
 )]
 
+mod door;
 mod support;
 
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use door::{client, denied, failure, nobody_is_in};
 use support::{Home, PATIENCE, Transport, WIRE, next_of, until};
-use zocket::{
-    Builder, Dealer, HandshakeFailure, Message, Monitor, MonitorEvent, Pull, Push, Rep, Router,
-    Security,
-};
+use zocket::{Builder, Dealer, HandshakeFailure, Message, Pull, Rep, Router, Security};
 
 const ZAP: &str = "inproc://zeromq.zap.01";
 
@@ -26,11 +25,6 @@ fn admin() -> Security {
 
 fn plain_server(home: &Home) -> Builder<Pull> {
     home.pull().security(Security::plain_server())
-}
-
-fn client(home: &Home, security: Security) -> Push {
-    let push = home.push().security(security).linger(Duration::ZERO);
-    push.build().unwrap()
 }
 
 fn frames(frames: &[&[u8]]) -> Message {
@@ -52,29 +46,6 @@ fn handler(home: &Home, answer: impl Fn(&Message) -> Message + Send + 'static) {
 
 fn ok(user: &str) -> Message {
     frames(&[b"1.0", b"1", b"200", b"OK", user.as_bytes(), b""])
-}
-
-#[track_caller]
-fn failure(monitor: &Monitor) -> (HandshakeFailure, String) {
-    loop {
-        match monitor.recv_timeout(PATIENCE).expect("a handshake fails") {
-            MonitorEvent::HandshakeFailed {
-                failure, reason, ..
-            } => return (failure, reason),
-            MonitorEvent::HandshakeSucceeded { peer, .. } => panic!("{peer:?} was let in"),
-            _ => {}
-        }
-    }
-}
-
-fn denied(status: u16) -> HandshakeFailure {
-    HandshakeFailure::NotAuthenticated { status }
-}
-
-#[track_caller]
-fn nobody_is_in(pull: &Pull) {
-    assert!(pull.peers().is_empty());
-    assert_eq!(pull.stats().arrived.messages, 0);
 }
 
 // ---- the words
