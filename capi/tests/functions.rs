@@ -9,11 +9,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where Cargo has put the library that is tested: beside the directory of this test.
+/// Where Cargo has put the library that is tested: beside this test.
 fn library() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let built = test.parent().and_then(Path::parent).unwrap();
-    let library = built.join("libzmq.so");
+    let library = test.with_file_name("libzmq.so");
     assert!(library.exists(), "{} is not there", library.display());
     library
 }
