@@ -726,6 +726,24 @@ mod tests {
     }
 
     #[test]
+    fn orders_have_their_share_of_a_turn_and_no_more() {
+        let handle = Handle::new(mio::Poll::new().unwrap()).unwrap();
+        handle.forsake();
+        let mut reactor = Reactor::new(mio::Poll::new().unwrap(), handle.clone());
+        let socket = crate::command::unique_number();
+        for _ in 0..=ORDERS {
+            let deadline = None;
+            assert!(handle.order(Order::Hasten { socket, deadline }));
+        }
+        reactor.turn(Some(Instant::now()), false);
+        assert_eq!(reactor.orders.len(), 1);
+        // Nobody sleeps before the rest is done.
+        assert!(!reactor.is_at_rest());
+        reactor.turn(None, false);
+        assert!(reactor.is_at_rest());
+    }
+
+    #[test]
     fn a_bulky_message_wakes_nobody_who_is_awake() {
         let handle = Handle::new(mio::Poll::new().unwrap()).unwrap();
         handle.forsake();
