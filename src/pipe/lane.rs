@@ -813,28 +813,25 @@ impl<B: Batch> Admission<'_, B> {
     /// Appends what makes up the message, and owes the taker a wake-up if it is idle; gives how many
     /// others were dropped for it.
     #[inline]
-    pub(crate) fn append(
-        mut self,
-        bytes: usize,
-        wakes: &mut Wakes,
-        put: impl FnOnce(&mut B),
-    ) -> usize {
-        let load = Load { messages: 1, bytes };
-        self.state.conflate(load, wakes);
-        put(&mut self.state.open);
-        self.state.credit.add(load);
-        if bytes >= B::BULK {
-            self.state.offer_bulk(wakes);
-        } else {
-            self.state.stir_taker(wakes);
-        }
-        self.displaced
+    pub(crate) fn append(self, bytes: usize, wakes: &mut Wakes, put: impl FnOnce(&mut B)) -> usize {
+        self.let_in(bytes, bytes >= B::BULK, wakes, put)
     }
 
     /// The same for one of several copies, which whoever has written them is not to move on.
     pub(crate) fn append_copy(
+        self,
+        bytes: usize,
+        wakes: &mut Wakes,
+        put: impl FnOnce(&mut B),
+    ) -> usize {
+        self.let_in(bytes, false, wakes, put)
+    }
+
+    #[inline]
+    fn let_in(
         mut self,
         bytes: usize,
+        is_offered: bool,
         wakes: &mut Wakes,
         put: impl FnOnce(&mut B),
     ) -> usize {
@@ -842,7 +839,11 @@ impl<B: Batch> Admission<'_, B> {
         self.state.conflate(load, wakes);
         put(&mut self.state.open);
         self.state.credit.add(load);
-        self.state.stir_taker(wakes);
+        if is_offered {
+            self.state.offer_bulk(wakes);
+        } else {
+            self.state.stir_taker(wakes);
+        }
         self.displaced
     }
 }
