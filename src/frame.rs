@@ -9,6 +9,8 @@ use std::str::Utf8Error;
 
 use bytes::Bytes;
 
+use crate::pool;
+
 /// One frame of a [`Message`](crate::Message): an opaque run of bytes, which may be
 /// empty.
 ///
@@ -77,7 +79,7 @@ impl Frame {
             *len = data.len() as u8;
             copy_short(data, head);
         } else {
-            self.0 = Repr::Shared(Bytes::copy_from_slice(data));
+            self.0 = Repr::Shared(pool::copy(data));
         }
     }
 
@@ -282,7 +284,7 @@ impl From<Frame> for Bytes {
     }
 }
 
-/// Copies, unless the frame is large and nobody shares it.
+/// Copies, unless the frame is large, was made of memory of the caller's, and nobody shares it.
 impl From<Frame> for Vec<u8> {
     fn from(frame: Frame) -> Self {
         match frame.0 {

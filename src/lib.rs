@@ -169,7 +169,7 @@
 //!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
 //!    vocabulary: message, frame, endpoint, socket_type, routing_id, properties, peer_info, endpoint_status,
-//!    monitor, home, options, admission, network, stats, error, sync, signal, waiting
+//!    monitor, home, options, admission, network, stats, error, pool, sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -179,6 +179,8 @@
 //! * **A large message is written by whoever sends it**, if the connection's write half is free at that
 //!   moment; the I/O thread goes on with what the system does not take. So its bytes are still in the
 //!   cache, and the queue stays short. Its receiver reads it straight into memory of its own, in pieces.
+//!   That memory, and what a large slice is copied into, was another's a moment ago: a small pool of the
+//!   process.
 //! * **A message is always whole**, in every queue: no class keeps track of being inside of one.
 //! * **A socket sees pipes, never connections**; over inproc the other end of the pipe is another
 //!   socket.
@@ -205,7 +207,8 @@
 //!   written, queued or dropped; what arrived is returned, queued or discarded.
 //!
 //! Who may use whom: vocabulary ← zmtp ← pipe ← {mailbox, command, routing} ← {transport, inproc}
-//! ← io ← context ← socket ← {poller, proxy}; no cycles. `zmtp` knows no socket, lock or clock; `pipe` does not know
+//! ← io ← context ← socket ← {poller, proxy}; no cycles. `zmtp` knows no socket, lock or clock
+//! (its memory may come from the pool, as from any allocator); `pipe` does not know
 //! who is on the other side; `io` knows no socket and no routing; the transports know no protocol.
 //!
 //! **Locks.** A half of a socket and a lane of a pipe have a lock each, held for an append, a cut or
@@ -245,6 +248,7 @@ mod options;
 mod peer_info;
 mod pipe;
 mod poller;
+mod pool;
 mod properties;
 mod proxy;
 mod routing;

@@ -136,10 +136,8 @@ impl Receive {
             if connection.owed() > OUTPUT_MAX {
                 return Ok(Got::Owing);
             }
-            let most = connection.read_max();
-            let buffer = connection.read_buf();
-            let room = most.min(buffer.capacity() - buffer.len());
-            let n = match stream.read_into(buffer, most) {
+            let (room, read) = read_once(stream, connection);
+            let n = match read {
                 Ok(0) => return Ok(Got::Eof),
                 Ok(n) => n,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -222,6 +220,18 @@ impl Receive {
         }
         turn
     }
+}
+
+/// Reads to where the connection wants it; how much there was room for, and how much came.
+fn read_once(stream: &Stream, connection: &mut Connection) -> (usize, io::Result<usize>) {
+    if let Some(piece) = connection.read_piece() {
+        let (room, read) = (piece.len(), stream.read(piece));
+        connection.fill(*read.as_ref().unwrap_or(&0));
+        return (room, read);
+    }
+    let buffer = connection.read_buf();
+    let room = buffer.capacity() - buffer.len();
+    (room, stream.read_into(buffer))
 }
 
 /// How much of the queue a run takes up.

@@ -93,7 +93,7 @@ impl<S: Sink> WriteHalf<S> {
     /// Writes what there is, as [`Transmit::pump`] says. `writable`: the stream has said that it takes
     /// more.
     ///
-    /// Once it has come to an end of that after the handshake, senders may write, too.
+    /// Once it has been at it after the handshake, senders may write, too.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn pump(
         &self,
@@ -124,14 +124,13 @@ impl<S: Sink> WriteHalf<S> {
         inner.owes = !connection.output().is_empty();
         match &result {
             Ok(Sent::Blocked) => inner.blocked = true,
-            // What is sealed goes through the connection, which is the I/O thread's.
-            Ok(Sent::Idle | Sent::Relieved)
-                if inner.opened.is_none() && connection.is_ready() && !connection.seals() =>
-            {
-                inner.opened = lane.map(|lane| (lane.clone(), stream.clone()));
-            }
             Ok(_) => {}
             Err(_) => inner.opened = None,
+        }
+        // What is sealed goes through the connection, which is the I/O thread's.
+        if result.is_ok() && inner.opened.is_none() && connection.is_ready() && !connection.seals()
+        {
+            inner.opened = lane.map(|lane| (lane.clone(), stream.clone()));
         }
         inner.drop_spent(wakes);
         result

@@ -125,14 +125,10 @@ impl Stream {
         }
     }
 
-    /// Reads once into the spare capacity of `buf`, at most so many bytes; `Ok(0)` is the end of the
-    /// stream.
+    /// Reads once into the spare capacity of `buf`; `Ok(0)` is the end of the stream.
     #[cfg(unix)]
-    pub(crate) fn read_into(&self, buf: &mut Vec<u8>, max: usize) -> io::Result<usize> {
+    pub(crate) fn read_into(&self, buf: &mut Vec<u8>) -> io::Result<usize> {
         reserve(buf);
-        if buf.capacity() - buf.len() > max {
-            return self.read_zeroed(buf, max);
-        }
         let socket = self.socket();
         loop {
             match rustix::io::read(&*socket, rustix::buffer::spare_capacity(buf)) {
@@ -142,18 +138,13 @@ impl Stream {
         }
     }
 
-    /// Reads once into the spare capacity of `buf`, at most so many bytes; `Ok(0)` is the end of the
+    /// Reads once into the spare capacity of `buf`, which is zeroed for it; `Ok(0)` is the end of the
     /// stream.
     #[cfg(not(unix))]
-    pub(crate) fn read_into(&self, buf: &mut Vec<u8>, max: usize) -> io::Result<usize> {
+    pub(crate) fn read_into(&self, buf: &mut Vec<u8>) -> io::Result<usize> {
         reserve(buf);
-        self.read_zeroed(buf, max)
-    }
-
-    /// The same into memory that is zeroed for it: none else can be had in part.
-    fn read_zeroed(&self, buf: &mut Vec<u8>, max: usize) -> io::Result<usize> {
         let old = buf.len();
-        buf.resize(buf.capacity().min(old.saturating_add(max)), 0);
+        buf.resize(buf.capacity(), 0);
         let result = match buf.get_mut(old..) {
             Some(spare) => self.read(spare),
             None => Ok(0),

@@ -233,12 +233,18 @@ impl Connection {
         }
     }
 
-    /// How much of that a read is to ask for at most.
-    pub(crate) fn read_max(&self) -> usize {
-        match self.traffic {
-            Some(_) => usize::MAX,
-            None => self.scanner.read_max(),
+    /// The same where a large body is on its way: read over it, say how much was by
+    /// [`fill`](Self::fill), then call `handle_input`.
+    pub(crate) fn read_piece(&mut self) -> Option<&mut [u8]> {
+        match &mut self.traffic {
+            Some(_) => None,
+            None => self.scanner.read_piece(),
         }
+    }
+
+    /// So many bytes of the [piece](Self::read_piece) have come.
+    pub(crate) fn fill(&mut self, bytes: usize) {
+        self.scanner.fill(bytes);
     }
 
     /// Bytes that have come of a message that is not whole yet.

@@ -29,6 +29,7 @@ use super::error::Error;
 use super::header::Header;
 use crate::frame::Frame;
 use crate::message::Message;
+use crate::pool;
 
 /// What a peer may demand of us.
 #[derive(Clone, Copy, Debug)]
@@ -97,9 +98,64 @@ pub(crate) struct Scanner {
 /// A large body on its way.
 #[derive(Debug)]
 struct Body {
+    /// What has come, and behind it what may be read over.
     buf: Vec<u8>,
+    filled: Filled,
     size: usize,
     more: bool,
+}
+
+/// How much of a buffer has come.
+#[derive(Clone, Copy, Debug)]
+enum Filled {
+    /// All that is in it: it is appended to.
+    All,
+    /// So many bytes.
+    Only(usize),
+}
+
+impl Body {
+    fn filled(&self) -> usize {
+        match self.filled {
+            Filled::All => self.buf.len(),
+            Filled::Only(bytes) => bytes,
+        }
+    }
+
+    /// Where it and the next frame's header end.
+    fn end(&self) -> usize {
+        self.size + READ_AHEAD
+    }
+
+    /// Has it appended to, and sees to it that there is room; how many bytes that copied.
+    fn append(&mut self) -> usize {
+        self.buf.truncate(self.filled());
+        self.filled = Filled::All;
+        let end = self.end();
+        make_room(&mut self.buf, WINDOW_MAX.min(self.size), end)
+    }
+
+    /// Sees to it that there is a next piece to be read over; how many bytes that copied.
+    fn make_piece(&mut self) -> usize {
+        let filled = self.filled();
+        let wanted = self.end().min(filled + BODY_READ_MAX);
+        let mut copied = 0;
+        if self.buf.len() < wanted {
+            if self.buf.capacity() < wanted {
+                copied = self.append();
+            }
+            // What was used before is not zeroed again.
+            self.buf.resize(wanted.min(self.buf.capacity()), 0);
+        }
+        self.filled = Filled::Only(filled);
+        copied
+    }
+
+    fn piece(&mut self) -> Option<&mut [u8]> {
+        let filled = self.filled();
+        let end = self.end().min(filled + BODY_READ_MAX).min(self.buf.len());
+        self.buf.get_mut(filled..end)
+    }
 }
 
 /// A stretch of a message in an assembly.
@@ -160,11 +216,7 @@ impl Scanner {
         let want = self.window.want();
         let grown = match &mut self.body {
             // Once it has grown up, there is room for the body and the next frame's header.
-            Some(body) => make_room(
-                &mut body.buf,
-                WINDOW_MAX.min(body.size),
-                body.size + READ_AHEAD,
-            ),
+            Some(body) => body.append(),
             None => {
                 // The wrong size for what comes: put it by.
                 if self.run.is_empty() && self.run.capacity() >= 2 * want {
@@ -187,11 +239,18 @@ impl Scanner {
         }
     }
 
-    /// How much of that room a read is to ask for at most.
-    pub(crate) fn read_max(&self) -> usize {
-        match self.body {
-            Some(_) => BODY_READ_MAX,
-            None => usize::MAX,
+    /// The same where a large body is on its way: memory to be read over, of which [`fill`](Self::fill)
+    /// says how much was.
+    pub(crate) fn read_piece(&mut self) -> Option<&mut [u8]> {
+        let copied = self.body.as_mut()?.make_piece();
+        self.count_copy(copied);
+        self.body.as_mut()?.piece()
+    }
+
+    /// So many bytes of the [piece](Self::read_piece) have come.
+    pub(crate) fn fill(&mut self, bytes: usize) {
+        if let Some(body) = &mut self.body {
+            body.filled = Filled::Only(body.filled() + bytes);
         }
     }
 
@@ -209,6 +268,7 @@ impl Scanner {
         if self.run.is_empty() {
             self.run = Vec::new();
         }
+        pool::trim();
     }
 
     /// Changes what a command may have.
@@ -224,7 +284,7 @@ impl Scanner {
     /// Bytes that have come of what is not whole yet.
     #[inline]
     pub(crate) fn held(&self) -> usize {
-        let body = self.body.as_ref().map_or(0, |body| body.buf.len());
+        let body = self.body.as_ref().map_or(0, Body::filled);
         self.run.len() + self.gathered + body
     }
 
@@ -297,7 +357,7 @@ impl Scanner {
         self.window.note(&self.run);
         let mut found = 0;
         if let Some(body) = self.body.take() {
-            if body.buf.len() < body.size {
+            if body.filled() < body.size {
                 self.body = Some(body);
                 return Ok(0);
             }
@@ -481,13 +541,16 @@ impl Scanner {
         // It was checked to fit when the header was found.
         let size = header.size as usize;
         let begun = self.run.get(self.read + header.len..).unwrap_or(&[]);
-        let room = (2 * begun.len())
-            .max(WINDOW_MAX)
-            .max(self.proven)
-            .min(size + READ_AHEAD);
-        let mut buf = Vec::with_capacity(room);
-        buf.extend_from_slice(begun);
-        self.count_copy(buf.len());
+        let end = size + READ_AHEAD;
+        let mut buf = if self.proven >= end {
+            pool::take(end)
+        } else {
+            let room = (2 * begun.len()).max(WINDOW_MAX).max(self.proven);
+            Vec::with_capacity(room.min(end))
+        };
+        pool::put(begun, &mut buf);
+        let filled = Filled::Only(begun.len());
+        self.count_copy(begun.len());
 
         let begun = self.run.get(border..self.read).unwrap_or(&[]);
         let parts = self.assembly.get_or_insert_default();
@@ -503,6 +566,7 @@ impl Scanner {
         self.window.after_large();
         Body {
             buf,
+            filled,
             size,
             more: header.more(),
         }
@@ -510,12 +574,11 @@ impl Scanner {
 
     /// The body is there, and maybe some bytes of what follows it.
     fn finish_body(&mut self, body: Body, out: &mut VecDeque<Item>) -> usize {
+        let filled = body.filled();
         let Body {
-            mut buf,
-            size,
-            more,
+            buf, size, more, ..
         } = body;
-        let excess = buf.get(size..).unwrap_or(&[]);
+        let excess = buf.get(size..filled).unwrap_or(&[]);
         if !excess.is_empty() {
             let mut next = self.fresh(2 * excess.len());
             next.extend_from_slice(excess);
@@ -523,10 +586,9 @@ impl Scanner {
             let run = std::mem::replace(&mut self.run, next);
             self.recycle(run);
         }
-        buf.truncate(size);
         self.proven = (size + READ_AHEAD).min(PROVEN_MAX);
         let parts = self.assembly.get_or_insert_default();
-        parts.push(Part::Large(Frame::from(buf)));
+        parts.push(Part::Large(Frame::from(pool::share(buf, size))));
         self.gathered += size;
         if more {
             return 0;
