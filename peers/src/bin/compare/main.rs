@@ -16,10 +16,12 @@
 //!     │                                           worker ─► families ─► side (zocket | libzmq | raw)
 //!     ├──► families ─► case   the table             │          └─► flow
 //!     │       └─────► process ─ task ─────────────► └─► usage
+//!     │                  └─ c_program ────────────► or peers/c/flow.c, on one library or the other
 //!     └──► rounds ──► report, plot
 //!            └─ statistics ─┘
 //! ```
 
+mod c_program;
 mod case;
 mod families;
 mod flow;
