@@ -23,6 +23,9 @@ pub enum Error {
     /// The time allowed ran out.
     #[error("timed out")]
     Timeout,
+    /// The [`Bed`](crate::Bed) in which a call has waited was wanted for something else.
+    #[error("interrupted")]
+    Interrupted,
     /// No peer has room for the message; it is handed back.
     #[error("no peer has room for the message")]
     Full(Message),
@@ -219,6 +222,9 @@ pub enum SendFailure {
     /// No peer had room before the time allowed ran out.
     #[error("timed out: no peer had room for the message")]
     Timeout,
+    /// The [`Bed`](crate::Bed) in which the caller has waited for room was wanted for something else.
+    #[error("interrupted: no peer has had room for the message yet")]
+    Interrupted,
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
@@ -278,7 +284,9 @@ pub enum TrySendError {
 impl TrySendError {
     pub(crate) fn new(message: Message, reason: SendFailure) -> Self {
         match reason {
-            SendFailure::Timeout | SendFailure::NoPeer => Self::Full(message),
+            SendFailure::Timeout | SendFailure::Interrupted | SendFailure::NoPeer => {
+                Self::Full(message)
+            }
             SendFailure::Closed => Self::Closed(message),
             SendFailure::Terminated => Self::Terminated(message),
             SendFailure::WrongState => Self::WrongState(message),
@@ -341,6 +349,9 @@ pub enum RecvError {
     /// Nothing arrived before the time allowed ran out.
     #[error("timed out: nothing to receive")]
     Timeout,
+    /// The [`Bed`](crate::Bed) in which the caller has waited was wanted for something else.
+    #[error("interrupted: nothing to receive yet")]
+    Interrupted,
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
@@ -380,7 +391,7 @@ impl From<RecvError> for TryRecvError {
     /// That the time ran out becomes that there is nothing.
     fn from(error: RecvError) -> Self {
         match error {
-            RecvError::Timeout => Self::Empty,
+            RecvError::Timeout | RecvError::Interrupted => Self::Empty,
             RecvError::Closed => Self::Closed,
             RecvError::Terminated => Self::Terminated,
             RecvError::WrongState => Self::WrongState,
@@ -626,6 +637,7 @@ impl From<SendFailure> for Error {
     fn from(failure: SendFailure) -> Self {
         match failure {
             SendFailure::Timeout => Self::Timeout,
+            SendFailure::Interrupted => Self::Interrupted,
             SendFailure::Closed => Self::Closed,
             SendFailure::Terminated => Self::Terminated,
             SendFailure::WrongState => Self::WrongState,
@@ -672,6 +684,7 @@ impl From<RecvError> for Error {
     fn from(error: RecvError) -> Self {
         match error {
             RecvError::Timeout => Self::Timeout,
+            RecvError::Interrupted => Self::Interrupted,
             RecvError::Closed => Self::Closed,
             RecvError::Terminated => Self::Terminated,
             RecvError::WrongState => Self::WrongState,

@@ -296,6 +296,7 @@ pub use poller::{Event, Interest, Poller};
 pub use proxy::{Proxy, ProxyHandle, ProxyStatistics, SideStatistics};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use security::Security;
+pub use signal::{Bed, Slept};
 pub use socket::{
     Asks, Builder, Conflates, Dealer, Deals, Events, Forwards, Greets, Identifies, Iter, Matches,
     Monitor, Pair, Permit, Pollable, Pub, Publishes, Pull, Push, Receives, Rep, Req, Request,

@@ -12,7 +12,7 @@ use std::thread::ThreadId;
 use std::time::Instant;
 
 use crate::monitor::Eviction;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// What happened at one end of a pipe, told to the owner of the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,10 +110,40 @@ pub(crate) trait Rouse: Send + Sync {
     fn rouse(&self);
 }
 
+/// Where a thread sleeps that waits in a call, in place of zocket's own way: by another call of the
+/// system, one that a signal ends, say. For [`Socket::recv_on`](crate::Socket::recv_on) and
+/// [`Socket::send_on`](crate::Socket::send_on).
+///
+/// It is one thread's at a time.
+pub trait Bed: Send + Sync {
+    /// Sleeps until [woken](Self::wake), also if that was before it fell asleep, or until the deadline,
+    /// or as long as something else allows. To wake for nothing is no harm.
+    fn sleep(&self, deadline: Option<Instant>) -> Slept;
+
+    /// Ends the sleep, or the next one if nobody is asleep. Called by any thread, with no lock held; it
+    /// must not wait for anything.
+    fn wake(&self);
+}
+
+/// How a sleep has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Slept {
+    /// It was woken, perhaps for nothing.
+    Woken,
+    /// The deadline has passed.
+    TimedOut,
+    /// Something else has come up (a signal was handled): the call is to end.
+    Interrupted,
+}
+
 /// A thread that may go to sleep until it is woken.
-#[derive(Debug)]
 pub(crate) struct Parker {
-    bed: Bed,
+    place: Place,
+    /// In the place of that.
+    lent: Option<Arc<dyn Bed>>,
+    /// Its sleep was interrupted. Written and read by its own thread.
+    interrupted: AtomicBool,
     /// Whether it was [`WOKEN`], and whether it is [`AWAY`]; in one word, so that who wakes it and who
     /// goes away cannot miss each other.
     state: AtomicU64,
@@ -136,29 +166,65 @@ impl fmt::Debug for Whom {
 impl Parker {
     /// The parker of the calling thread.
     pub(crate) fn current() -> Arc<Self> {
+        Self::on(None)
+    }
+
+    /// The same, asleep in a bed that was lent, if any was.
+    pub(crate) fn on(lent: Option<Arc<dyn Bed>>) -> Arc<Self> {
         Arc::new(Self {
-            bed: Bed::of_this_thread(),
+            place: Place::of_this_thread(),
+            lent,
+            interrupted: AtomicBool::new(false),
             state: AtomicU64::new(0),
             whom: OnceLock::new(),
         })
     }
 
-    /// Sleeps until woken (`true`) or until the deadline (`false`). Only for its own thread.
+    /// Sleeps until woken (`true`), or until the deadline or an interruption (`false`). Only for its own
+    /// thread.
     pub(crate) fn park(&self, deadline: Option<Instant>) -> bool {
         // Other users of this thread's token may cause a return for nothing: the state tells.
         while self.state.fetch_and(!WOKEN, Ordering::AcqRel) & WOKEN == 0 {
-            if !self.bed.sleep(deadline) {
+            if self.was_interrupted() || !self.sleep(deadline) {
                 return false;
             }
         }
         true
     }
 
+    fn sleep(&self, deadline: Option<Instant>) -> bool {
+        let Some(lent) = &self.lent else {
+            return self.place.sleep(deadline);
+        };
+        match lent.sleep(deadline) {
+            Slept::Woken => true,
+            Slept::TimedOut => false,
+            Slept::Interrupted => {
+                self.interrupt();
+                false
+            }
+        }
+    }
+
+    /// What it waits in was interrupted. That is the end of its wait if its bed was lent.
+    pub(crate) fn interrupt(&self) {
+        self.interrupted
+            .store(self.lent.is_some(), Ordering::Relaxed);
+    }
+
+    /// Whether it has been interrupted.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn unpark(&self) {
         let before = self.state.fetch_or(WOKEN, Ordering::AcqRel);
         if before & AWAY == 0 {
-            self.bed.wake();
-        } else if !self.bed.is_of_this_thread()
+            match &self.lent {
+                Some(lent) => lent.wake(),
+                None => self.place.wake(),
+            }
+        } else if !self.place.is_of_this_thread()
             && let Some(Whom(whom)) = self.whom.get()
         {
             // (Should it be its own thread, it is about to look.)
@@ -190,13 +256,19 @@ impl Parker {
     }
 }
 
-/// Where a thread sleeps.
+impl fmt::Debug for Parker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Parker({:?})", self.place)
+    }
+}
+
+/// Where a thread sleeps that was lent no bed.
 #[cfg(not(loom))]
 #[derive(Debug)]
-struct Bed(std::thread::Thread);
+struct Place(std::thread::Thread);
 
 #[cfg(not(loom))]
-impl Bed {
+impl Place {
     fn of_this_thread() -> Self {
         Self(std::thread::current())
     }
@@ -230,14 +302,14 @@ impl Bed {
 /// and has no time: a deadline never passes.
 #[cfg(loom)]
 #[derive(Debug)]
-struct Bed {
+struct Place {
     thread: loom::thread::ThreadId,
     token: loom::sync::Mutex<bool>,
     given: loom::sync::Condvar,
 }
 
 #[cfg(loom)]
-impl Bed {
+impl Place {
     fn of_this_thread() -> Self {
         Self {
             thread: loom::thread::current().id(),

@@ -146,6 +146,7 @@ impl From<SendFailure> for Errno {
             SendFailure::Terminated => ETERM,
             SendFailure::WrongState => EFSM,
             SendFailure::Unroutable => EHOSTUNREACH,
+            SendFailure::Interrupted => EINTR,
             _ => EAGAIN,
         }
     }
@@ -175,7 +176,10 @@ impl From<TryRecvError> for Errno {
 
 impl From<RecvError> for Errno {
     fn from(error: RecvError) -> Self {
-        TryRecvError::from(error).into()
+        match error {
+            RecvError::Interrupted => EINTR,
+            error => TryRecvError::from(error).into(),
+        }
     }
 }
 

@@ -12,7 +12,6 @@ use std::task::{Wake, Waker};
 use zocket::{SocketType, TryRecvError, Watching};
 
 use crate::errno::Errno;
-use crate::handles::lock;
 use crate::socket::Entry;
 use crate::waiting::Bell;
 
@@ -81,7 +80,7 @@ impl Entry {
 
     fn can_recv(&self, watching: Option<&Watching>) -> bool {
         let can = watching.map_or_else(|| self.socket.can_recv(), Watching::can_recv);
-        if !lock(&self.receiving).is_empty() {
+        if !self.receiving.is_empty() {
             return true;
         }
         if !can || self.socket_type != SocketType::Req || self.home.has_ended() {
@@ -89,7 +88,10 @@ impl Entry {
         }
         // That the peer is gone that was asked is news to zocket, and none to libzmq, which waits.
         match self.socket.try_recv_from_peer() {
-            Ok((peer, message)) => lock(&self.receiving).put(message, peer.as_ref()),
+            Ok((peer, message)) => {
+                self.put_aside(message, peer.as_ref());
+                true
+            }
             Err(TryRecvError::PeerLost) => {
                 self.forsaken.store(true, Ordering::Release);
                 false
@@ -108,7 +110,7 @@ impl Entry {
                 can && self.socket.options().relaxed()
             }
             SocketType::Sub | SocketType::Pull => false,
-            _ => can || lock(&self.sending).is_begun(),
+            _ => can || !self.sending.is_empty(),
         }
     }
 

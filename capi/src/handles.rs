@@ -9,13 +9,19 @@
 //! was closed is told from the one that came after it (until the generations begin anew, after a quarter
 //! of a million tenants of that place). All of it fits into 46 bits, as some languages have no more for a
 //! foreign pointer.
+//!
+//! To find a thing by its handle is a part of every call: it takes no lock, and no count but one.
 
+use std::cell::UnsafeCell;
 use std::ffi::c_void;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::border::Handle;
 
 /// All things of one kind.
+#[derive(Debug)]
 pub(crate) struct Table<T> {
     kind: usize,
     chunks: [OnceLock<Box<[Place<T>]>>; CHUNKS],
@@ -23,6 +29,7 @@ pub(crate) struct Table<T> {
 }
 
 /// Where there is room.
+#[derive(Debug)]
 struct Vacant {
     /// Those that had a tenant.
     places: Vec<usize>,
@@ -30,14 +37,38 @@ struct Vacant {
     fresh: usize,
 }
 
+/// Room for one thing. Who asks for it counts himself among its visitors first, and sees then which
+/// tenant it is that he has found:
+///
+/// ```text
+///              insert              remove                     the last visitor leaves
+///   vacant ─────────────► let ──────────────► given notice ──────────────────────────► vacant
+///     generation + 1        visitors come       no visitor gets in                       the thing is dropped
+/// ```
+///
+/// All of that is in one word, so that each step is one operation on it: a thing is taken out by the one
+/// who has made its place vacant, at a time when nobody is in, and nobody gets in.
+// A line of the cache for each: sockets of different threads are not in each other's way.
+#[derive(Debug)]
+#[repr(align(64))]
 struct Place<T> {
-    tenant: Mutex<Tenant<T>>,
+    state: AtomicU64,
+    /// Written by who has the place for himself: while it is vacant the one who lets it, whose number
+    /// nobody else has from [`Vacant`]; at the end the one who has made it vacant. Read by visitors.
+    thing: UnsafeCell<Option<Arc<T>>>,
 }
 
-struct Tenant<T> {
-    generation: usize,
-    thing: Option<Arc<T>>,
-}
+// SAFETY: a thing is written as said above, by one thread at a time with nobody else there, and is read
+// after its writer has let the place (Release), by who has seen that (Acquire).
+unsafe impl<T: Send + Sync> Sync for Place<T> {}
+
+/// The lowest bits of a state count the visitors, also those who will find that they are wrong here.
+const VISITOR: u64 = 1;
+const VISITORS: u64 = (1 << 32) - 1;
+const LET: u64 = 1 << 32;
+const NOTICE: u64 = 1 << 33;
+/// All from here on are the generation.
+const TENANT_SHIFT: u32 = 34;
 
 const CHUNK: usize = 256;
 const CHUNKS: usize = 4096;
@@ -47,6 +78,113 @@ const KIND_SHIFT: u32 = 4;
 const GENERATION_SHIFT: u32 = PLACE_SHIFT + PLACE_BITS;
 const GENERATION_BITS: u32 = if usize::BITS >= 64 { 18 } else { 4 };
 const GENERATIONS: usize = 1 << GENERATION_BITS;
+
+impl<T> Place<T> {
+    fn new() -> Self {
+        Self {
+            state: AtomicU64::new(0),
+            thing: UnsafeCell::new(None),
+        }
+    }
+
+    fn generation(state: u64) -> usize {
+        // As many bits as there are, of which a handle has fewer.
+        usize::try_from(state >> TENANT_SHIFT).unwrap_or_default()
+    }
+
+    /// Puts a thing into a vacant place, which nobody else does; gives its generation.
+    fn fill(&self, thing: Arc<T>) -> usize {
+        let before = Self::generation(self.state.load(Ordering::Relaxed));
+        // From 1 on, so that no handle is null.
+        let generation = before % (GENERATIONS - 1) + 1;
+        // SAFETY: it is vacant, so that visitors do not look at the thing; the number of the place was
+        // given to this caller alone.
+        unsafe { *self.thing.get() = Some(thing) };
+        let tenancy = |of: usize| (of as u64) << TENANT_SHIFT;
+        let change = tenancy(generation)
+            .wrapping_sub(tenancy(before))
+            .wrapping_add(LET);
+        // Whoever is just about to find that he is wrong here stays counted.
+        self.state.fetch_add(change, Ordering::Release);
+        generation
+    }
+
+    /// Comes in, if it is let to this generation.
+    #[inline]
+    fn enter(&self, generation: usize) -> Option<&Arc<T>> {
+        let state = self.state.fetch_add(VISITOR, Ordering::Acquire);
+        if state & (LET | NOTICE) != LET || Self::generation(state) != generation {
+            return None;
+        }
+        // SAFETY: it was let when this visitor was counted, so the thing was put in before, and stays
+        // until he has left.
+        unsafe { (*self.thing.get()).as_ref() }
+    }
+
+    /// Gives the tenant of this generation notice; `false` if that is none, or has it.
+    fn give_notice(&self, generation: usize) -> bool {
+        let given = self
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |state| {
+                let is_let = state & (LET | NOTICE) == LET;
+                (is_let && Self::generation(state) == generation).then_some(state | NOTICE)
+            });
+        given.is_ok()
+    }
+
+    /// Leaves, after having come in or in vain; the thing, if it is for this visitor to drop.
+    #[inline]
+    fn leave(&self) -> Option<Arc<T>> {
+        let left = self.state.fetch_sub(VISITOR, Ordering::AcqRel) - VISITOR;
+        if left & NOTICE == 0 || left & VISITORS != 0 {
+            return None;
+        }
+        self.clear(left)
+    }
+
+    #[cold]
+    fn clear(&self, left: u64) -> Option<Arc<T>> {
+        let vacant = left & !(LET | NOTICE);
+        self.state
+            .compare_exchange(left, vacant, Ordering::AcqRel, Ordering::Relaxed)
+            .ok()?;
+        // SAFETY: nobody is in, and nobody who comes looks at a vacant place; it is not to be had for
+        // another before this one has given its number back.
+        unsafe { (*self.thing.get()).take() }
+    }
+}
+
+/// A thing that a handle names, which stays as long as this.
+#[derive(Debug)]
+pub(crate) struct Visit<T: 'static> {
+    table: &'static Table<T>,
+    number: usize,
+    place: &'static Place<T>,
+    thing: &'static Arc<T>,
+}
+
+impl<T> Visit<T> {
+    /// The thing itself, for longer.
+    pub(crate) fn share(&self) -> Arc<T> {
+        self.thing.clone()
+    }
+}
+
+impl<T> Deref for Visit<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.thing
+    }
+}
+
+impl<T> Drop for Visit<T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.table.leave(self.number, self.place);
+    }
+}
 
 impl<T> Table<T> {
     /// An empty one; `kind` is 1 to 15, and another for each.
@@ -74,44 +212,49 @@ impl<T> Table<T> {
                 None => return None,
             }
         };
-        let chunk = self.chunks.get(number / CHUNK)?.get_or_init(|| {
-            let vacant = || Place {
-                tenant: Mutex::new(Tenant {
-                    generation: 0,
-                    thing: None,
-                }),
-            };
-            std::iter::repeat_with(vacant).take(CHUNK).collect()
-        });
-        let mut tenant = lock(&chunk.get(number % CHUNK)?.tenant);
-        // From 1 on, so that no handle is null.
-        tenant.generation = tenant.generation % (GENERATIONS - 1) + 1;
-        tenant.thing = Some(thing);
-        Some(self.handle(number, tenant.generation))
+        let places = || std::iter::repeat_with(Place::new).take(CHUNK).collect();
+        let chunk = self.chunks.get(number / CHUNK)?.get_or_init(places);
+        let generation = chunk.get(number % CHUNK)?.fill(thing);
+        Some(self.handle(number, generation))
     }
 
-    /// The thing of a handle, which stays there as long as what is returned.
-    pub(crate) fn get(&self, handle: Handle) -> Option<Arc<T>> {
+    /// The thing of a handle.
+    #[inline]
+    pub(crate) fn visit(&'static self, handle: Handle) -> Option<Visit<T>> {
         let (number, generation) = self.read(handle)?;
-        let tenant = lock(&self.place(number)?.tenant);
-        (tenant.generation == generation)
-            .then(|| tenant.thing.clone())
-            .flatten()
+        let place = self.place(number)?;
+        match place.enter(generation) {
+            Some(thing) => Some(Visit {
+                table: self,
+                number,
+                place,
+                thing,
+            }),
+            None => {
+                self.leave(number, place);
+                None
+            }
+        }
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn get(&'static self, handle: Handle) -> Option<Arc<T>> {
+        self.visit(handle).map(|visit| visit.share())
     }
 
     /// Takes a thing out: the handle is of no use from then on.
-    pub(crate) fn remove(&self, handle: Handle) -> Option<Arc<T>> {
-        let (number, generation) = self.read(handle)?;
-        let mut tenant = lock(&self.place(number)?.tenant);
-        if tenant.generation != generation {
-            return None;
-        }
-        let thing = tenant.thing.take();
-        drop(tenant);
-        if thing.is_some() {
+    pub(crate) fn remove(&'static self, handle: Handle) -> Option<Arc<T>> {
+        let visit = self.visit(handle)?;
+        let generation = self.read(handle)?.1;
+        visit.place.give_notice(generation).then(|| visit.share())
+    }
+
+    #[inline]
+    fn leave(&self, number: usize, place: &Place<T>) {
+        if let Some(thing) = place.leave() {
             lock(&self.vacant).places.push(number);
+            drop(thing);
         }
-        thing
     }
 
     fn place(&self, number: usize) -> Option<&Place<T>> {
@@ -125,6 +268,7 @@ impl<T> Table<T> {
     }
 
     /// The place and the generation that a handle of this kind names.
+    #[inline]
     fn read(&self, handle: Handle) -> Option<(usize, usize)> {
         let value = handle.addr();
         let kind = value & ((1 << PLACE_SHIFT) - 1);
@@ -141,6 +285,9 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
+
     use super::*;
 
     #[test]
@@ -172,6 +319,55 @@ mod tests {
             let wrong = std::ptr::without_provenance_mut(handle.addr() ^ wrong);
             assert!(TABLE.get(wrong).is_none(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_thing_is_dropped_once_by_the_last_who_leaves_and_nobody_sees_it_gone() {
+        /// Alive until it is dropped, which is once.
+        struct Alive(AtomicBool);
+
+        static DROPPED: AtomicUsize = AtomicUsize::new(0);
+
+        impl Drop for Alive {
+            fn drop(&mut self) {
+                assert!(self.0.swap(false, Ordering::SeqCst));
+                DROPPED.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+
+        static TABLE: Table<Alive> = Table::new(3);
+        const ROUNDS: usize = if cfg!(miri) { 20 } else { 2000 };
+        for _ in 0..ROUNDS {
+            let handle = TABLE
+                .insert(Arc::new(Alive(AtomicBool::new(true))))
+                .unwrap();
+            let start = Barrier::new(3);
+            let removed: usize = std::thread::scope(|scope| {
+                let each = [true, true, false].map(|removes| {
+                    let (start, handle) = (&start, handle.addr());
+                    scope.spawn(move || {
+                        let handle = std::ptr::without_provenance_mut(handle);
+                        start.wait();
+                        let mut removed = 0;
+                        for _ in 0..4 {
+                            if let Some(visit) = TABLE.visit(handle) {
+                                assert!(visit.0.load(Ordering::SeqCst));
+                            }
+                            if removes {
+                                removed += usize::from(TABLE.remove(handle).is_some());
+                            }
+                        }
+                        removed
+                    })
+                });
+                each.map(|one| one.join().unwrap()).iter().sum()
+            });
+            assert_eq!(removed, 1);
+            assert!(TABLE.visit(handle).is_none());
+        }
+        assert_eq!(DROPPED.load(Ordering::SeqCst), ROUNDS);
+        // The one place has been enough for all of them.
+        assert_eq!(lock(&TABLE.vacant).fresh, 1);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!   border    no panic crosses it; every function's answer, and errno
 //!     │
 //!     ├─ context ─── socket ─┬─ send, receive   parts of messages, whole messages below
+//!     │                      │   └─ aside        the parts between
 //!     │                      ├─ options         by their numbers: what they are given, and take
 //!     │                      ├─ events          what can be done now; the descriptor that says it changed
 //!     │                      └─ monitor         what happens to it, told by a PAIR
@@ -23,14 +24,15 @@
 //!   of that place; a stale or a wrong one is found out without looking at any memory, and is `ENOTSOCK`
 //!   or `EFAULT`.
 //! * **A thing that is closed while somebody is inside** stays until he is out: each call holds a count.
-//! * **Whoever waits sleeps in `poll`**, on a descriptor of his thread's own, so that a signal ends it with
-//!   `EINTR`, as programs written for libzmq expect.
+//! * **Whoever waits sleeps in `poll`**, on a descriptor of his thread's own, or does the work of an I/O
+//!   thread and waits in `epoll`: so a signal ends it with `EINTR`, as programs written for libzmq expect.
 //! * **Parts become messages here**: zocket has whole messages only, so what `ZMQ_SNDMORE` has begun is
 //!   kept until it is whole, and what has arrived whole is given out part by part.
 //!
 //! The rest of the library has no `unsafe`; here every block says why it may.
 #![cfg(unix)]
 
+mod aside;
 mod border;
 mod context;
 mod counter;

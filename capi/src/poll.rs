@@ -153,7 +153,7 @@ pub(crate) fn source_of(socket: Handle, fd: c_int) -> Result<Source, Errno> {
     if socket.is_null() {
         Ok(Source::Descriptor(fd))
     } else {
-        find(socket).map(Source::Socket)
+        find(socket).map(|entry| Source::Socket(entry.share()))
     }
 }
 

@@ -82,7 +82,7 @@ impl Poller {
         for item in &items {
             let source = match item.name {
                 Name::Socket(socket) => {
-                    Source::Socket(find(std::ptr::with_exposed_provenance_mut(socket))?)
+                    Source::Socket(find(std::ptr::with_exposed_provenance_mut(socket))?.share())
                 }
                 Name::Descriptor(fd) => Source::Descriptor(fd),
             };

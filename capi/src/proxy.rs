@@ -197,9 +197,10 @@ fn run(front: Handle, back: Handle, capture: Handle, control: Handle) -> Result<
     if front.is_null() || back.is_null() {
         return Err(EFAULT);
     }
-    let optional = |handle: Handle| (!handle.is_null()).then(|| find(handle)).transpose();
+    let share = |handle: Handle| find(handle).map(|entry| entry.share());
+    let optional = |handle: Handle| (!handle.is_null()).then(|| share(handle)).transpose();
     let mut proxy = Proxy {
-        sides: [find(front)?, find(back)?],
+        sides: [share(front)?, share(back)?],
         capture: optional(capture)?,
         control: optional(control)?,
         passed: [Passed::default(); 2],

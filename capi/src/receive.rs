@@ -1,20 +1,19 @@
 //! Receiving: whole messages are given out part by part.
 
-use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use zocket::{Frame, Message, PeerInfo, SocketType, TryRecvError};
 
 use crate::border::{Handle, answer};
 use crate::errno::{EAGAIN, EFAULT, EFSM, EINVAL, ENOMEM, ENOTSUP, Errno};
 use crate::events::POLLIN;
-use crate::handles::lock;
 use crate::memory;
 use crate::message::{Msg, RawMsg};
 use crate::send::DONTWAIT;
 use crate::socket::{Entry, find};
-use crate::waiting::{Patience, Sleeper};
+use crate::waiting::{Patience, Sleeper, bed};
 
 /// A part of a message that has arrived.
 #[derive(Debug)]
@@ -24,42 +23,55 @@ pub(crate) struct Part {
     pub(crate) peer: Option<PeerInfo>,
 }
 
-/// The parts of a message that are not yet given out.
-#[derive(Debug, Default)]
-pub(crate) struct Receiving(VecDeque<Part>);
-
-impl Receiving {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Puts a whole message behind what is there; `true`, as there is something then.
-    pub(crate) fn put(&mut self, message: Message, peer: Option<&PeerInfo>) -> bool {
+impl Entry {
+    /// Puts a whole message behind what is to be given out.
+    pub(crate) fn put_aside(&self, message: Message, peer: Option<&PeerInfo>) {
         let mut left = message.len();
-        for frame in message {
+        let parts = message.into_iter().map(|frame| {
             left -= 1;
-            self.0.push_back(Part {
+            Part {
                 frame,
                 more: left > 0,
                 peer: peer.cloned(),
-            });
-        }
-        true
+            }
+        });
+        self.receiving.with(|aside| aside.extend(parts));
     }
-}
 
-impl Entry {
+    /// Receives one part into memory of the program's; how long it is.
+    ///
+    /// # Safety
+    ///
+    /// As [`memory::copy_out`].
+    unsafe fn recv_into(
+        &self,
+        buffer: *mut c_void,
+        room: usize,
+        flags: c_int,
+    ) -> Result<usize, Errno> {
+        let mut message = Message::new();
+        if self.receiving.is_empty() && self.socket.try_recv_at_hand(&mut message) {
+            self.note_more(false);
+            // SAFETY: as the caller promises.
+            unsafe { memory::copy_out(message.first(), buffer, room) }?;
+            return Ok(message.first().len());
+        }
+        let part = self.recv_part(flags)?;
+        // SAFETY: as the caller promises.
+        unsafe { memory::copy_out(&part.frame, buffer, room) }?;
+        Ok(part.frame.len())
+    }
+
     /// Receives one part, waiting for a message as long as the flags and the socket allow.
     pub(crate) fn recv_part(&self, flags: c_int) -> Result<Part, Errno> {
-        let kept = lock(&self.receiving).0.pop_front();
-        let part = match kept {
+        let part = match self.receiving.pop() {
             Some(part) => part,
             None => {
                 let (peer, message) = self.recv_message(flags)?;
                 self.first_part(message, peer)
             }
         };
-        self.more.store(part.more, Ordering::Release);
+        self.note_more(part.more);
         if !part.more {
             match self.socket_type {
                 SocketType::Req => self.set_owing(false),
@@ -68,6 +80,13 @@ impl Entry {
             }
         }
         Ok(part)
+    }
+
+    fn note_more(&self, more: bool) {
+        // It is the same most of the time, and the line of the cache stays everybody's.
+        if self.more.load(Ordering::Relaxed) != more {
+            self.more.store(more, Ordering::Release);
+        }
     }
 
     /// The first part of a message that has just come; the others are kept.
@@ -80,10 +99,9 @@ impl Entry {
                 peer,
             };
         }
-        let mut receiving = lock(&self.receiving);
-        receiving.put(message, peer.as_ref());
+        self.put_aside(message, peer.as_ref());
         // Another thread that receives at the same time may have left something; then it is that.
-        receiving.0.pop_front().unwrap_or(Part {
+        self.receiving.pop().unwrap_or(Part {
             frame: Frame::new(),
             more: false,
             peer: None,
@@ -108,45 +126,70 @@ impl Entry {
             }
             _ => {}
         }
-        match self.try_recv_message() {
-            Err(EAGAIN) => self.recv_slowly(flags),
-            outcome => outcome,
+        if flags & DONTWAIT != 0 {
+            let received = self.socket.try_recv_from_peer();
+            return received.or_else(|error| self.not_received(error, EAGAIN, None));
         }
+        let (mut sleepless, mut begun) = (None, None);
+        let received = self.socket.recv_on(|| {
+            begun = Some(Instant::now());
+            bed(&mut sleepless)
+        });
+        received.or_else(|error| {
+            let in_vain = sleepless.unwrap_or(error.into());
+            self.not_received(
+                error.into(),
+                in_vain,
+                begun.or_else(|| Some(Instant::now())),
+            )
+        })
     }
 
-    fn try_recv_message(&self) -> Result<(Option<PeerInfo>, Message), Errno> {
-        match self.socket.try_recv_from_peer() {
-            Ok(received) => Ok(received),
-            // libzmq waits for a reply, whoever is left to give one.
-            Err(TryRecvError::PeerLost) => {
-                self.forsaken.store(true, Ordering::Release);
-                Err(EAGAIN)
-            }
-            Err(TryRecvError::WrongState) if self.forsaken.load(Ordering::Acquire) => Err(EAGAIN),
-            Err(error) => Err(error.into()),
-        }
-    }
-
+    /// What it is to libzmq's users that nothing was received, `in_vain` if there is nothing; of who
+    /// waits it is known since when.
     #[cold]
-    fn recv_slowly(&self, flags: c_int) -> Result<(Option<PeerInfo>, Message), Errno> {
-        let timeout = self.socket.options().recv_timeout();
-        let patience = if flags & DONTWAIT != 0 {
-            Patience::None
-        } else {
-            Patience::from_duration(timeout).unless_over(timeout)
+    fn not_received(
+        &self,
+        error: TryRecvError,
+        in_vain: Errno,
+        waits: Option<Instant>,
+    ) -> Result<(Option<PeerInfo>, Message), Errno> {
+        let error = match (error, waits) {
+            (TryRecvError::Empty, _) => in_vain,
+            (error, Some(since)) if self.is_forsaken(error) => return self.recv_forsaken(since),
+            (error, None) if self.is_forsaken(error) => EAGAIN,
+            (error, _) => return Err(error.into()),
         };
-        if matches!(patience, Patience::None) {
-            self.was_in_vain(POLLIN);
-            return Err(EAGAIN);
+        self.was_in_vain(POLLIN);
+        Err(error)
+    }
+
+    /// Whether an error is that whom a REQ has asked is gone: libzmq waits for a reply, whoever is left
+    /// to give one.
+    fn is_forsaken(&self, error: TryRecvError) -> bool {
+        match error {
+            TryRecvError::PeerLost => {
+                self.forsaken.store(true, Ordering::Release);
+                true
+            }
+            TryRecvError::WrongState => self.forsaken.load(Ordering::Acquire),
+            _ => false,
         }
+    }
+
+    /// Waits for what will not come, until the time is over, or the socket.
+    fn recv_forsaken(&self, since: Instant) -> Result<(Option<PeerInfo>, Message), Errno> {
+        let timeout = self.socket.options().recv_timeout();
+        let until = timeout.and_then(|timeout| since.checked_add(timeout));
+        let patience = until.map_or(Patience::Forever, Patience::Until);
         let sleeper = Sleeper::current()?;
         let watching = self.socket.watch(sleeper.clone().into());
-        let mut others = Vec::new();
         loop {
             if watching.can_recv() || self.home.has_ended() {
-                match self.try_recv_message() {
-                    Err(EAGAIN) => {}
-                    outcome => return outcome,
+                match self.socket.try_recv_from_peer() {
+                    Err(TryRecvError::Empty) => {}
+                    Err(error) if self.is_forsaken(error) => {}
+                    outcome => return Ok(outcome?),
                 }
                 // Another was faster: that there is nothing is to be seen before going to sleep.
                 if watching.can_recv() {
@@ -154,7 +197,7 @@ impl Entry {
                     continue;
                 }
             }
-            if let Err(error) = sleeper.sleep(patience, None, &mut others) {
+            if let Err(error) = sleeper.sleep(patience, None, &mut Vec::new()) {
                 self.was_in_vain(POLLIN);
                 return Err(error);
             }
@@ -171,10 +214,9 @@ impl Entry {
 extern "C" fn zmq_recv(socket: Handle, buffer: *mut c_void, room: usize, flags: c_int) -> c_int {
     answer(|| {
         let entry = find(socket)?;
-        let part = entry.recv_part(flags)?;
         // SAFETY: the program says that there is so much room.
-        unsafe { memory::copy_out(&part.frame, buffer, room) }?;
-        Ok(c_int::try_from(part.frame.len()).unwrap_or(c_int::MAX))
+        let size = unsafe { entry.recv_into(buffer, room, flags) }?;
+        Ok(c_int::try_from(size).unwrap_or(c_int::MAX))
     })
 }
 

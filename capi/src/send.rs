@@ -3,109 +3,99 @@
 //! What libzmq says at the first part of a message is said then: that there is no room, that nobody has
 //! this routing id, that it is not the time to send. From then on each part is taken.
 
+use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
+use std::time::Duration;
 
-use zocket::{Frame, Message, RoutingId, SendError, SocketType, TrySendError};
+use zocket::{Frame, Message, RoutingId, SendError, SendFailure, SocketType};
 
 use crate::border::{Handle, answer};
-use crate::errno::{EAGAIN, EFAULT, EFSM, EHOSTUNREACH, EINVAL, ENOTSOCK, ENOTSUP, ETERM, Errno};
+use crate::errno::{EFAULT, EFSM, EHOSTUNREACH, EINVAL, ENOTSUP, Errno};
 use crate::events::POLLOUT;
-use crate::handles::lock;
 use crate::memory;
 use crate::message::{Msg, RawMsg};
 use crate::socket::{Entry, find};
-use crate::waiting::{Patience, Sleeper, wait_for};
-
-/// The parts of a message that is not yet whole.
-#[derive(Debug, Default)]
-pub(crate) struct Sending(Vec<Frame>);
-
-impl Sending {
-    pub(crate) fn is_begun(&self) -> bool {
-        !self.0.is_empty()
-    }
-}
+use crate::waiting::{Patience, Sleeper, bed, wait_for};
 
 pub(crate) const DONTWAIT: c_int = 1;
 pub(crate) const SNDMORE: c_int = 2;
 
 impl Entry {
     /// Sends one part.
-    pub(crate) fn send_part(&self, part: Frame, flags: c_int) -> Result<(), Errno> {
-        let more = flags & SNDMORE != 0;
-        let begun = lock(&self.sending).is_begun();
-        if !begun && !more {
+    #[inline]
+    pub(crate) fn send_part(&self, part: impl Into<Frame>, flags: c_int) -> Result<(), Errno> {
+        if flags & SNDMORE == 0 && self.sending.is_empty() {
             self.check_turn()?;
             return self
                 .send_message(part.into(), flags)
                 .map_err(|(_, error)| error);
         }
-        if !begun {
+        self.send_part_of_several(part.into(), flags)
+    }
+
+    fn send_part_of_several(&self, part: Frame, flags: c_int) -> Result<(), Errno> {
+        if self.sending.is_empty() {
             self.check_first(&part, flags)?;
         } else {
             self.check()?;
         }
-        if more {
-            lock(&self.sending).0.push(part);
+        if flags & SNDMORE != 0 {
+            self.sending.with(|parts| parts.push_back(part));
             return Ok(());
         }
-        let mut parts = std::mem::take(&mut lock(&self.sending).0);
+        let mut parts = Vec::from(self.sending.take());
         parts.push(part);
-        self.send_message(parts.into(), flags)
-            .map_err(|(message, error)| {
-                // The program will try this part again.
-                let mut parts: Vec<Frame> = message.into_iter().collect();
-                parts.pop();
-                lock(&self.sending).0 = parts;
-                error
-            })
+        self.send_message(parts, flags).map_err(|(message, error)| {
+            // The program will try this part again.
+            let mut parts: VecDeque<Frame> = message.into_iter().collect();
+            parts.pop_back();
+            self.sending.with(|aside| *aside = parts);
+            error
+        })
     }
 
     /// Sends a whole message, waiting for room as long as the flags and the socket allow.
+    #[inline]
     pub(crate) fn send_message(
         &self,
-        message: Message,
+        message: impl Into<Message>,
         flags: c_int,
     ) -> Result<(), (Message, Errno)> {
-        let outcome = match self.socket.try_send(message) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(message)) => self.send_slowly(message, flags),
-            Err(TrySendError::Unroutable(message)) if !self.is_mandatory() => {
-                // Of an id that nobody has, or that is none, or without a message behind it.
-                drop(message);
-                Ok(())
-            }
-            Err(TrySendError::Closed(message)) => Err((message, ENOTSOCK)),
-            Err(TrySendError::Terminated(message)) => Err((message, ETERM)),
-            Err(TrySendError::Unroutable(message)) => Err((message, EHOSTUNREACH)),
-            Err(error) => Err((error.into_message(), EFSM)),
+        let mut sleepless = None;
+        let sent = if flags & DONTWAIT != 0 {
+            self.socket.send_timeout(message, Duration::ZERO)
+        } else {
+            self.socket.send_on(message, || bed(&mut sleepless))
         };
-        if outcome.is_ok() {
-            match self.socket_type {
-                SocketType::Req => self.set_owing(true),
-                SocketType::Rep => self.set_owing(false),
-                _ => {}
-            }
+        match sent {
+            Ok(()) => {}
+            Err(error) => self.not_sent(error, sleepless)?,
         }
-        outcome
+        match self.socket_type {
+            SocketType::Req => self.set_owing(true),
+            SocketType::Rep => self.set_owing(false),
+            _ => {}
+        }
+        Ok(())
     }
 
+    /// What it is to libzmq's users that a message was not sent.
     #[cold]
-    fn send_slowly(&self, message: Message, flags: c_int) -> Result<(), (Message, Errno)> {
-        let patience = self.send_patience(flags);
-        if matches!(patience, Patience::None) {
-            self.was_in_vain(POLLOUT);
-            return Err((message, EAGAIN));
-        }
-        // To be had back when the wait is given up: frames are shared, not copied.
-        let spare = message.clone();
-        match wait_for(self.socket.send_async(message), patience) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(split(error)),
-            Err(error) => {
+    fn not_sent(
+        &self,
+        SendError {
+            message, reason, ..
+        }: SendError,
+        sleepless: Option<Errno>,
+    ) -> Result<(), (Message, Errno)> {
+        match reason {
+            // Of an id that nobody has, or that is none, or without a message behind it.
+            SendFailure::Unroutable if !self.is_mandatory() => Ok(()),
+            SendFailure::Timeout | SendFailure::Interrupted => {
                 self.was_in_vain(POLLOUT);
-                Err((spare, error))
+                Err((message, sleepless.unwrap_or(reason.into())))
             }
+            _ => Err((message, reason.into())),
         }
     }
 
@@ -126,7 +116,7 @@ impl Entry {
         let owing = self.owing.load(std::sync::atomic::Ordering::Acquire);
         let allowed = match self.socket_type {
             SocketType::Pull | SocketType::Sub => return self.check().and(Err(ENOTSUP)),
-            SocketType::Rep => owing && lock(&self.receiving).is_empty(),
+            SocketType::Rep => owing && self.receiving.is_empty(),
             SocketType::Req => !owing || self.socket.options().relaxed(),
             _ => true,
         };
@@ -195,11 +185,6 @@ impl Patience {
     }
 }
 
-fn split(error: SendError) -> (Message, Errno) {
-    let errno = error.reason.into();
-    (error.message, errno)
-}
-
 /// Sends a message of the program's, which is empty then.
 fn send_msg(entry: &Entry, msg: &mut Msg, flags: c_int) -> Result<c_int, Errno> {
     let size = msg.len();
@@ -214,8 +199,7 @@ extern "C" fn zmq_send(socket: Handle, data: *const c_void, size: usize, flags: 
     answer(|| {
         let entry = find(socket)?;
         // SAFETY: the program says that so many bytes are there, and they are copied at once.
-        let part = Frame::copy_from_slice(unsafe { memory::bytes(data, size) }?);
-        entry.send_part(part, flags)?;
+        entry.send_part(unsafe { memory::bytes(data, size) }?, flags)?;
         Ok(c_int::try_from(size).unwrap_or(c_int::MAX))
     })
 }
@@ -275,7 +259,7 @@ extern "C" fn zmq_sendiov(
             let bytes = unsafe { memory::bytes(part.iov_base, part.iov_len) }?;
             let more = if index + 1 < count { SNDMORE } else { 0 };
             let flags = flags & !SNDMORE | more;
-            entry.send_part(Frame::copy_from_slice(bytes), flags)?;
+            entry.send_part(bytes, flags)?;
             sent = c_int::try_from(bytes.len()).unwrap_or(c_int::MAX);
         }
         Ok(sent)

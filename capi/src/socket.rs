@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Waker};
 
-use zocket::{RoutingId, Socket, SocketType};
+use zocket::{Frame, RoutingId, Socket, SocketType};
 
+use crate::aside::Aside;
 use crate::border::{Handle, answer};
 use crate::context::{self, Home};
 use crate::errno::{EINVAL, EMFILE, ENOTSOCK, ENOTSUP, ETERM, Errno};
 use crate::events::Signal;
-use crate::handles::{Table, lock};
+use crate::handles::{Table, Visit, lock};
 use crate::memory;
 use crate::monitor::Watcher;
 use crate::options::Shadow;
-use crate::receive::Receiving;
-use crate::send::Sending;
+use crate::receive::Part;
 
 static SOCKETS: Table<Entry> = Table::new(2);
 
@@ -27,8 +27,10 @@ pub(crate) struct Entry {
     pub(crate) socket: Arc<Socket>,
     pub(crate) socket_type: SocketType,
     pub(crate) home: Arc<Home>,
-    pub(crate) sending: Mutex<Sending>,
-    pub(crate) receiving: Mutex<Receiving>,
+    /// The parts of a message that is not yet whole.
+    pub(crate) sending: Aside<Frame>,
+    /// The parts of a message that are not yet given out.
+    pub(crate) receiving: Aside<Part>,
     /// Whether more parts follow the one that was received last.
     pub(crate) more: AtomicBool,
     /// Of a REQ: it has asked and not yet been answered. Of a REP: it has been asked, and not yet
@@ -46,12 +48,13 @@ pub(crate) struct Entry {
 }
 
 /// A socket that a handle names.
-pub(crate) fn find(handle: Handle) -> Result<Arc<Entry>, Errno> {
-    SOCKETS.get(handle).ok_or(ENOTSOCK)
+#[inline]
+pub(crate) fn find(handle: Handle) -> Result<Visit<Entry>, Errno> {
+    SOCKETS.visit(handle).ok_or(ENOTSOCK)
 }
 
 /// The same where a socket of a context that was shut down is no use.
-pub(crate) fn find_alive(handle: Handle) -> Result<Arc<Entry>, Errno> {
+pub(crate) fn find_alive(handle: Handle) -> Result<Visit<Entry>, Errno> {
     let entry = find(handle)?;
     entry.check()?;
     Ok(entry)
@@ -95,8 +98,8 @@ impl Entry {
             socket: Arc::new(socket),
             socket_type,
             home,
-            sending: Mutex::default(),
-            receiving: Mutex::default(),
+            sending: Aside::default(),
+            receiving: Aside::default(),
             more: AtomicBool::new(false),
             owing: AtomicBool::new(false),
             forsaken: AtomicBool::new(false),
@@ -130,8 +133,8 @@ impl Entry {
         let leftover = (
             // Its thread tells of the end, and ends then.
             lock(&self.watcher).take(),
-            std::mem::take(&mut *lock(&self.sending)),
-            std::mem::take(&mut *lock(&self.receiving)),
+            self.sending.take(),
+            self.receiving.take(),
         );
         drop(leftover);
         self.home.leave();

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use zocket::{Bed, Slept};
+
 use crate::errno::{EAGAIN, EINTR, Errno};
 
 /// How long a call may wait.
@@ -136,11 +138,47 @@ impl Wake for Sleeper {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Only who sleeps, or is about to, has to be rung for.
-        if self.state.swap(WOKEN, Ordering::AcqRel) == ASLEEP {
-            self.bell.raise();
+        self.ring();
+    }
+}
+
+/// Of one who waits in a call of zocket's.
+impl Bed for Sleeper {
+    fn sleep(&self, deadline: Option<Instant>) -> Slept {
+        let patience = deadline.map_or(Patience::Forever, Patience::Until);
+        match Self::sleep(self, patience, None, &mut Vec::new()) {
+            Ok(()) => Slept::Woken,
+            Err(EAGAIN) => Slept::TimedOut,
+            // (Nothing else happens to a descriptor that is open.)
+            Err(_) => Slept::Interrupted,
         }
     }
+
+    fn wake(&self) {
+        self.ring();
+    }
+}
+
+/// The calling thread's, to be lent to a call of zocket's. If there is none, why, and one in which
+/// nobody sleeps.
+pub(crate) fn bed(failed: &mut Option<Errno>) -> Arc<dyn Bed> {
+    match Sleeper::current() {
+        Ok(sleeper) => sleeper,
+        Err(error) => {
+            *failed = Some(error);
+            Arc::new(NoBed)
+        }
+    }
+}
+
+struct NoBed;
+
+impl Bed for NoBed {
+    fn sleep(&self, _: Option<Instant>) -> Slept {
+        Slept::Interrupted
+    }
+
+    fn wake(&self) {}
 }
 
 thread_local! {
@@ -166,6 +204,13 @@ impl Sleeper {
             }
         });
         Ok(new)
+    }
+
+    fn ring(&self) {
+        // Only who sleeps, or is about to, has to be rung for.
+        if self.state.swap(WOKEN, Ordering::AcqRel) == ASLEEP {
+            self.bell.raise();
+        }
     }
 
     /// Sleeps until woken (also if that was before) or one of `others` is ready, which says so in

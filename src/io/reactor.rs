@@ -167,6 +167,8 @@ struct Closing {
 pub(super) struct Reactor {
     tools: Tools,
     events: mio::Events,
+    /// The last poll was ended by a signal.
+    interrupted: bool,
     /// When there was a look for them last.
     polled: Instant,
     slots: HashMap<Token, Slot>,
@@ -195,6 +197,7 @@ impl Reactor {
                 alone: false,
             },
             events: mio::Events::with_capacity(EVENTS),
+            interrupted: false,
             polled: Instant::now(),
             slots: HashMap::new(),
             sockets: HashMap::new(),
@@ -284,10 +287,14 @@ impl Reactor {
     }
 
     fn poll(&mut self, timeout: Option<Duration>) {
-        if let Err(error) = self.tools.poll.poll(&mut self.events, timeout)
-            && error.kind() != io::ErrorKind::Interrupted
-        {
-            log::error!("polling for I/O failed: {error}");
+        let polled = self.tools.poll.poll(&mut self.events, timeout);
+        self.interrupted = false;
+        if let Err(error) = polled {
+            if error.kind() == io::ErrorKind::Interrupted {
+                self.interrupted = true;
+            } else {
+                log::error!("polling for I/O failed: {error}");
+            }
         }
     }
 
@@ -687,6 +694,10 @@ impl Driver for Reactor {
             }
             self.serve(now);
         }
+    }
+
+    fn was_interrupted(&self) -> bool {
+        self.interrupted
     }
 
     fn is_at_rest(&self) -> bool {

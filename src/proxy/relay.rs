@@ -221,8 +221,10 @@ impl<'a> Way<'a> {
                 self.to.owe_nothing();
                 return Ok(true);
             }
-            // Not its turn: that changes by what goes the other way.
-            Poll::Ready(Err(RecvError::WrongState | RecvError::Timeout)) => {
+            // Not its turn: that changes by what goes the other way. (The others are not for tasks.)
+            Poll::Ready(Err(
+                RecvError::WrongState | RecvError::Timeout | RecvError::Interrupted,
+            )) => {
                 self.stop_listening();
                 return Ok(false);
             }

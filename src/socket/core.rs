@@ -30,7 +30,7 @@ use crate::peer_info::PeerInfo;
 use crate::pipe::PipeId;
 use crate::routing::Shortcut;
 use crate::routing_id::RoutingId;
-use crate::signal::{News, Target, Wakes};
+use crate::signal::{Bed, News, Target, Wakes};
 use crate::socket_type::SocketType;
 use crate::stats::Connections;
 use crate::sync::{AtomicBool, AtomicU64, Mutex};
@@ -273,7 +273,7 @@ impl Core {
         match outcome {
             Ok(Ok(())) => Ok(()),
             Ok(Err(failure)) => Err((message.unwrap_or_default(), failure)),
-            Err(_) => Err((message.unwrap_or_default(), SendFailure::Timeout)),
+            Err(gave_up) => Err((message.unwrap_or_default(), gave_up.into())),
         }
     }
 
@@ -493,11 +493,17 @@ impl Core {
         // Made where it is wanted: it is too large to be passed from hand to hand for each message.
         let mut received = Ok(Message::new());
         if let Ok(message) = &mut received
-            && !(self.pattern.receives_plainly() && self.recv_in_hand(message))
+            && !self.try_recv_in_hand(message)
         {
             received = self.recv_by_attempts(patience);
         }
         received
+    }
+
+    /// Puts the next message into `out` if that needs no more than a look at what was taken before.
+    #[inline]
+    pub(super) fn try_recv_in_hand(&self, out: &mut Message) -> bool {
+        self.pattern.receives_plainly() && self.recv_in_hand(out)
     }
 
     // Not part of its callers: that a call is spared for each message is not worth as many copies of
@@ -530,7 +536,7 @@ impl Core {
         match outcome {
             Ok(Ok(())) => Ok(message),
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(RecvError::Timeout),
+            Err(gave_up) => Err(gave_up.into()),
         }
     }
 
@@ -560,7 +566,7 @@ impl Core {
             .wait(patience, |half, wakes| attempt(half, &mut message, wakes));
         match outcome {
             Ok(outcome) => outcome.map(|with| (with, message)),
-            Err(_) => Err(RecvError::Timeout),
+            Err(gave_up) => Err(gave_up.into()),
         }
     }
 
@@ -678,6 +684,27 @@ impl Core {
             return Patience::None;
         }
         io::patience(timeout)
+    }
+
+    /// The same two of one that waits in a bed of its own.
+    pub(super) fn send_patience_on(&self, bed: impl FnOnce() -> Arc<dyn Bed>) -> Patience {
+        self.patience_on(bed, self.timeouts.send())
+    }
+
+    pub(super) fn recv_patience_on(&self, bed: impl FnOnce() -> Arc<dyn Bed>) -> Patience {
+        self.patience_on(bed, self.timeouts.recv())
+    }
+
+    fn patience_on(
+        &self,
+        bed: impl FnOnce() -> Arc<dyn Bed>,
+        timeout: Option<Duration>,
+    ) -> Patience {
+        match self.patience(timeout) {
+            Patience::Until(deadline) => Patience::On(bed(), Some(deadline)),
+            Patience::Forever => Patience::On(bed(), None),
+            other => other,
+        }
     }
 
     /// The same of what a caller has had from its beginning.

@@ -1,5 +1,6 @@
 //! A socket whose type is known only when the program runs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Owner;
@@ -16,6 +17,7 @@ use crate::error::{
 use crate::message::Message;
 use crate::peer_info::PeerInfo;
 use crate::routing_id::RoutingId;
+use crate::signal::Bed;
 use crate::socket_type::SocketType;
 use crate::waiting::Patience;
 
@@ -209,6 +211,93 @@ impl Socket {
         self.core
             .recv_raw_from(|| Patience::None)
             .map_err(TryRecvError::from)
+    }
+
+    /// Puts the next message into `into` if that is the plainest of cases: it has one frame, a short
+    /// one, was taken from its connection together with others before, and the type gives it out as it
+    /// is (PULL, DEALER, PAIR). `false`: nothing is known of what there is, and the other calls say.
+    ///
+    /// Most messages of a busy connection are to be had so, at the least cost there is.
+    pub fn try_recv_at_hand(&self, into: &mut Message) -> bool {
+        self.core.try_recv_in_hand(into)
+    }
+
+    /// As [`recv`](Self::recv), and says whom the message is from as
+    /// [`try_recv_from_peer`](Self::try_recv_from_peer) does; while it waits, the thread sleeps in a
+    /// [`Bed`] of the caller's own, or does the work of an I/O thread. That ends with `Interrupted` when
+    /// the thread has handled a signal, and its sleep when the bed says so.
+    ///
+    /// `bed` is called once it is clear that there is something to wait for.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Condvar, Mutex};
+    /// use std::time::Instant;
+    /// use zocket::{Bed, Pair, Slept, Socket, SocketType};
+    ///
+    /// #[derive(Default)]
+    /// struct Plain {
+    ///     woken: Mutex<bool>,
+    ///     changed: Condvar,
+    /// }
+    ///
+    /// impl Bed for Plain {
+    ///     fn sleep(&self, deadline: Option<Instant>) -> Slept {
+    ///         let mut woken = self.woken.lock().unwrap();
+    ///         while !std::mem::take(&mut *woken) {
+    ///             woken = match deadline.map(|it| it.checked_duration_since(Instant::now())) {
+    ///                 None => self.changed.wait(woken).unwrap(),
+    ///                 Some(Some(left)) => self.changed.wait_timeout(woken, left).unwrap().0,
+    ///                 Some(None) => return Slept::TimedOut,
+    ///             };
+    ///         }
+    ///         Slept::Woken
+    ///     }
+    ///
+    ///     fn wake(&self) {
+    ///         *self.woken.lock().unwrap() = true;
+    ///         self.changed.notify_one();
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), zocket::Error> {
+    /// let here = Socket::new(SocketType::Pair);
+    /// here.bind("inproc://bed-example")?;
+    /// let there = std::thread::spawn(|| {
+    ///     let there = Pair::new();
+    ///     there.connect("inproc://bed-example")?;
+    ///     Ok::<_, zocket::Error>(there.send("hello")?)
+    /// });
+    /// let (from, message) = here.recv_on(|| Arc::new(Plain::default()))?;
+    /// assert_eq!(message, "hello");
+    /// assert_eq!(from.map(|peer| peer.socket_type()), Some(SocketType::Pair));
+    /// # there.join().unwrap()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv); and `Interrupted`, when nothing was received.
+    pub fn recv_on(
+        &self,
+        bed: impl FnOnce() -> Arc<dyn Bed>,
+    ) -> Result<(Option<PeerInfo>, Message), RecvError> {
+        self.core.recv_raw_from(|| self.core.recv_patience_on(bed))
+    }
+
+    /// As [`send`](Self::send), and waits as [`recv_on`](Self::recv_on) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send); and `Interrupted`, when nothing was sent.
+    pub fn send_on(
+        &self,
+        message: impl Into<Message>,
+        bed: impl FnOnce() -> Arc<dyn Bed>,
+    ) -> Result<(), SendError> {
+        self.core
+            .send_raw(message.into(), || self.core.send_patience_on(bed))
+            .map_err(|(message, reason)| SendError::new(message, reason))
     }
 
     /// Room at one peer of a ROUTER, as [`Router::try_reserve_to`](crate::Router::try_reserve_to).

@@ -21,7 +21,7 @@ use crate::routing::{
 };
 use crate::signal::{News, Wakes};
 use crate::stats::{Discarded, Dropped};
-use crate::waiting::Ready;
+use crate::waiting::{GaveUp, Ready};
 
 /// Why a socket does nothing any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,21 @@ macro_rules! ended_becomes {
 }
 
 ended_becomes!(SendFailure ReserveError FlushFailure RecvError WaitError SubscribeError BindError ConnectError UnbindError DisconnectPeerError);
+
+macro_rules! giving_up_becomes {
+    ($($error:ident)*) => {$(
+        impl From<GaveUp> for $error {
+            fn from(gave_up: GaveUp) -> Self {
+                match gave_up {
+                    GaveUp::TimedOut => Self::Timeout,
+                    GaveUp::Interrupted => Self::Interrupted,
+                }
+            }
+        }
+    )*};
+}
+
+giving_up_becomes!(SendFailure RecvError);
 
 /// What a socket sends through.
 #[derive(Debug)]

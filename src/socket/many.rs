@@ -273,7 +273,7 @@ impl Core {
         let mut total = 0;
         while !messages.is_empty() {
             let outcome = self.outbound.wait(
-                || *until.get_or_insert_with(&patience),
+                || until.get_or_insert_with(&patience).clone(),
                 |half, wakes| send_some(half, messages, wakes),
             );
             let sent = outcome.unwrap_or(Err(SendFailure::Timeout))?;
@@ -314,7 +314,7 @@ impl Core {
         let mut until = None;
         let mut total = 0;
         while let Some(message) = messages.pop_front() {
-            let sent = self.send_raw(message, || *until.get_or_insert_with(&patience));
+            let sent = self.send_raw(message, || until.get_or_insert_with(&patience).clone());
             if let Err((message, failure)) = sent {
                 messages.push_front(message);
                 return Err(failure);
@@ -548,7 +548,7 @@ macro_rules! sending_many {
             ) -> Result<usize, $crate::SendFailure> {
                 let deadline = $crate::waiting::Patience::from_now(timeout);
                 self.core
-                    .$send(messages, || self.core.patience_until(deadline))
+                    .$send(messages, || self.core.patience_until(deadline.clone()))
             }
 
             /// As [`send_many`](Self::send_many), but never waits: says how many there was room

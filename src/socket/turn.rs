@@ -1,6 +1,6 @@
 //! Whose turn it is: requests of several threads and tasks follow one another on a REQ.
 
-use crate::waiting::{Half, Patience, Ready, TimedOut};
+use crate::waiting::{GaveUp, Half, Patience, Ready};
 
 /// One place, for one at a time.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Turn {
         Self(Half::new(Place { taken: false }))
     }
 
-    pub(super) fn take(&self, patience: impl FnOnce() -> Patience) -> Result<Taken<'_>, TimedOut> {
+    pub(super) fn take(&self, patience: impl FnOnce() -> Patience) -> Result<Taken<'_>, GaveUp> {
         self.0.wait(patience, |place, _| place.take())?;
         Ok(Taken(self))
     }

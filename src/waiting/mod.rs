@@ -32,11 +32,11 @@ use std::time::{Duration, Instant};
 
 pub(crate) use spin::Spin;
 
-use crate::signal::{Parker, Signal, Wakes, Watch};
+use crate::signal::{Bed, Parker, Signal, Wakes, Watch};
 use crate::sync::{Mutex, MutexGuard};
 
 /// How long a call may wait.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(crate) enum Patience {
     /// Not at all.
     None,
@@ -44,6 +44,8 @@ pub(crate) enum Patience {
     Until(Instant),
     /// As long as it takes.
     Forever,
+    /// Until this moment, if there is one, or as long as this bed allows, in which the thread sleeps.
+    On(Arc<dyn Bed>, Option<Instant>),
 }
 
 impl Patience {
@@ -87,7 +89,7 @@ pub(crate) trait Ready {
 
 /// What a half does not know of itself: where that comes from what is waited for.
 pub(crate) trait Surroundings: Send + Sync {
-    /// Passes the time until woken (`true`) or until the deadline (`false`), as
+    /// Passes the time until woken (`true`), or until the deadline or an interruption (`false`), as
     /// [`Parker::park`] does. Called with no lock held.
     fn sleep(&self, me: &Arc<Parker>, deadline: Option<Instant>) -> bool;
 
@@ -166,8 +168,21 @@ struct Waiter {
 pub(crate) struct Ticket(u64);
 
 /// The patience ended before the state became ready.
-#[derive(Debug)]
-pub(crate) struct TimedOut;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GaveUp {
+    TimedOut,
+    Interrupted,
+}
+
+impl GaveUp {
+    fn of(me: &Parker) -> Self {
+        if me.was_interrupted() {
+            Self::Interrupted
+        } else {
+            Self::TimedOut
+        }
+    }
+}
 
 impl<S: Ready> Half<S> {
     pub(crate) fn new(state: S) -> Self {
@@ -221,7 +236,7 @@ impl<S: Ready> Half<S> {
         &self,
         patience: impl FnOnce() -> Patience,
         mut attempt: impl FnMut(&mut S, &mut Wakes) -> Option<T>,
-    ) -> Result<T, TimedOut> {
+    ) -> Result<T, GaveUp> {
         match self.attempt(&mut attempt) {
             Some(outcome) => Ok(outcome),
             None => self.wait_slowly(patience(), attempt),
@@ -233,19 +248,20 @@ impl<S: Ready> Half<S> {
         &self,
         patience: Patience,
         mut attempt: impl FnMut(&mut S, &mut Wakes) -> Option<T>,
-    ) -> Result<T, TimedOut> {
-        let deadline = match patience {
+    ) -> Result<T, GaveUp> {
+        let (deadline, bed) = match patience {
             // An attempt may have passed over what nobody wants, with more behind that.
             Patience::None => {
                 return (0..AGAIN)
                     .take_while(|_| self.peek(Ready::ready))
                     .find_map(|_| self.attempt(&mut attempt))
-                    .ok_or(TimedOut);
+                    .ok_or(GaveUp::TimedOut);
             }
-            Patience::Until(deadline) => Some(deadline),
-            Patience::Forever => None,
+            Patience::Until(deadline) => (Some(deadline), None),
+            Patience::Forever => (None, None),
+            Patience::On(bed, deadline) => (deadline, Some(bed)),
         };
-        let parker = Parker::current();
+        let parker = Parker::on(bed);
         let mut expired = false;
         loop {
             let mut wakes = Wakes::new();
@@ -261,7 +277,7 @@ impl<S: Ready> Half<S> {
             drop(inner);
             wakes.fire();
             let Some(ticket) = ticket else {
-                return outcome.ok_or(TimedOut);
+                return outcome.ok_or_else(|| GaveUp::of(&parker));
             };
             // A state that is ready for ever and yet gives nothing must not outlast the deadline.
             let woken = match &self.surroundings {

@@ -539,12 +539,65 @@ static void *interrupt (void *thread)
     return NULL;
 }
 
+static void *answer_twenty (void *rep)
+{
+    char buffer[8];
+    for (int n = 0; n < 20; n++)
+        CHECK (zmq_recv (rep, buffer, 8, 0) == 8 && zmq_send (rep, buffer, 8, 0) == 8);
+    return NULL;
+}
+
 static void *wait_here (void *socket)
 {
     char buffer[8];
     errno = 0;
     CHECK (zmq_recv (socket, buffer, 8, 0) == -1);
     return (void *) (intptr_t) errno;
+}
+
+/* Calls that wait end by a signal, also those that have waited before and got what they waited for. */
+static void interrupted (const char *endpoint)
+{
+    void *rep = open_socket (ZMQ_REP), *req = open_socket (ZMQ_REQ);
+    void *pull = open_socket (ZMQ_PULL), *push = open_socket (ZMQ_PUSH);
+    pthread_t self = pthread_self (), thread, echo;
+    char buffer[1000] = {0};
+    int none = 0;
+    CHECK (zmq_setsockopt (push, ZMQ_LINGER, &none, sizeof none) == 0);
+    join (rep, req, endpoint);
+    join (pull, push, endpoint[0] == 'i' && endpoint[1] == 'n' ? "inproc://full" : endpoint);
+    CHECK (pthread_create (&echo, NULL, answer_twenty, rep) == 0);
+    for (int n = 0; n < 20; n++)
+        CHECK (zmq_send (req, buffer, 8, 0) == 8 && zmq_recv (req, buffer, 8, 0) == 8);
+    CHECK (pthread_join (echo, NULL) == 0);
+    while (zmq_send (push, buffer, sizeof buffer, ZMQ_DONTWAIT) == sizeof buffer)
+        ;
+    CHECK (zmq_errno () == EAGAIN);
+    for (int way = 0; way < 3; way++) {
+        freed = 0;
+        CHECK (pthread_create (&thread, NULL, interrupt, &self) == 0);
+        switch (way) {
+            case 0:
+                FAILS (zmq_recv (rep, buffer, 8, 0), EINTR);
+                break;
+            case 1:
+                CHECK (zmq_send (req, buffer, 8, 0) == 8);
+                FAILS (zmq_recv (req, buffer, 8, 0), EINTR);
+                break;
+            default:
+                /* What was on its way has arrived some time. */
+                while (zmq_send (push, buffer, sizeof buffer, 0) == sizeof buffer)
+                    ;
+                CHECK (zmq_errno () == EINTR);
+        }
+        __sync_fetch_and_add (&freed, 1);
+        CHECK (pthread_join (thread, NULL) == 0);
+    }
+    /* Nothing was lost by it. */
+    CHECK (zmq_recv (rep, buffer, 8, 0) == 8 && zmq_send (rep, buffer, 8, 0) == 8);
+    CHECK (zmq_recv (req, buffer, 8, 0) == 8);
+    CHECK (zmq_close (req) == 0 && zmq_close (rep) == 0);
+    CHECK (zmq_close (pull) == 0 && zmq_close (push) == 0);
 }
 
 static void signals_and_ends (void)
@@ -562,6 +615,9 @@ static void signals_and_ends (void)
         __sync_fetch_and_add (&freed, 1);
         CHECK (pthread_join (thread, NULL) == 0);
     }
+    interrupted ("inproc://interrupted");
+    interrupted ("tcp://127.0.0.1:*");
+    interrupted ("ipc://*");
     CHECK (pthread_create (&thread, NULL, wait_here, pull) == 0);
     usleep (50000);
     CHECK (zmq_close (pull) == 0);

@@ -65,6 +65,10 @@ impl Driver for Toy {
         self.serve();
     }
 
+    fn was_interrupted(&self) -> bool {
+        false
+    }
+
     fn is_at_rest(&self) -> bool {
         true
     }

@@ -52,6 +52,9 @@ pub(super) trait Driver {
     /// Does what has been put into the mailbox, and does not sleep.
     fn catch_up(&mut self);
 
+    /// Whether a signal has ended the sleep of the last one.
+    fn was_interrupted(&self) -> bool;
+
     /// Whether nothing was put off until the next turn.
     fn is_at_rest(&self) -> bool;
 
@@ -166,8 +169,8 @@ impl<D: Driver, O> Turn<D, O> {
 
     // ---- those who wait
 
-    /// Passes the time until `me` is woken (`true`) or the deadline has passed (`false`): by driving,
-    /// if that is possible, or else asleep. One who `speaks` waits for an answer to what it said, or for
+    /// Passes the time until `me` is woken (`true`), or the deadline has passed or it was interrupted
+    /// (`false`): by driving, if that is possible, or else asleep. One who `speaks` waits for an answer to what it said, or for
     /// something that it will answer.
     pub(super) fn wait<R: Rouse + 'static>(
         &self,
@@ -202,6 +205,9 @@ impl<D: Driver, O> Turn<D, O> {
                 }
             }
         }
+        if me.was_interrupted() {
+            return false;
+        }
         // Whoever leaves the place right now has it looked after.
         if self.mailbox.rely(true) == Owed::Call {
             self.call();
@@ -222,7 +228,7 @@ impl<D: Driver, O> Turn<D, O> {
         self.seat.lock().driver.take()
     }
 
-    /// Drives until woken (`true`), until then, or until it has all ended.
+    /// Drives until woken (`true`) or interrupted, until then, or until it has all ended.
     fn drive<R: Rouse + 'static>(
         &self,
         mut driver: Box<D>,
@@ -236,8 +242,12 @@ impl<D: Driver, O> Turn<D, O> {
         while !me.is_woken()
             && !self.mailbox.is_stopped()
             && until.is_none_or(|until| Instant::now() < until)
+            && !me.was_interrupted()
         {
             guest_run(|| driver.turn(until, true));
+            if driver.was_interrupted() {
+                me.interrupt();
+            }
         }
         self.leave(driver, Some(speaks));
         me.come_back()

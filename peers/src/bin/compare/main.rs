@@ -19,10 +19,12 @@
 //!     │                                           worker ─► families ─► side (zocket | libzmq | raw)
 //!     ├──► families ─► case   the table             │          └─► flow   rivals (a feature)
 //!     │       └─────► process ─ task ─────────────► └─► usage
+//!     │                  └─ c_program ────────────► or peers/c/flow.c, on one library or the other
 //!     └──► rounds ──► report, plot
 //!            └─ statistics ─┘
 //! ```
 
+mod c_program;
 mod case;
 mod families;
 mod flow;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use peers::scratch::{self, Scratch};
 
+use crate::c_program::CProgram;
 use crate::case::{Attempt, Placement, Transport};
 use crate::task::Task;
 
@@ -22,6 +23,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct Crew {
     attempt: Attempt,
     family: &'static str,
+    /// What its processes are; if nothing else, this program.
+    program: Option<&'static CProgram>,
     scratch: Scratch,
     deadline: Instant,
 }
@@ -31,8 +34,17 @@ impl Crew {
         Self {
             attempt: *attempt,
             family,
+            program: None,
             scratch: Scratch::new(),
             deadline: Instant::now() + TIMEOUT,
+        }
+    }
+
+    /// The same, of processes of that program.
+    pub(crate) fn of(self, program: &'static CProgram) -> Self {
+        Self {
+            program: Some(program),
+            ..self
         }
     }
 
@@ -52,7 +64,11 @@ impl Crew {
     }
 
     pub(crate) fn start(&self, task: &Task) -> Result<Process, String> {
-        Process::start(task, self.deadline)
+        let command = match self.program {
+            Some(program) => program.command(task.side),
+            None => Command::new(std::env::current_exe().map_err(|error| error.to_string())?),
+        };
+        Process::start(task, command, self.deadline)
     }
 }
 
@@ -85,10 +101,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    fn start(task: &Task, deadline: Instant) -> Result<Self, String> {
+    fn start(task: &Task, mut command: Command, deadline: Instant) -> Result<Self, String> {
         let name = format!("{} {} of {}", task.family, task.role, task.side.as_str());
-        let program = std::env::current_exe().map_err(|error| error.to_string())?;
-        let mut child = Command::new(program)
+        let mut child = command
             .args(task.arguments())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

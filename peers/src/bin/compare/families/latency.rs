@@ -20,10 +20,13 @@ pub(super) const NAME: &str = "latency";
 
 const SIZES: [usize; 2] = [16, 1024];
 
+/// The first run is long enough to know how long the others are to be.
+pub(super) const LENGTH: Length = Length::Timed { first: 500 };
+
 /// Round trips before those that count.
 pub(crate) const WARM_UP: u64 = 200;
 
-const FIGURES: &[Figure] = &[
+pub(super) const FIGURES: &[Figure] = &[
     Figure {
         name: "p50_us",
         unit: "µs",
@@ -156,36 +159,16 @@ impl Workload for Latency {
     }
 
     fn length(&self) -> Length {
-        Length::Timed { first: 500 }
+        LENGTH
     }
 
     fn run(&self, attempt: &Attempt) -> std::result::Result<Ran, String> {
         let crew = Crew::new(NAME, attempt);
         let beside = Beside::ALL.iter().position(|beside| *beside == self.beside);
-        let task = |role, core| {
-            crew.task(role, core)
-                .with("size", self.size as u64)
+        run(&crew, self.transport, attempt.count, |task| {
+            task.with("size", self.size as u64)
                 .with("count", attempt.count)
                 .with("beside", beside.unwrap_or(0) as u64)
-        };
-        let endpoint = crew.endpoint(self.transport);
-        let (seconds, [p50, p99], cpu) = if self.transport == Transport::Inproc {
-            let both = crew.start(&task("both", 0).at(&endpoint))?;
-            let (seconds, quantiles) = (both.number("took")?, both.numbers("quantiles")?);
-            (seconds, quantiles, both.usage()?.cpu)
-        } else {
-            let mut answerer = crew.start(&task("answerer", 1).at(&endpoint))?;
-            let endpoints = answerer.word("at")?;
-            let asker = crew.start(&task("asker", 0).at(&endpoints))?;
-            let (seconds, quantiles) = (asker.number("took")?, asker.numbers("quantiles")?);
-            answerer.tell()?;
-            let cpu = asker.usage()?.cpu + answerer.usage()?.cpu;
-            (seconds, quantiles, cpu)
-        };
-        let trips = attempt.count as f64;
-        Ok(Ran {
-            seconds,
-            figures: vec![p50, p99, cpu * 1e6 / trips],
         })
     }
 }
@@ -197,6 +180,35 @@ fn has_latency(side: &Side) -> bool {
         Side::Rival(name) => name.has_latency(),
         _ => true,
     }
+}
+
+/// Has so many round trips made, whatever program does it, which is `told` the rest.
+pub(super) fn run(
+    crew: &Crew,
+    transport: Transport,
+    count: u64,
+    told: impl Fn(Task) -> Task,
+) -> std::result::Result<Ran, String> {
+    let task = |role, core| told(crew.task(role, core));
+    let endpoint = crew.endpoint(transport);
+    let (seconds, [p50, p99], cpu) = if transport == Transport::Inproc {
+        let both = crew.start(&task("both", 0).at(&endpoint))?;
+        let (seconds, quantiles) = (both.number("took")?, both.numbers("quantiles")?);
+        (seconds, quantiles, both.usage()?.cpu)
+    } else {
+        let mut answerer = crew.start(&task("answerer", 1).at(&endpoint))?;
+        let endpoints = answerer.word("at")?;
+        let asker = crew.start(&task("asker", 0).at(&endpoints))?;
+        let (seconds, quantiles) = (asker.number("took")?, asker.numbers("quantiles")?);
+        answerer.tell()?;
+        let cpu = asker.usage()?.cpu + answerer.usage()?.cpu;
+        (seconds, quantiles, cpu)
+    };
+    let trips = count as f64;
+    Ok(Ran {
+        seconds,
+        figures: vec![p50, p99, cpu * 1e6 / trips],
+    })
 }
 
 pub(super) fn work(task: &Task, parent: &Parent) -> Result<()> {

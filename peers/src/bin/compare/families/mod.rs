@@ -10,10 +10,12 @@
 //!     ├── connections    PUSH – PULL, many times ──┤
 //!     ├── subscriptions  XPUB → SUB, many topics ──┤
 //!     ├── backlog        PUSH                    ──┤
-//!     └── curve          PUSH → PULL, REQs ⇄ REP ──┘
+//!     ├── curve          PUSH → PULL, REQs ⇄ REP ──┘
+//!     └── c_library      PUSH → PULL, REQ ⇄ REP      in a C program: see c_program
 //! ```
 
 mod backlog;
+mod c_library;
 mod connections;
 mod curve;
 mod echo;
@@ -40,6 +42,7 @@ pub(crate) fn all() -> Vec<Case> {
         subscriptions::cases(),
         backlog::cases(),
         curve::cases(),
+        c_library::cases(),
     ]
     .into_iter()
     .flatten()

@@ -89,14 +89,24 @@ impl Workload for Throughput {
 
     fn run(&self, attempt: &Attempt) -> std::result::Result<Ran, String> {
         let crew = Crew::new(NAME, attempt);
-        if self.transport != Transport::Inproc {
-            return between_two(&crew, self.transport, self.size, attempt.count);
-        }
-        let endpoint = crew.endpoint(self.transport);
-        let both = crew.start(&task(&crew, "both", 0, self.size, attempt.count).at(&endpoint))?;
-        let (seconds, usage) = (both.number("took")?, both.usage()?);
-        Ok(Ran::flow(attempt.count - 1, seconds, usage))
+        run(&crew, self.transport, self.size, attempt.count)
     }
+}
+
+/// Has so many messages sent, whatever program does it.
+pub(super) fn run(
+    crew: &Crew,
+    transport: Transport,
+    size: usize,
+    count: u64,
+) -> std::result::Result<Ran, String> {
+    if transport != Transport::Inproc {
+        return between_two(crew, transport, size, count);
+    }
+    let endpoint = crew.endpoint(transport);
+    let both = crew.start(&task(crew, "both", 0, size, count).at(&endpoint))?;
+    let (seconds, usage) = (both.number("took")?, both.usage()?);
+    Ok(Ran::flow(count - 1, seconds, usage))
 }
 
 fn task(crew: &Crew, role: &str, core: usize, size: usize, count: u64) -> Task {
