@@ -320,7 +320,9 @@ impl Msg {
                     .filter(|id| id.as_slice().first() != Some(&0));
                 id.map(|id| id.as_slice().to_vec()).unwrap_or_default()
             }
-            _ => peer.property(name)?.to_vec(),
+            "User-Id" => peer.user_id()?.into(),
+            // Whoever let it in has the say; then it speaks for itself.
+            _ => peer.user_property(name).or(peer.property(name))?.to_vec(),
         })
     }
 }

@@ -17,6 +17,7 @@ use crate::memory;
 use crate::monitor::Watcher;
 use crate::options::Shadow;
 use crate::receive::Receiving;
+use crate::security::Credentials;
 use crate::send::Sending;
 
 static SOCKETS: Table<Entry> = Table::new(2);
@@ -38,6 +39,7 @@ pub(crate) struct Entry {
     pub(crate) forsaken: AtomicBool,
     pub(crate) signal: OnceLock<Signal>,
     pub(crate) shadow: Mutex<Shadow>,
+    pub(crate) credentials: Mutex<Credentials>,
     pub(crate) watcher: Mutex<Option<Watcher>>,
     /// `ZMQ_USE_FD` and `ZMQ_CONNECT_ROUTING_ID`, for the next endpoint.
     pub(crate) use_fd: AtomicI32,
@@ -102,6 +104,7 @@ impl Entry {
             forsaken: AtomicBool::new(false),
             signal: OnceLock::new(),
             shadow: Mutex::default(),
+            credentials: Mutex::default(),
             watcher: Mutex::default(),
             use_fd: AtomicI32::new(-1),
             next_id: Mutex::default(),
