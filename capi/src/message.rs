@@ -238,7 +238,14 @@ impl Msg {
         match &self.body {
             Body::Inline { size, data } => Frame::copy_from_slice(&data[..usize::from(*size)]),
             Body::Received(bytes) => bytes.clone().into(),
-            Body::Shared(content) => Bytes::from_owner(Holding(content.clone())).into(),
+            Body::Shared(content) => {
+                let bytes = Bytes::from_owner(Holding(content.clone()));
+                match content.owner {
+                    // Who gives a function is to be called when it was sent, and not before.
+                    Owner::Foreign(Some(_), _) => Frame::in_place(bytes),
+                    _ => bytes.into(),
+                }
+            }
             // It is the one above.
             Body::Owned(bytes) => Frame::copy_from_slice(bytes),
         }

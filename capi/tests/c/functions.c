@@ -257,6 +257,32 @@ static void parts (const char *endpoint)
     no_sockets (server);
 }
 
+/* What was given away, however little, is freed when it was sent, and not before. */
+static void given_away (void)
+{
+    char folder[] = "/tmp/given-away-XXXXXX", endpoint[64], buffer[8];
+    CHECK (mkdtemp (folder));
+    snprintf (endpoint, sizeof endpoint, "ipc://%s/s", folder);
+    void *push = open_socket (ZMQ_PUSH), *pull = open_socket (ZMQ_PULL);
+    zmq_msg_t msg;
+    CHECK (zmq_connect (push, endpoint) == 0);
+    freed = 0;
+    for (int n = 0; n < 3; n++) {
+        CHECK (zmq_msg_init_data (&msg, strdup ("small"), 5, count_free, &freed) == 0);
+        CHECK (zmq_msg_send (&msg, push, n < 2 ? ZMQ_SNDMORE : 0) == 5 && zmq_msg_close (&msg) == 0);
+    }
+    CHECK (__sync_fetch_and_add (&freed, 0) == 0);
+    CHECK (zmq_bind (pull, endpoint) == 0);
+    for (int n = 0; n < 3; n++)
+        CHECK (zmq_recv (pull, buffer, sizeof buffer, 0) == 5 && memcmp (buffer, "small", 5) == 0);
+    for (int n = 0; n < 2000 && __sync_fetch_and_add (&freed, 0) < 3; n++)
+        usleep (10000);
+    CHECK (__sync_fetch_and_add (&freed, 0) == 3);
+    CHECK (zmq_unbind (pull, endpoint) == 0);
+    CHECK (zmq_close (push) == 0 && zmq_close (pull) == 0);
+    CHECK (rmdir (folder) == 0);
+}
+
 static void states_and_routes (void)
 {
     void *rep = open_socket (ZMQ_REP), *req = open_socket (ZMQ_REQ);
@@ -844,6 +870,7 @@ int main (void)
     parts ("inproc://parts");
     parts ("tcp://127.0.0.1:*");
     parts ("ipc://*");
+    given_away ();
     states_and_routes ();
     options ();
     security_options ();
