@@ -2,6 +2,7 @@
 //! one, and what zocket has one value for.
 
 use std::ffi::c_int;
+use std::fmt;
 
 use zeroize::Zeroizing;
 use zocket::Security;
@@ -23,7 +24,6 @@ enum Mechanism {
 
 /// What was set so far. The last says which mechanism it is, and which role; nothing of another is
 /// forgotten.
-#[derive(Debug)]
 pub(crate) struct Credentials {
     mechanism: Mechanism,
     as_server: bool,
@@ -46,6 +46,13 @@ impl Default for Credentials {
             secret_key: SecretKey::new(none),
             server_key: PublicKey::new(none),
         }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    /// Without any secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.security().fmt(f)
     }
 }
 
