@@ -111,12 +111,12 @@ pub(crate) trait Port: Post {
     /// that one who is not wanted sends nothing that would be lost, and is told nothing.
     fn admit(&self, remote: &Remote) -> Result<Seat, Refused>;
 
-    /// The mechanism of a new connection.
-    fn security(&self) -> zmtp::Security;
+    /// The mechanism of a new connection of an endpoint that was made on these terms.
+    fn security(&self, terms: &Options) -> zmtp::Security;
 
-    /// Whether a peer is let in that has presented its credentials: said at once, or by the reply later,
-    /// from whatever thread.
-    fn authenticate(&self, subject: Subject, reply: Reply) -> Decided;
+    /// Whether a peer is let in that has presented its credentials, where the endpoint was made on these
+    /// terms: said at once, or by the reply later, from whatever thread.
+    fn authenticate(&self, terms: &Options, subject: Subject, reply: Reply) -> Decided;
 
     /// Makes a pipe to a tcp or ipc peer; `session` is told when it has something to do.
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused>;

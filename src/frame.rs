@@ -45,8 +45,13 @@ pub struct Frame(Repr);
 // bytes that are shared already are not worth copying back.
 #[derive(Clone)]
 enum Repr {
-    Inline { len: u8, buf: [u8; INLINE_MAX] },
+    Inline {
+        len: u8,
+        buf: [u8; INLINE_MAX],
+    },
     Shared(Bytes),
+    /// The same, of whatever length, which is not to be copied to be sent.
+    InPlace(Bytes),
 }
 
 impl Frame {
@@ -117,13 +122,30 @@ impl Frame {
         }
     }
 
+    /// A frame that is sent from where its bytes are, however few they are, and holds on to them until
+    /// they are with the kernel.
+    ///
+    /// For memory whose owner wants to know when it is free again ([`Bytes::from_owner`]). Others are
+    /// copied to be sent while they are short, and so given back at once, which costs less up to a few KiB.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use zocket::Frame;
+    ///
+    /// let frame = Frame::in_place(Bytes::from_owner([1, 2, 3]));
+    /// assert_eq!(frame, [1, 2, 3]);
+    /// ```
+    pub fn in_place(bytes: Bytes) -> Self {
+        Self(Repr::InPlace(bytes))
+    }
+
     /// The bytes of this frame.
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
             // The checked form keeps panics out of every read of a frame.
             Repr::Inline { len, buf } => buf.get(..usize::from(*len)).unwrap_or(buf),
-            Repr::Shared(bytes) => bytes,
+            Repr::Shared(bytes) | Repr::InPlace(bytes) => bytes,
         }
     }
 
@@ -147,7 +169,7 @@ impl Frame {
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
             Repr::Inline { .. } => Bytes::copy_from_slice(self.as_slice()),
-            Repr::Shared(bytes) => bytes,
+            Repr::Shared(bytes) | Repr::InPlace(bytes) => bytes,
         }
     }
 
@@ -156,8 +178,14 @@ impl Frame {
     pub(crate) fn shared(&self) -> Option<&Bytes> {
         match &self.0 {
             Repr::Inline { .. } => None,
-            Repr::Shared(bytes) => Some(bytes),
+            Repr::Shared(bytes) | Repr::InPlace(bytes) => Some(bytes),
         }
+    }
+
+    /// Whether it is sent from where it is, though it may be short.
+    #[inline]
+    pub(crate) fn is_in_place(&self) -> bool {
+        matches!(self.0, Repr::InPlace(_))
     }
 }
 
@@ -289,7 +317,7 @@ impl From<Frame> for Vec<u8> {
     fn from(frame: Frame) -> Self {
         match frame.0 {
             Repr::Inline { .. } => frame.to_vec(),
-            Repr::Shared(bytes) => bytes.into(),
+            Repr::Shared(bytes) | Repr::InPlace(bytes) => bytes.into(),
         }
     }
 }

@@ -169,7 +169,7 @@
 //!    context, poller, proxy                  │   orders     │
 //!    ────────────────────────────────────────┴──────────────┴──────────────────────────────────
 //!    vocabulary: message, frame, endpoint, socket_type, routing_id, properties, peer_info, endpoint_status,
-//!    monitor, home, options, admission, network, stats, error, pool, sync, signal, waiting
+//!    monitor, handshake_fault, home, options, admission, network, stats, error, pool, sync, signal, waiting
 //! ```
 //!
 //! * **The border between threads is crossed by batches, not by messages.** `send` encodes the
@@ -237,6 +237,7 @@ mod endpoint;
 mod endpoint_status;
 mod error;
 mod frame;
+mod handshake_fault;
 mod home;
 mod inproc;
 mod io;
@@ -288,6 +289,7 @@ pub use error::{
     SubscribeError, TryRecvError, TrySendError, UnbindError, Unsent, UnsentTo, WaitError,
 };
 pub use frame::Frame;
+pub use handshake_fault::HandshakeFault;
 pub use message::{Frames, IntoFrames, Message};
 pub use monitor::{Eviction, HandshakeFailure, MonitorEvent};
 pub use options::{ReconnectStop, RouterNotify, SlowSubscriber};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
+use crate::handshake_fault::HandshakeFault;
 use crate::peer_info::PeerInfo;
 
 /// Something that happened to an endpoint, a connection or a peer of a socket.
@@ -33,7 +34,7 @@ use crate::peer_info::PeerInfo;
 /// | `MONITOR_STOPPED` | none: a [`Monitor`](crate::Monitor) says `Closed` when there is nothing more to come |
 /// | `HANDSHAKE_SUCCEEDED` | [`HandshakeSucceeded`](Self::HandshakeSucceeded), with the peer |
 /// | `HANDSHAKE_FAILED_NO_DETAIL` | [`HandshakeFailed`](Self::HandshakeFailed): [`Timeout`](HandshakeFailure::Timeout), [`Lost`](HandshakeFailure::Lost), [`Stopped`](HandshakeFailure::Stopped) |
-/// | `HANDSHAKE_FAILED_PROTOCOL` | the same: [`Protocol`](HandshakeFailure::Protocol), with the fault in words |
+/// | `HANDSHAKE_FAILED_PROTOCOL` | the same: [`Protocol`](HandshakeFailure::Protocol), with the [`HandshakeFault`] |
 /// | `HANDSHAKE_FAILED_AUTH` | the same: [`NotAuthenticated`](HandshakeFailure::NotAuthenticated), with the status code; of both sides, where the peer is told |
 /// | `PIPES_STATS` | none: `stats()` of the socket counts all the time |
 ///
@@ -134,6 +135,8 @@ pub enum MonitorEvent {
         address: String,
         /// Why, as far as it can be told apart.
         failure: HandshakeFailure,
+        /// What was wrong, if it is something of which more is to be said.
+        fault: Option<HandshakeFault>,
         /// Why, in words.
         reason: String,
     },

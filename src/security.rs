@@ -43,9 +43,9 @@ impl Security {
     /// Neither is protected on the way, and the server proves nothing: whoever answers at the address
     /// gets the password. It is for ipc, and for networks that protect by themselves. Over tcp to another
     /// machine a warning is logged. libzmq's `ZMQ_PLAIN_USERNAME` and `ZMQ_PLAIN_PASSWORD`.
-    pub fn plain_client(user: impl AsRef<str>, password: impl AsRef<[u8]>) -> Self {
+    pub fn plain_client(user: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Self {
         Self(zmtp::Security::PlainClient {
-            user: user.as_ref().as_bytes().into(),
+            user: user.as_ref().into(),
             password: Secret::new(password.as_ref()),
         })
     }

@@ -234,7 +234,7 @@ impl Parker {
 
     /// Whose it is; in a model many threads are one of the system's.
     pub(crate) fn thread(&self) -> Option<ThreadId> {
-        self.bed.thread()
+        self.place.thread()
     }
 
     /// Whether it was woken, and has not slept since.

@@ -16,14 +16,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use door::{client, failure, knock, nobody_is_in};
+use door::{client, failure, failure_and_fault, knock, nobody_is_in};
 use peer::{Raw, frame, greeting, hello, ms};
 use support::{Home, PATIENCE, QUIET, WIRE, next_of, until};
 use zocket::auth::{AllowedKeys, Candidate, Mechanism, User};
 use zocket::curve::{KeyPair, PublicKey};
 use zocket::{
-    Builder, Dealer, HandshakeFailure, Message, Monitor, MonitorEvent, Pub, Pull, Push, Rep, Req,
-    Router, Security, SocketKind, Sub,
+    Builder, Dealer, HandshakeFailure, HandshakeFault, Message, Monitor, MonitorEvent, Pub, Pull,
+    Push, Rep, Req, Router, Security, SocketKind, Sub,
 };
 
 const ZAP: &str = "inproc://zeromq.zap.01";
@@ -177,6 +177,69 @@ fn every_pattern_talks_through_it() {
 }
 
 #[test]
+fn each_endpoint_keeps_what_it_was_connected_or_bound_with() {
+    for &transport in WIRE {
+        let home = Home::new();
+        let servers = [Keys::new(), Keys::new()];
+        let pulls = servers
+            .each_ref()
+            .map(|keys| guarded(&home, keys).build().unwrap());
+        // To each server its own key, and what its client is known by.
+        let push = client(&home, Security::null());
+        for (keys, pull) in servers.iter().zip(&pulls) {
+            push.options().set_security(keys.client()).unwrap();
+            push.connect(pull.bind(home.endpoint(transport)).unwrap())
+                .unwrap();
+        }
+        // What is bound stays locked, whatever is bound later.
+        for pull in &pulls {
+            pull.options().set_security(Security::null()).unwrap();
+        }
+        push.wait_for_peers(2, PATIENCE).unwrap();
+        // So it is when they come back.
+        for pull in &pulls {
+            let before = pull.peers()[0].id();
+            pull.disconnect_peer(&before).unwrap();
+            until("she is back", || {
+                pull.peers().first().is_some_and(|peer| peer.id() != before)
+            });
+            assert_eq!(pull.peers()[0].user_id(), Some("alice"));
+            let here = pull.last_endpoint().unwrap();
+            let open = client(&home, Security::null());
+            let told = open.monitor();
+            open.connect(here).unwrap();
+            assert_eq!(failure(&told).0, HandshakeFailure::Protocol);
+        }
+    }
+}
+
+#[test]
+fn halves_that_do_not_belong_together_get_in_nowhere() {
+    let home = Home::new();
+    let keys = Keys::new();
+    let pull = home.pull().security(keys.server()).build().unwrap();
+    let events = pull.monitor();
+    let here = pull.bind("tcp://127.0.0.1:*").unwrap();
+    let client_key = *keys.client.public_key();
+    for (public, secret) in [
+        (client_key, pair().secret_key().clone()),
+        (PublicKey::new([0; 32]), keys.client.secret_key().clone()),
+        (client_key, zocket::curve::SecretKey::new([0; 32])),
+    ] {
+        let halves = KeyPair::from_parts(public, secret);
+        let security = Security::curve_client(halves, keys.server.public_key());
+        let push = client(&home, security);
+        push.connect(&here).unwrap();
+        let (failed, fault, _) = failure_and_fault(&events);
+        assert_eq!(failed, HandshakeFailure::Protocol);
+        assert_eq!(fault, Some(HandshakeFault::Cryptography));
+    }
+    nobody_is_in(&pull);
+    let halves = KeyPair::from_parts(client_key, keys.client.secret_key().clone());
+    assert_eq!(halves, keys.client);
+}
+
+#[test]
 fn without_anybody_to_ask_it_is_all_that_know_the_servers_key() {
     let home = Home::new();
     let keys = Keys::new();
@@ -308,7 +371,8 @@ fn s11_no_other_mechanism_or_version_gets_in() {
     ] {
         let push = client(&home, security);
         push.connect(&here).unwrap();
-        failure(&events);
+        let (_, fault, _) = failure_and_fault(&events);
+        assert_eq!(fault, Some(HandshakeFault::Mechanism));
         push.close().unwrap();
         until("it is gone", || pull.stats().connections.now == 0);
         while events.try_recv().is_ok() {}

@@ -13,9 +13,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use door::{client, denied, failure, knock, nobody_is_in};
+use door::{client, denied, failure, failure_and_fault, knock, nobody_is_in};
 use support::{Home, PATIENCE, Transport, WIRE, next_of, until};
-use zocket::{Builder, Dealer, HandshakeFailure, Message, Pull, Rep, Router, Security};
+use zocket::{
+    Builder, Dealer, HandshakeFailure, HandshakeFault, Message, Pull, Rep, Router, Security,
+};
 
 const ZAP: &str = "inproc://zeromq.zap.01";
 
@@ -226,8 +228,9 @@ fn s4_without_a_handler_a_domain_lets_nobody_in_unless_it_is_not_enforced() {
     let pull = home.pull().zap_domain("global").build().unwrap();
     let events = pull.monitor();
     let _push = knock(&home, &pull, Security::null());
-    let (failed, reason) = failure(&events);
+    let (failed, fault, reason) = failure_and_fault(&events);
     assert_eq!(failed, denied(300));
+    assert_eq!(fault, Some(HandshakeFault::NobodyToAsk));
     assert!(reason.contains("no ZAP handler"), "{reason}");
     nobody_is_in(&pull);
     // It is asked once it is there.
@@ -279,16 +282,16 @@ fn s4_what_is_no_reply_lets_nobody_in() {
     };
     let mut long = good.to_vec();
     long.push(b"");
-    for reply in [
-        frames(&good[..3]),
-        frames(&[b"garbage"]),
-        frames(&long),
-        with(0, b"2.0"),
-        with(1, b"2"),
-        with(2, b"200 "),
-        with(2, b"199"),
-        with(4, b"\xff"),
-        with(5, b"\x02X"),
+    for (reply, kind) in [
+        (frames(&good[..3]), HandshakeFault::ZapReply),
+        (frames(&[b"garbage"]), HandshakeFault::ZapReply),
+        (frames(&long), HandshakeFault::ZapReply),
+        (with(0, b"2.0"), HandshakeFault::ZapVersion),
+        (with(1, b"2"), HandshakeFault::ZapRequestId),
+        (with(2, b"200 "), HandshakeFault::ZapStatus),
+        (with(2, b"199"), HandshakeFault::ZapStatus),
+        (with(4, b"\xff"), HandshakeFault::ZapReply),
+        (with(5, b"\x02X"), HandshakeFault::ZapMetadata),
     ] {
         let home = Home::new();
         let answer = reply.clone();
@@ -296,8 +299,8 @@ fn s4_what_is_no_reply_lets_nobody_in() {
         let pull = plain_server(&home).build().unwrap();
         let events = pull.monitor();
         let _push = knock(&home, &pull, admin());
-        let (failed, reason) = failure(&events);
-        assert_eq!(failed, denied(300), "{reply:?}");
+        let (failed, fault, reason) = failure_and_fault(&events);
+        assert_eq!((failed, fault), (denied(300), Some(kind)), "{reply:?}");
         assert!(reason.contains("the ZAP handler: "), "{reason}");
         nobody_is_in(&pull);
     }
@@ -350,8 +353,9 @@ fn s4_one_that_dies_with_a_request_ends_the_handshake_at_once() {
     let _push = knock(&home, &pull, admin());
     zap.recv_from_timeout(PATIENCE).unwrap();
     drop(zap);
-    let (failed, reason) = failure(&events);
+    let (failed, fault, reason) = failure_and_fault(&events);
     assert_eq!(failed, denied(300));
+    assert_eq!(fault, Some(HandshakeFault::NoAnswer));
     assert!(reason.contains("without a reply"), "{reason}");
     nobody_is_in(&pull);
     // Another takes its place, and is asked.

@@ -25,6 +25,7 @@ pub(crate) const EFAULT: Errno = Errno(libc::EFAULT);
 pub(crate) const EHOSTUNREACH: Errno = Errno(libc::EHOSTUNREACH);
 pub(crate) const EINTR: Errno = Errno(libc::EINTR);
 pub(crate) const EINVAL: Errno = Errno(libc::EINVAL);
+pub(crate) const EIO: Errno = Errno(libc::EIO);
 pub(crate) const EMFILE: Errno = Errno(libc::EMFILE);
 pub(crate) const ENODEV: Errno = Errno(libc::ENODEV);
 pub(crate) const ENOENT: Errno = Errno(libc::ENOENT);

@@ -8,6 +8,7 @@
 //!     ├─ context ─── socket ─┬─ send, receive   parts of messages, whole messages below
 //!     │                      │   └─ aside        the parts between
 //!     │                      ├─ options         by their numbers: what they are given, and take
+//!     │                      ├─ security        those of them that say who one is, and keys
 //!     │                      ├─ events          what can be done now; the descriptor that says it changed
 //!     │                      └─ monitor         what happens to it, told by a PAIR
 //!     ├─ poll, poller, proxy                    several at once
@@ -47,6 +48,7 @@ mod poll;
 mod poller;
 mod proxy;
 mod receive;
+mod security;
 mod send;
 mod socket;
 mod stopwatch;

@@ -238,7 +238,14 @@ impl Msg {
         match &self.body {
             Body::Inline { size, data } => Frame::copy_from_slice(&data[..usize::from(*size)]),
             Body::Received(bytes) => bytes.clone().into(),
-            Body::Shared(content) => Bytes::from_owner(Holding(content.clone())).into(),
+            Body::Shared(content) => {
+                let bytes = Bytes::from_owner(Holding(content.clone()));
+                match content.owner {
+                    // Who gives a function is to be called when it was sent, and not before.
+                    Owner::Foreign(Some(_), _) => Frame::in_place(bytes),
+                    _ => bytes.into(),
+                }
+            }
             // It is the one above.
             Body::Owned(bytes) => Frame::copy_from_slice(bytes),
         }
@@ -320,7 +327,9 @@ impl Msg {
                     .filter(|id| id.as_slice().first() != Some(&0));
                 id.map(|id| id.as_slice().to_vec()).unwrap_or_default()
             }
-            _ => peer.property(name)?.to_vec(),
+            "User-Id" => peer.user_id()?.into(),
+            // Whoever let it in has the say; then it speaks for itself.
+            _ => peer.user_property(name).or(peer.property(name))?.to_vec(),
         })
     }
 }

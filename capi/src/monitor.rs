@@ -12,7 +12,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use zocket::{
-    Endpoint, Frame, HandshakeFailure, Message, Monitor, MonitorEvent, Socket, SocketType,
+    Endpoint, Frame, HandshakeFailure, HandshakeFault, Message, Monitor, MonitorEvent, Socket,
+    SocketType,
 };
 
 use crate::border::{Handle, answer};
@@ -67,6 +68,7 @@ const MONITOR_STOPPED: u64 = 0x0400;
 const HANDSHAKE_FAILED_NO_DETAIL: u64 = 0x0800;
 const HANDSHAKE_SUCCEEDED: u64 = 0x1000;
 const HANDSHAKE_FAILED_PROTOCOL: u64 = 0x2000;
+const HANDSHAKE_FAILED_AUTH: u64 = 0x4000;
 const PIPES_STATS: u64 = 0x10000;
 
 /// A fault of the protocol of which no more is known.
@@ -198,19 +200,60 @@ fn translate(event: &MonitorEvent) -> Option<Told> {
         }
         MonitorEvent::Connected { .. } => connected(CONNECTED, 0, endpoint),
         MonitorEvent::HandshakeSucceeded { .. } => bound(HANDSHAKE_SUCCEEDED, 0, endpoint),
-        MonitorEvent::HandshakeFailed { failure, .. } => match failure {
-            HandshakeFailure::Protocol => {
-                bound(HANDSHAKE_FAILED_PROTOCOL, PROTOCOL_UNSPECIFIED, endpoint)
-            }
-            HandshakeFailure::Timeout => {
-                bound(HANDSHAKE_FAILED_NO_DETAIL, errno(libc::ETIMEDOUT), endpoint)
-            }
-            _ => bound(HANDSHAKE_FAILED_NO_DETAIL, errno(libc::EPIPE), endpoint),
-        },
+        MonitorEvent::HandshakeFailed { failure, fault, .. } => {
+            let (number, value) = failed(*failure, *fault);
+            bound(number, value, endpoint)
+        }
         MonitorEvent::Disconnected { .. } => bound(DISCONNECTED, 0, endpoint),
         MonitorEvent::Closed { .. } => bound(CLOSED, 0, endpoint),
         _ => return None,
     })
+}
+
+/// Which event it is that a handshake failed, and its value.
+fn failed(failure: HandshakeFailure, fault: Option<HandshakeFault>) -> (u64, u64) {
+    let no_detail = |errno: c_int| {
+        let errno = u64::try_from(errno).unwrap_or_default();
+        (HANDSHAKE_FAILED_NO_DETAIL, errno)
+    };
+    match (failure, fault) {
+        (_, Some(HandshakeFault::NobodyToAsk)) => no_detail(libc::EFAULT),
+        (_, Some(HandshakeFault::NoAnswer)) => no_detail(libc::EPIPE),
+        (_, Some(fault)) => (HANDSHAKE_FAILED_PROTOCOL, protocol_error(fault)),
+        (HandshakeFailure::NotAuthenticated { status }, None) => {
+            (HANDSHAKE_FAILED_AUTH, status.into())
+        }
+        (HandshakeFailure::Protocol, None) => (HANDSHAKE_FAILED_PROTOCOL, PROTOCOL_UNSPECIFIED),
+        (HandshakeFailure::Timeout, None) => no_detail(libc::ETIMEDOUT),
+        (_, None) => no_detail(libc::EPIPE),
+    }
+}
+
+/// The `ZMQ_PROTOCOL_ERROR_` of it.
+fn protocol_error(fault: HandshakeFault) -> u64 {
+    match fault {
+        HandshakeFault::UnexpectedCommand => 0x1000_0001,
+        HandshakeFault::Sequence => 0x1000_0002,
+        HandshakeFault::KeyExchange => 0x1000_0003,
+        HandshakeFault::MalformedCommand { command } => match command {
+            Some("MESSAGE") => 0x1000_0012,
+            Some("HELLO") => 0x1000_0013,
+            Some("INITIATE") => 0x1000_0014,
+            Some("ERROR") => 0x1000_0015,
+            Some("READY") => 0x1000_0016,
+            Some("WELCOME") => 0x1000_0017,
+            _ => 0x1000_0011,
+        },
+        HandshakeFault::Metadata => 0x1000_0018,
+        HandshakeFault::Cryptography => 0x1100_0001,
+        HandshakeFault::Mechanism => 0x1100_0002,
+        HandshakeFault::ZapReply => 0x2000_0001,
+        HandshakeFault::ZapRequestId => 0x2000_0002,
+        HandshakeFault::ZapVersion => 0x2000_0003,
+        HandshakeFault::ZapStatus => 0x2000_0004,
+        HandshakeFault::ZapMetadata => 0x2000_0005,
+        _ => PROTOCOL_UNSPECIFIED,
+    }
 }
 
 impl Entry {

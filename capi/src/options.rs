@@ -15,6 +15,7 @@ use crate::border::{Handle, answer};
 use crate::errno::{EFAULT, EINVAL, Errno};
 use crate::handles::lock;
 use crate::memory;
+use crate::security;
 use crate::socket::{Entry, find, find_alive, number_of};
 
 /// Options that a program has set where they mean nothing.
@@ -38,17 +39,21 @@ impl From<OptionError> for Errno {
 
 /// What a program gives for an option.
 #[derive(Clone, Copy)]
-struct Given<'a>(&'a [u8]);
+pub(crate) struct Given<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// It is nothing, at no address: not the same as no bytes somewhere.
+    pub(crate) is_none: bool,
+}
 
 impl<'a> Given<'a> {
     fn int(self) -> Result<c_int, Errno> {
-        self.0
+        self.bytes
             .try_into()
             .map(c_int::from_ne_bytes)
             .map_err(|_| EINVAL)
     }
 
-    fn bool(self) -> Result<bool, Errno> {
+    pub(crate) fn bool(self) -> Result<bool, Errno> {
         match self.int()? {
             0 => Ok(false),
             1 => Ok(true),
@@ -80,12 +85,12 @@ impl<'a> Given<'a> {
 
     fn text(self) -> Result<&'a str, Errno> {
         // Some count the zero behind it, some do not.
-        let bytes = self.0.strip_suffix(b"\0").unwrap_or(self.0);
+        let bytes = self.bytes.strip_suffix(b"\0").unwrap_or(self.bytes);
         std::str::from_utf8(bytes).map_err(|_| EINVAL)
     }
 
     fn is_nothing(self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 }
 
@@ -115,7 +120,6 @@ const ELSEWHERE: &[(c_int, i64)] = &[
     (MULTICAST_MAXTPDU, 1500),
     (MULTICAST_LOOP, 1),
     (LOOPBACK_FASTPATH, 0),
-    (ZAP_ENFORCE_DOMAIN, 0),
     (VMCI_BUFFER_SIZE, 65_546),
     (VMCI_BUFFER_MIN_SIZE, 128),
     (VMCI_BUFFER_MAX_SIZE, 262_144),
@@ -128,7 +132,7 @@ impl Entry {
             // libzmq takes it, for nothing.
             Err(Refusal::Inapplicable) if is_for_all(option) => {
                 let value = match option {
-                    ROUTING_ID => Value::Bytes(value.0.to_vec()),
+                    ROUTING_ID => Value::Bytes(value.bytes.to_vec()),
                     _ => Value::Number(value.int()?.into()),
                 };
                 lock(&self.shadow).0.insert(option, value);
@@ -145,7 +149,7 @@ impl Entry {
         match option {
             AFFINITY => {
                 let bits = value
-                    .0
+                    .bytes
                     .try_into()
                     .map(u64::from_ne_bytes)
                     .map_err(|_| EINVAL)?;
@@ -158,10 +162,13 @@ impl Entry {
                     .insert(AFFINITY, Value::Number(bits.cast_signed()));
             }
             ROUTING_ID => {
-                if value.0.is_empty() || value.0.len() > 255 || value.0.first() == Some(&0) {
+                if value.bytes.is_empty()
+                    || value.bytes.len() > 255
+                    || value.bytes.first() == Some(&0)
+                {
                     return Err(EINVAL.into());
                 }
-                options.set_routing_id(value.0)?;
+                options.set_routing_id(value.bytes)?;
             }
             SUBSCRIBE | UNSUBSCRIBE => {
                 let is_publisher = self.socket_type == SocketType::XPub && options.manual();
@@ -169,9 +176,9 @@ impl Entry {
                     return Err(EINVAL.into());
                 }
                 let outcome = if option == SUBSCRIBE {
-                    self.socket.subscribe(value.0)
+                    self.socket.subscribe(value.bytes)
                 } else {
-                    self.socket.unsubscribe(value.0)
+                    self.socket.unsubscribe(value.bytes)
                 };
                 outcome.map_err(Errno::from)?;
             }
@@ -185,7 +192,7 @@ impl Entry {
             BACKLOG => options.set_backlog(value.u32()?)?,
             MAXMSGSIZE => {
                 let bytes = value
-                    .0
+                    .bytes
                     .try_into()
                     .map(i64::from_ne_bytes)
                     .map_err(|_| EINVAL)?;
@@ -226,7 +233,7 @@ impl Entry {
             XPUB_NODROP => options.set_nodrop(value.bool()?)?,
             XPUB_MANUAL => options.set_manual(value.bool()?)?,
             XPUB_MANUAL_LAST_VALUE => options.set_manual_last_value(value.bool()?)?,
-            XPUB_WELCOME_MSG => options.set_welcome_message(value.0)?,
+            XPUB_WELCOME_MSG => options.set_welcome_message(value.bytes)?,
             XSUB_VERBOSE_UNSUBSCRIBE => options.set_verbose_unsubscribe(value.bool()?)?,
             ONLY_FIRST_SUBSCRIBE => options.set_only_first_subscribe(value.bool()?)?,
             INVERT_MATCHING => options.set_invert_matching(value.bool()?)?,
@@ -241,10 +248,10 @@ impl Entry {
                 options.set_busy_poll((!time.is_zero()).then_some(time))?;
             }
             CONNECT_ROUTING_ID => {
-                if self.socket_type != SocketType::Router || value.0.first() == Some(&0) {
+                if self.socket_type != SocketType::Router || value.bytes.first() == Some(&0) {
                     return Err(EINVAL.into());
                 }
-                let id = RoutingId::new(value.0).ok_or(EINVAL)?;
+                let id = RoutingId::new(value.bytes).ok_or(EINVAL)?;
                 *lock(&self.next_id) = Some(id);
             }
             ROUTER_NOTIFY => options.set_notify(match value.int()? {
@@ -255,9 +262,9 @@ impl Entry {
                 _ => return Err(EINVAL.into()),
             })?,
             RECONNECT_STOP => options.set_reconnect_stop(stops(value.int()?)?)?,
-            HELLO_MSG => options.set_hello_message(Message::from(value.0))?,
-            DISCONNECT_MSG => options.set_disconnect_message(Message::from(value.0))?,
-            HICCUP_MSG => options.set_hiccup_message(Message::from(value.0))?,
+            HELLO_MSG => options.set_hello_message(Message::from(value.bytes))?,
+            DISCONNECT_MSG => options.set_disconnect_message(Message::from(value.bytes))?,
+            HICCUP_MSG => options.set_hiccup_message(Message::from(value.bytes))?,
             HANDSHAKE_IVL => options.set_handshake_timeout(value.some_millis(0)?)?,
             CONNECT_TIMEOUT => options.set_connect_timeout(value.some_millis(0)?)?,
             TCP_MAXRT => options.set_tcp_user_timeout(value.some_millis(0)?)?,
@@ -289,15 +296,22 @@ impl Entry {
             IN_BATCH_SIZE => options.set_in_batch_size(batch(value)?)?,
             OUT_BATCH_SIZE => options.set_out_batch_size(batch(value)?)?,
             ZAP_DOMAIN => {
-                let domain = value.text()?.to_owned();
-                if domain.len() > 255 {
+                if value.is_nothing() && !value.is_none {
                     return Err(EINVAL.into());
                 }
-                lock(&self.shadow).0.insert(option, Value::Text(domain));
+                let domain = str::from_utf8(value.bytes).map_err(|_| EINVAL)?;
+                options.set_zap_domain(domain)?;
+            }
+            // Any number but 0 is yes here.
+            ZAP_ENFORCE_DOMAIN => options.set_zap_enforce_domain(value.int()? != 0)?,
+            _ if security::is_about(option) => {
+                // Nobody else's comes in between.
+                let mut credentials = lock(&self.credentials);
+                options.set_security(credentials.set(option, value)?)?;
             }
             _ if ELSEWHERE.iter().any(|(known, _)| *known == option) => {
-                let value = match value.0.len() {
-                    8 => value.0.try_into().map(i64::from_ne_bytes).unwrap_or(0),
+                let value = match value.bytes.len() {
+                    8 => value.bytes.try_into().map(i64::from_ne_bytes).unwrap_or(0),
                     _ => at_least(value.int()?, least_of(option))?.into(),
                 };
                 lock(&self.shadow).0.insert(option, Value::Number(value));
@@ -380,10 +394,8 @@ impl Entry {
             IMMEDIATE => number(options.immediate()),
             INVERT_MATCHING => number(options.invert_matching()),
             CONFLATE => number(options.conflate()),
-            MECHANISM => number(0),
-            PLAIN_SERVER | CURVE_SERVER => number(0),
-            PLAIN_USERNAME | PLAIN_PASSWORD => Value::Text(String::new()),
-            ZAP_DOMAIN => Value::Text(String::new()),
+            ZAP_DOMAIN => Value::Text(options.zap_domain()),
+            ZAP_ENFORCE_DOMAIN => number(options.zap_enforce_domain()),
             TOS => number(options.type_of_service()),
             PRIORITY => number(options.priority()),
             BUSY_POLL => number(options.busy_poll().map_or(0, |time| time.as_micros())),
@@ -531,10 +543,12 @@ extern "C" fn zmq_setsockopt(
 ) -> c_int {
     answer(|| {
         let entry = find_alive(socket)?;
+        let is_none = value.is_null() && size == 0;
         let size = if value.is_null() { 0 } else { size };
         // SAFETY: the program says that so many bytes are there, or that nothing is.
-        let value = unsafe { memory::bytes(value, size) }?;
-        entry.set_option(option, Given(value)).map(|()| 0)
+        let bytes = unsafe { memory::bytes(value, size) }?;
+        let given = Given { bytes, is_none };
+        entry.set_option(option, given).map(|()| 0)
     })
 }
 
@@ -556,6 +570,12 @@ extern "C" fn zmq_getsockopt(
         let wide;
         let narrow;
         let mut bytes;
+        let credential;
+        if security::is_about(option) {
+            credential = lock(&entry.credentials).get(option, room)?;
+            // SAFETY: as below.
+            return unsafe { give(&credential, value, room, size) };
+        }
         let found: &[u8] = match entry.option(option)? {
             Value::Number(number) if is_wide(option) => {
                 wide = number.to_ne_bytes();
@@ -575,21 +595,36 @@ extern "C" fn zmq_getsockopt(
                 &bytes
             }
         };
-        if room < found.len() {
-            return Err(EINVAL);
-        }
         // SAFETY: there is room for as many bytes as the program says, and it says where.
-        unsafe {
-            memory::copy_out(found, value, room)?;
-            memory::put(size, found.len());
-        }
-        Ok(0)
+        unsafe { give(found, value, room, size) }
     })
+}
+
+/// Puts a value where there has to be room for it, and its size.
+///
+/// # Safety
+///
+/// As of [`memory::copy_out`] and [`memory::put`].
+unsafe fn give(
+    found: &[u8],
+    value: *mut c_void,
+    room: usize,
+    size: *mut usize,
+) -> Result<c_int, Errno> {
+    if room < found.len() {
+        return Err(EINVAL);
+    }
+    // SAFETY: the caller promises it.
+    unsafe {
+        memory::copy_out(found, value, room)?;
+        memory::put(size, found.len());
+    }
+    Ok(0)
 }
 
 macro_rules! numbers {
     ($($name:ident = $number:literal),* $(,)?) => {
-        $(const $name: c_int = $number;)*
+        $(pub(crate) const $name: c_int = $number;)*
     };
 }
 
@@ -601,7 +636,7 @@ numbers! {
     LAST_ENDPOINT = 32, ROUTER_MANDATORY = 33, TCP_KEEPALIVE = 34, TCP_KEEPALIVE_CNT = 35,
     TCP_KEEPALIVE_IDLE = 36, TCP_KEEPALIVE_INTVL = 37, TCP_ACCEPT_FILTER = 38, IMMEDIATE = 39,
     XPUB_VERBOSE = 40, IPV6 = 42, MECHANISM = 43, PLAIN_SERVER = 44, PLAIN_USERNAME = 45,
-    PLAIN_PASSWORD = 46, CURVE_SERVER = 47, PROBE_ROUTER = 51, REQ_CORRELATE = 52, REQ_RELAXED = 53,
+    PLAIN_PASSWORD = 46, CURVE_SERVER = 47, CURVE_PUBLICKEY = 48, CURVE_SECRETKEY = 49, CURVE_SERVERKEY = 50, PROBE_ROUTER = 51, REQ_CORRELATE = 52, REQ_RELAXED = 53,
     CONFLATE = 54, ZAP_DOMAIN = 55, ROUTER_HANDOVER = 56, TOS = 57, IPC_FILTER_PID = 58,
     IPC_FILTER_UID = 59, IPC_FILTER_GID = 60, CONNECT_ROUTING_ID = 61, HANDSHAKE_IVL = 66,
     SOCKS_PROXY = 68, XPUB_NODROP = 69, XPUB_MANUAL = 71, XPUB_WELCOME_MSG = 72,

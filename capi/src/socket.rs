@@ -18,6 +18,7 @@ use crate::memory;
 use crate::monitor::Watcher;
 use crate::options::Shadow;
 use crate::receive::Part;
+use crate::security::Credentials;
 
 static SOCKETS: Table<Entry> = Table::new(2);
 
@@ -40,6 +41,7 @@ pub(crate) struct Entry {
     pub(crate) forsaken: AtomicBool,
     pub(crate) signal: OnceLock<Signal>,
     pub(crate) shadow: Mutex<Shadow>,
+    pub(crate) credentials: Mutex<Credentials>,
     pub(crate) watcher: Mutex<Option<Watcher>>,
     /// `ZMQ_USE_FD` and `ZMQ_CONNECT_ROUTING_ID`, for the next endpoint.
     pub(crate) use_fd: AtomicI32,
@@ -105,6 +107,7 @@ impl Entry {
             forsaken: AtomicBool::new(false),
             signal: OnceLock::new(),
             shadow: Mutex::default(),
+            credentials: Mutex::default(),
             watcher: Mutex::default(),
             use_fd: AtomicI32::new(-1),
             next_id: Mutex::default(),

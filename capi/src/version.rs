@@ -9,7 +9,7 @@ use crate::memory;
 const VERSION: (c_int, c_int, c_int) = (4, 3, 5);
 
 /// Of the capabilities that programs ask for, those that are there.
-const CAPABILITIES: &[&str] = &["ipc"];
+const CAPABILITIES: &[&str] = &["ipc", "curve"];
 
 #[unsafe(no_mangle)]
 extern "C" fn zmq_version(major: *mut c_int, minor: *mut c_int, patch: *mut c_int) {

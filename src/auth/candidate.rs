@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::verdict::{Ruling, User, Verdict};
 use crate::endpoint::Endpoint;
+use crate::handshake_fault::HandshakeFault;
 use crate::peer_info::PeerCredentials;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
@@ -278,7 +279,8 @@ impl Candidate {
 /// Dropped without an answer, by a mistake or a panic of who had to give one.
 impl Drop for Candidate {
     fn drop(&mut self) {
-        self.reply(Verdict::RefuseForNow.because("the authenticator gave no answer"));
+        let why = "the authenticator gave no answer";
+        self.reply(Ruling::faulty(HandshakeFault::NoAnswer, why));
     }
 }
 

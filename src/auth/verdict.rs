@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::handshake_fault::HandshakeFault;
 use crate::properties::Properties;
 
 /// What is decided about a candidate.
@@ -36,6 +37,18 @@ impl Verdict {
 pub(crate) struct Ruling {
     pub(crate) verdict: Verdict,
     pub(crate) why: Option<Cow<'static, str>>,
+    /// What was wrong with who was asked.
+    pub(crate) fault: Option<HandshakeFault>,
+}
+
+impl Ruling {
+    /// Nothing could be decided: the peer may try again.
+    pub(crate) fn faulty(fault: HandshakeFault, why: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            fault: Some(fault),
+            ..Verdict::RefuseForNow.because(why)
+        }
+    }
 }
 
 impl Verdict {
@@ -43,13 +56,18 @@ impl Verdict {
         Ruling {
             verdict: self,
             why: Some(why.into()).filter(|why: &Cow<'_, str>| !why.is_empty()),
+            fault: None,
         }
     }
 }
 
 impl From<Verdict> for Ruling {
     fn from(verdict: Verdict) -> Self {
-        Self { verdict, why: None }
+        Self {
+            verdict,
+            why: None,
+            fault: None,
+        }
     }
 }
 

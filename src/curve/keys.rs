@@ -179,9 +179,11 @@ impl KeyPair {
         Self { public, secret }
     }
 
-    /// Two halves that need not belong together, as a stranger may say.
-    #[cfg(test)]
-    pub(crate) fn from_parts(public: PublicKey, secret: SecretKey) -> Self {
+    /// Two halves, as they are kept elsewhere.
+    ///
+    /// Nobody checks that they belong together; a client whose halves do not gets in nowhere. To find the
+    /// public half there is [`from_secret`](Self::from_secret).
+    pub fn from_parts(public: PublicKey, secret: SecretKey) -> Self {
         Self { public, secret }
     }
 

@@ -40,6 +40,8 @@ use crate::transport::{self, Stream};
 pub(super) struct Connecter {
     endpoint: Endpoint,
     port: Arc<dyn Port>,
+    /// As the options were when it was connected.
+    terms: Arc<Options>,
     me: Target,
     /// The pipe that was made at `connect`; `None` with the option *immediate*, where it is made
     /// anew for each connection.
@@ -92,6 +94,7 @@ impl Connecter {
     pub(super) fn new(
         endpoint: Endpoint,
         port: Arc<dyn Port>,
+        terms: Arc<Options>,
         kept: Option<WireEnds>,
         adopted: Option<Stream>,
         me: Target,
@@ -101,6 +104,7 @@ impl Connecter {
         Self {
             endpoint,
             port,
+            terms,
             me,
             kept,
             way: match adopted {
@@ -327,11 +331,12 @@ impl Connecter {
                         stream,
                         address,
                         &self.port,
-                        self.kept.clone(),
+                        &self.terms,
                         transmit,
                         &self.me,
                         kit,
-                    );
+                    )
+                    .serving(self.kept.clone());
                     if hung_up {
                         session.on_hung_up();
                     }

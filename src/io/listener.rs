@@ -14,6 +14,7 @@ use crate::auth::Ruling;
 use crate::command::{Left, Place, Port, SocketId, Token, unique_number};
 use crate::endpoint::Endpoint;
 use crate::monitor::MonitorEvent;
+use crate::options::Options;
 use crate::pipe::Load;
 use crate::signal::Target;
 use crate::transport::{self, Stream};
@@ -46,6 +47,7 @@ impl Guest {
 pub(super) struct Listener {
     listener: transport::Listener,
     port: Arc<dyn Port>,
+    terms: Arc<Options>,
     token: Token,
     /// Accepted, and not yet through the handshake.
     pending: Pending,
@@ -54,10 +56,16 @@ pub(super) struct Listener {
 
 impl Listener {
     /// For a listener that is registered already.
-    pub(super) fn new(listener: transport::Listener, port: Arc<dyn Port>, token: Token) -> Self {
+    pub(super) fn new(
+        listener: transport::Listener,
+        port: Arc<dyn Port>,
+        terms: Arc<Options>,
+        token: Token,
+    ) -> Self {
         Self {
             listener,
             port,
+            terms,
             token,
             pending: Pending::default(),
             rest: None,
@@ -211,7 +219,7 @@ impl Accepted {
             stream,
             peer,
             &listener.port,
-            None,
+            &listener.terms,
             Transmit::default(),
             &me,
             kit,
@@ -224,7 +232,7 @@ impl Accepted {
             listener: listener.token,
             endpoint: listener.endpoint().clone(),
             pending: true,
-            is_costly: listener.port.security().is_costly(),
+            is_costly: listener.port.security(&listener.terms).is_costly(),
             is_in_line: false,
             linger: None,
             lost: Load::NONE,

@@ -19,6 +19,7 @@ use crate::command::{Port, SocketId, Token, WireEnds};
 use crate::endpoint::Endpoint;
 use crate::error::Unsent;
 use crate::monitor::MonitorEvent;
+use crate::options::Options;
 use crate::pipe::Load;
 use crate::signal::Target;
 use crate::transport;
@@ -44,18 +45,20 @@ const COSTLY: usize = 16;
 
 /// What an I/O thread is told to do.
 pub(crate) enum Order {
-    /// Accept connections for a socket.
+    /// Accept connections for a socket, on the terms of when it was bound.
     Listen {
         token: Token,
         listener: transport::Listener,
         port: Arc<dyn Port>,
+        terms: Arc<Options>,
     },
-    /// Keep an endpoint connected; `ends` is the pipe that outlives its connections. What has been
-    /// `adopted` is connected already, and will not be again.
+    /// Keep an endpoint connected, on the terms of when it was; `ends` is the pipe that outlives its
+    /// connections. What has been `adopted` is connected already, and will not be again.
     Connect {
         token: Token,
         endpoint: Endpoint,
         port: Arc<dyn Port>,
+        terms: Arc<Options>,
         ends: Option<WireEnds>,
         adopted: Option<transport::Stream>,
     },
@@ -394,9 +397,10 @@ impl Reactor {
                 token,
                 listener,
                 port,
+                terms,
             } => {
                 let socket = port.id();
-                let listener = Listener::new(listener, port, token);
+                let listener = Listener::new(listener, port, terms, token);
                 self.insert(token, socket, Slot::Listener(Box::new(listener)));
                 // Whoever came before this order caused an event that nobody knew.
                 self.drive(token, now);
@@ -405,6 +409,7 @@ impl Reactor {
                 token,
                 endpoint,
                 port,
+                terms,
                 ends,
                 adopted,
             } => {
@@ -412,7 +417,7 @@ impl Reactor {
                     owner: self.tools.handle.clone(),
                     token,
                 };
-                let connecter = Connecter::new(endpoint, port, ends, adopted, me);
+                let connecter = Connecter::new(endpoint, port, terms, ends, adopted, me);
                 self.insert(
                     token,
                     connecter.socket(),
@@ -778,7 +783,6 @@ mod flood_tests {
     use super::*;
     use crate::context::Context;
     use crate::curve::KeyPair;
-    use crate::options::Options;
     use crate::security::Security;
     use crate::socket::{Core, Pattern};
     use crate::socket_type::SocketType;
@@ -813,6 +817,7 @@ mod flood_tests {
             let order = Order::Listen {
                 token,
                 listener,
+                terms: port.options(),
                 port,
             };
             self.execute(order, Instant::now());

@@ -14,7 +14,9 @@ use super::write_half::WriteHalf;
 use crate::auth::{Asked, Decided, Reply, Ruling, Subject, Verdict};
 use crate::command::{Place, Port, Refused, Welcome, WireEnds, unique_number};
 use crate::endpoint::Endpoint;
+use crate::handshake_fault::HandshakeFault;
 use crate::monitor::{HandshakeFailure, MonitorEvent};
+use crate::options::Options;
 use crate::peer_info::{Hello, PeerInfo};
 use crate::pipe::{Load, Record};
 use crate::signal::{Target, Wakes};
@@ -37,6 +39,8 @@ pub(super) struct Session {
     writable: bool,
     /// Writing failed; what the peer sent before is still read.
     write_failed: Option<io::Error>,
+    /// As they were when the endpoint was bound or connected.
+    terms: Arc<Options>,
     ends: Option<WireEnds>,
     /// When the handshake was completed.
     established: Option<Instant>,
@@ -99,6 +103,7 @@ pub(super) enum End {
     Denied {
         status: u16,
         why: Option<Cow<'static, str>>,
+        fault: Option<HandshakeFault>,
     },
     /// The socket does not take this peer.
     Refused(Refused),
@@ -119,13 +124,12 @@ pub(super) enum End {
 }
 
 impl Session {
-    /// Starts talking on a connected stream. `ends` is the pipe it serves, or nothing where that is
-    /// only made once the peer has proven to be one.
+    /// Starts talking on a connected stream, of an endpoint that was made on these terms.
     pub(super) fn new(
         stream: Stream,
         peer: String,
         port: &Arc<dyn Port>,
-        ends: Option<WireEnds>,
+        terms: &Arc<Options>,
         transmit: Transmit,
         me: &Target,
         kit: &mut Kit<'_>,
@@ -137,7 +141,7 @@ impl Session {
             max_frames: options.max_frames,
             routing_id: hello.routing_id,
             properties: hello.properties,
-            security: port.security(),
+            security: port.security(terms),
             read_max: options.in_batch_size,
             ..Config::new(port.socket_type())
         });
@@ -150,7 +154,8 @@ impl Session {
             receive: Receive::new(),
             writable: false,
             write_failed: None,
-            ends,
+            terms: terms.clone(),
+            ends: None,
             established: None,
             handshake_limit: limit.map(|at| kit.timers.set(at, me.token)),
             handshake_time: time.unwrap_or_default(),
@@ -164,6 +169,13 @@ impl Session {
             who: None,
             paused: false,
         }
+    }
+
+    /// The same where there is a pipe already that it is to serve; else that is only made once the peer
+    /// has proven to be one.
+    pub(super) fn serving(mut self, ends: Option<WireEnds>) -> Self {
+        self.ends = ends;
+        self
     }
 
     /// The same for the side that accepted.
@@ -195,6 +207,7 @@ impl Session {
                 endpoint,
                 address: self.peer.clone(),
                 failure: end.as_failure(),
+                fault: end.fault(),
                 reason,
             },
         }
@@ -513,7 +526,7 @@ impl Session {
                 ruling,
             });
         });
-        match port.authenticate(subject, reply) {
+        match port.authenticate(&self.terms, subject, reply) {
             Decided::Now(ruling) => self.ruling = Some(ruling),
             Decided::Later(asked) => self.asked = Some((number, asked)),
         }
@@ -526,7 +539,12 @@ impl Session {
         }
     }
 
-    fn rule(&mut self, Ruling { verdict, why }: Ruling) -> Result<(), End> {
+    fn rule(&mut self, ruling: Ruling) -> Result<(), End> {
+        let Ruling {
+            verdict,
+            why,
+            fault,
+        } = ruling;
         let status = verdict.status();
         let verdict = match verdict {
             Verdict::Accept(user) => {
@@ -544,7 +562,7 @@ impl Session {
             Ok(()) => Ok(()),
             Err(zmtp::Error::Denied { .. }) => {
                 self.say_last_word();
-                Err(End::Denied { status, why })
+                Err(End::Denied { status, why, fault })
             }
             Err(error) => Err(self.broken(Broken::Protocol(error))),
         }
@@ -756,6 +774,17 @@ impl End {
     }
 }
 
+impl End {
+    /// What was wrong in the handshake.
+    fn fault(&self) -> Option<HandshakeFault> {
+        match self {
+            Self::Denied { fault, .. } => *fault,
+            Self::Protocol(error) => HandshakeFault::of(error),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -769,7 +798,7 @@ impl fmt::Display for End {
             }
             Self::Io(error) => write!(f, "{error}"),
             Self::Protocol(error) => write!(f, "{error}"),
-            Self::Denied { status, why } => {
+            Self::Denied { status, why, .. } => {
                 write!(f, "it is not let in (status {status})")?;
                 match why {
                     Some(why) => write!(f, ": {why}"),

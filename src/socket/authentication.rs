@@ -2,9 +2,11 @@
 
 use super::core::Core;
 use super::zap;
-use crate::auth::{Ask, Candidate, Decided, Mechanism, Reply, Subject, User, Verdict};
+use crate::auth::{Ask, Candidate, Decided, Mechanism, Reply, Ruling, Subject, User, Verdict};
 use crate::endpoint::{Address, Endpoint, Host};
+use crate::handshake_fault::HandshakeFault;
 use crate::inproc::ZAP;
+use crate::options::Options;
 
 impl Core {
     /// Says where a password can be read on the way.
@@ -24,24 +26,25 @@ impl Core {
     }
 
     /// Whether it is asked about peers that prove nothing.
-    pub(super) fn asks_about_null(&self) -> bool {
-        let options = self.options();
-        options.authenticator.is_some() || !options.zap_domain.is_empty()
+    pub(super) fn asks_about_null(&self, terms: &Options) -> bool {
+        self.options().authenticator.is_some() || !terms.zap_domain.is_empty()
     }
 
     /// Has it decided about a peer that has presented its credentials.
-    pub(super) fn authenticate(&self, subject: Subject, reply: Reply) -> Decided {
+    ///
+    /// The domain is that of the endpoint; the authenticator is whoever it is now.
+    pub(super) fn authenticate(&self, terms: &Options, subject: Subject, reply: Reply) -> Decided {
         let options = self.options();
         let ask = Ask {
             subject,
-            domain: options.zap_domain.clone(),
+            domain: terms.zap_domain.clone(),
             socket_type: self.type_of(),
             routing_id: options.routing_id.clone(),
         };
         if let Some(hired) = &options.authenticator {
             return Decided::Later(hired.ask(ask, reply));
         }
-        let has_domain = !options.zap_domain.is_empty();
+        let has_domain = !terms.zap_domain.is_empty();
         let mechanism = ask.subject.credentials.mechanism();
         if mechanism == Mechanism::Null && !has_domain {
             return Decided::Now(Verdict::Accept(User::anonymous()).into());
@@ -54,15 +57,15 @@ impl Core {
         }
         let is_needed = match mechanism {
             Mechanism::Plain => true,
-            Mechanism::Null => options.zap_enforce_domain,
+            Mechanism::Null => terms.zap_enforce_domain,
             // One that was there and is not any more has not said that everybody may come.
             Mechanism::Curve => {
-                (has_domain && options.zap_enforce_domain) || registry.was_zap_bound()
+                (has_domain && terms.zap_enforce_domain) || registry.was_zap_bound()
             }
         };
         if is_needed {
             let why = "there is no authenticator, and no ZAP handler is bound";
-            return Decided::Now(Verdict::RefuseForNow.because(why));
+            return Decided::Now(Ruling::faulty(HandshakeFault::NobodyToAsk, why));
         }
         Decided::Now(Verdict::Accept(User::anonymous()).into())
     }

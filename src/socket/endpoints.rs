@@ -93,6 +93,7 @@ impl Core {
             token,
             listener,
             port: self.clone(),
+            terms: self.options(),
         };
         self.add_served_endpoint(real.clone(), way, io, order)?;
         log::debug!("{self:?}: bound to {real}");
@@ -208,6 +209,7 @@ impl Core {
             token,
             endpoint: endpoint.clone(),
             port: self.clone(),
+            terms: self.options(),
             ends,
             adopted,
         };

@@ -98,13 +98,12 @@ impl Port for Core {
         Ok(seat)
     }
 
-    fn security(&self) -> zmtp::Security {
-        let asks = self.asks_about_null();
-        self.options().security.for_connection(asks)
+    fn security(&self, terms: &Options) -> zmtp::Security {
+        terms.security.for_connection(self.asks_about_null(terms))
     }
 
-    fn authenticate(&self, subject: Subject, reply: Reply) -> Decided {
-        Core::authenticate(self, subject, reply)
+    fn authenticate(&self, terms: &Options, subject: Subject, reply: Reply) -> Decided {
+        Core::authenticate(self, terms, subject, reply)
     }
 
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
@@ -394,6 +393,7 @@ impl Core {
                 endpoint,
                 address,
                 failure,
+                fault: None,
                 reason: reason.to_string(),
             };
             self.tell(&event, pipe.map(Key::Pipe));

@@ -23,6 +23,7 @@ use super::{Owner, Pattern, Req};
 use crate::auth::{Candidate, Ruling, User, Verdict};
 use crate::context::Context;
 use crate::error::RequestError;
+use crate::handshake_fault::HandshakeFault;
 use crate::inproc::ZAP;
 use crate::message::Message;
 use crate::options::Options;
@@ -50,7 +51,7 @@ pub(super) fn ask(context: Context, candidate: Candidate) {
     let unanswered = context.zap_unanswered().clone();
     if unanswered.load(Ordering::SeqCst) >= UNANSWERED_MAX {
         let why = "the ZAP handler has not answered for a long time";
-        return candidate.rule(Verdict::RefuseForNow.because(why));
+        return candidate.rule(Ruling::faulty(HandshakeFault::NoAnswer, why));
     }
     let workers = context.workers().clone();
     workers.spawn(async move {
@@ -85,7 +86,7 @@ async fn exchange(context: Context, candidate: &Candidate) -> Ruling {
     };
     outcome.unwrap_or_else(|fault| {
         log::warn!("no answer of the ZAP handler about {candidate:?}: {fault}");
-        Verdict::RefuseForNow.because(format!("the ZAP handler: {fault}"))
+        Ruling::faulty(fault.kind(), format!("the ZAP handler: {fault}"))
     })
 }
 
@@ -197,6 +198,20 @@ enum Fault {
     Status,
     UserId,
     Metadata,
+}
+
+impl Fault {
+    fn kind(&self) -> HandshakeFault {
+        match self {
+            Self::Unfit(_) => HandshakeFault::NobodyToAsk,
+            Self::NoReply => HandshakeFault::NoAnswer,
+            Self::Frames(_) | Self::UserId => HandshakeFault::ZapReply,
+            Self::Version => HandshakeFault::ZapVersion,
+            Self::RequestId => HandshakeFault::ZapRequestId,
+            Self::Status => HandshakeFault::ZapStatus,
+            Self::Metadata => HandshakeFault::ZapMetadata,
+        }
+    }
 }
 
 impl fmt::Display for Fault {

@@ -84,12 +84,12 @@ fn encode_frames(message: &Message, wire: &mut Wire) {
 fn put_frame(flags: u8, frame: &Frame, wire: &mut Wire) {
     let body: &[u8] = frame;
     match u8::try_from(body.len()) {
-        Ok(size) => {
+        Ok(size) if !frame.is_in_place() => {
             let buf = wire.buf();
             buf.extend_from_slice(&[flags, size]);
             frame.append_to(buf);
         }
-        Err(_) => put_long(flags, frame, wire),
+        _ => put_long(flags, frame, wire),
     }
 }
 
@@ -97,6 +97,7 @@ fn put_long(flags: u8, frame: &Frame, wire: &mut Wire) {
     header::put(flags, frame.len(), wire.buf());
     match frame.shared() {
         Some(body) if body.len() >= LARGE => wire.splice(body.clone()),
+        Some(body) if frame.is_in_place() && !body.is_empty() => wire.splice(body.clone()),
         _ => wire.buf().extend_from_slice(frame),
     }
 }
@@ -110,6 +111,7 @@ pub(super) const LARGE: usize = 4096;
 mod tests {
     use super::*;
     use crate::zmtp::tests::naive_encode;
+    use bytes::Bytes;
     use std::io::IoSlice;
 
     fn slices(wire: &Wire) -> Vec<Vec<u8>> {
@@ -135,6 +137,26 @@ mod tests {
             assert_eq!(slices.len(), pieces, "{len}");
             assert_eq!(slices.concat(), naive_encode(&message), "{len}");
         }
+    }
+
+    #[test]
+    fn what_is_to_stay_in_place_goes_by_reference_however_short_it_is() {
+        for len in [1, 70, 255, 256, LARGE] {
+            let there = Bytes::from(vec![7u8; len]);
+            let message = Message::from(Frame::in_place(there.clone()));
+            let mut wire = Wire::new();
+            encode(&message, &mut wire);
+            drop(message);
+            assert!(!there.is_unique());
+            let slices = slices(&wire);
+            assert_eq!(slices.len(), 2);
+            assert_eq!(slices.concat(), naive_encode(&Message::from(vec![7; len])));
+            wire.advance(slices.concat().len());
+            assert!(there.is_unique());
+        }
+        let mut wire = Wire::new();
+        encode(&Frame::in_place(Bytes::new()).into(), &mut wire);
+        assert_eq!(slices(&wire), [b"\0\0"]);
     }
 
     #[test]

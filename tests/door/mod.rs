@@ -8,7 +8,9 @@
 
 use std::time::Duration;
 
-use zocket::{HandshakeFailure, Monitor, MonitorEvent, Pull, Push, Security, TryRecvError};
+use zocket::{
+    HandshakeFailure, HandshakeFault, Monitor, MonitorEvent, Pull, Push, Security, TryRecvError,
+};
 
 use crate::support::{Home, PATIENCE};
 
@@ -31,11 +33,23 @@ pub(crate) fn knock(home: &Home, pull: &Pull, security: Security) -> Push {
 /// The next handshake that fails, which must come before any that succeeds.
 #[track_caller]
 pub(crate) fn failure(monitor: &Monitor) -> (HandshakeFailure, String) {
+    let (failure, _, reason) = failure_and_fault(monitor);
+    (failure, reason)
+}
+
+/// The same, with what was wrong.
+#[track_caller]
+pub(crate) fn failure_and_fault(
+    monitor: &Monitor,
+) -> (HandshakeFailure, Option<HandshakeFault>, String) {
     loop {
         match monitor.recv_timeout(PATIENCE).expect("a handshake fails") {
             MonitorEvent::HandshakeFailed {
-                failure, reason, ..
-            } => return (failure, reason),
+                failure,
+                fault,
+                reason,
+                ..
+            } => return (failure, fault, reason),
             MonitorEvent::HandshakeSucceeded { peer, .. } => panic!("{peer:?} was let in"),
             _ => {}
         }

@@ -59,7 +59,7 @@ static void versions_and_errors (void)
     zmq_version (&major, &minor, &patch);
     CHECK (major == 4 && minor == 3 && patch == 5);
     zmq_version (NULL, NULL, NULL);
-    CHECK (zmq_has ("ipc") == 1 && zmq_has ("pgm") == 0 && zmq_has (NULL) == 0);
+    CHECK (zmq_has ("ipc") == 1 && zmq_has ("curve") == 1 && zmq_has ("pgm") == 0 && zmq_has (NULL) == 0);
     CHECK (strlen (zmq_strerror (EFSM)) && strlen (zmq_strerror (ETERM))
            && strlen (zmq_strerror (EMTHREAD)) && strlen (zmq_strerror (ENOCOMPATPROTO)));
     CHECK (strcmp (zmq_strerror (EINVAL), strerror (EINVAL)) == 0);
@@ -257,6 +257,32 @@ static void parts (const char *endpoint)
     no_sockets (server);
 }
 
+/* What was given away, however little, is freed when it was sent, and not before. */
+static void given_away (void)
+{
+    char folder[] = "/tmp/given-away-XXXXXX", endpoint[64], buffer[8];
+    CHECK (mkdtemp (folder));
+    snprintf (endpoint, sizeof endpoint, "ipc://%s/s", folder);
+    void *push = open_socket (ZMQ_PUSH), *pull = open_socket (ZMQ_PULL);
+    zmq_msg_t msg;
+    CHECK (zmq_connect (push, endpoint) == 0);
+    freed = 0;
+    for (int n = 0; n < 3; n++) {
+        CHECK (zmq_msg_init_data (&msg, strdup ("small"), 5, count_free, &freed) == 0);
+        CHECK (zmq_msg_send (&msg, push, n < 2 ? ZMQ_SNDMORE : 0) == 5 && zmq_msg_close (&msg) == 0);
+    }
+    CHECK (__sync_fetch_and_add (&freed, 0) == 0);
+    CHECK (zmq_bind (pull, endpoint) == 0);
+    for (int n = 0; n < 3; n++)
+        CHECK (zmq_recv (pull, buffer, sizeof buffer, 0) == 5 && memcmp (buffer, "small", 5) == 0);
+    for (int n = 0; n < 2000 && __sync_fetch_and_add (&freed, 0) < 3; n++)
+        usleep (10000);
+    CHECK (__sync_fetch_and_add (&freed, 0) == 3);
+    CHECK (zmq_unbind (pull, endpoint) == 0);
+    CHECK (zmq_close (push) == 0 && zmq_close (pull) == 0);
+    CHECK (rmdir (folder) == 0);
+}
+
 static void states_and_routes (void)
 {
     void *rep = open_socket (ZMQ_REP), *req = open_socket (ZMQ_REQ);
@@ -339,6 +365,260 @@ static void options (void)
     FAILS (zmq_bind (socket, "inproc://taken"), EADDRINUSE);
     CHECK (zmq_unbind (socket, "inproc://taken") == 0);
     CHECK (zmq_close (socket) == 0);
+}
+
+static void security_options (void)
+{
+    void *socket = open_socket (ZMQ_DEALER);
+    char public[41], secret[41], text[256];
+    uint8_t key[32];
+    int yes = 1, no = 0, two = 2;
+    size_t size = sizeof text;
+    CHECK (zmq_curve_keypair (public, secret) == 0);
+    CHECK (get (socket, ZMQ_MECHANISM) == ZMQ_NULL && get (socket, ZMQ_PLAIN_SERVER) == 0);
+    CHECK (get (socket, ZMQ_CURVE_SERVER) == 0 && get (socket, ZMQ_ZAP_ENFORCE_DOMAIN) == 0);
+    CHECK (zmq_getsockopt (socket, ZMQ_PLAIN_USERNAME, text, &size) == 0 && size == 1 && !*text);
+    FAILS (zmq_setsockopt (socket, ZMQ_MECHANISM, &yes, sizeof yes), EINVAL);
+
+    CHECK (zmq_setsockopt (socket, ZMQ_PLAIN_SERVER, &yes, sizeof yes) == 0);
+    CHECK (get (socket, ZMQ_MECHANISM) == ZMQ_PLAIN && get (socket, ZMQ_PLAIN_SERVER) == 1);
+    FAILS (zmq_setsockopt (socket, ZMQ_PLAIN_SERVER, &two, sizeof two), EINVAL);
+    FAILS (zmq_setsockopt (socket, ZMQ_PLAIN_SERVER, &yes, 1), EINVAL);
+    CHECK (zmq_setsockopt (socket, ZMQ_PLAIN_USERNAME, "joe", 3) == 0);
+    CHECK (get (socket, ZMQ_PLAIN_SERVER) == 0 && get (socket, ZMQ_MECHANISM) == ZMQ_PLAIN);
+    CHECK (zmq_setsockopt (socket, ZMQ_PLAIN_PASSWORD, "secret", 6) == 0);
+    size = sizeof text;
+    CHECK (zmq_getsockopt (socket, ZMQ_PLAIN_USERNAME, text, &size) == 0 && size == 4);
+    CHECK (strcmp (text, "joe") == 0);
+    size = 3;
+    FAILS (zmq_getsockopt (socket, ZMQ_PLAIN_USERNAME, text, &size), EINVAL);
+    size = sizeof text;
+    CHECK (zmq_getsockopt (socket, ZMQ_PLAIN_PASSWORD, text, &size) == 0 && size == 7);
+    memset (text, 'x', sizeof text);
+    FAILS (zmq_setsockopt (socket, ZMQ_PLAIN_USERNAME, text, 256), EINVAL);
+    FAILS (zmq_setsockopt (socket, ZMQ_PLAIN_PASSWORD, text, 256), EINVAL);
+    FAILS (zmq_setsockopt (socket, ZMQ_PLAIN_PASSWORD, "", 0), EINVAL);
+    FAILS (zmq_setsockopt (socket, ZMQ_PLAIN_PASSWORD, NULL, 5), EINVAL);
+    CHECK (get (socket, ZMQ_MECHANISM) == ZMQ_PLAIN);
+    CHECK (zmq_setsockopt (socket, ZMQ_PLAIN_USERNAME, NULL, 0) == 0);
+    CHECK (get (socket, ZMQ_MECHANISM) == ZMQ_NULL);
+
+    CHECK (zmq_setsockopt (socket, ZMQ_CURVE_SECRETKEY, secret, 40) == 0);
+    CHECK (zmq_setsockopt (socket, ZMQ_CURVE_PUBLICKEY, public, 41) == 0);
+    CHECK (zmq_z85_decode (key, public) == key);
+    CHECK (zmq_setsockopt (socket, ZMQ_CURVE_SERVERKEY, key, 32) == 0);
+    CHECK (get (socket, ZMQ_MECHANISM) == ZMQ_CURVE && get (socket, ZMQ_CURVE_SERVER) == 0);
+    size = 41;
+    CHECK (zmq_getsockopt (socket, ZMQ_CURVE_SERVERKEY, text, &size) == 0 && strcmp (text, public) == 0);
+    CHECK (zmq_getsockopt (socket, ZMQ_CURVE_SECRETKEY, text, &size) == 0 && strcmp (text, secret) == 0);
+    size = 32;
+    CHECK (zmq_getsockopt (socket, ZMQ_CURVE_PUBLICKEY, text, &size) == 0 && memcmp (text, key, 32) == 0);
+    for (size_t wrong = 0; wrong <= 256; wrong++) {
+        if (wrong == 32 || wrong == 40 || wrong == 41)
+            continue;
+        size = wrong;
+        FAILS (zmq_getsockopt (socket, ZMQ_CURVE_PUBLICKEY, text, &size), EINVAL);
+        memset (text, '0', sizeof text);
+        FAILS (zmq_setsockopt (socket, ZMQ_CURVE_PUBLICKEY, text, wrong), EINVAL);
+    }
+    FAILS (zmq_setsockopt (socket, ZMQ_CURVE_SERVERKEY, text, 41), EINVAL);
+    FAILS (zmq_setsockopt (socket, ZMQ_CURVE_SERVERKEY, NULL, 32), EINVAL);
+    memset (text, '~', 40);
+    FAILS (zmq_setsockopt (socket, ZMQ_CURVE_SERVERKEY, text, 40), EINVAL);
+    CHECK (zmq_setsockopt (socket, ZMQ_CURVE_SERVER, &yes, sizeof yes) == 0);
+    CHECK (get (socket, ZMQ_CURVE_SERVER) == 1 && get (socket, ZMQ_PLAIN_SERVER) == 0);
+    CHECK (zmq_setsockopt (socket, ZMQ_CURVE_SERVER, &no, sizeof no) == 0);
+    CHECK (get (socket, ZMQ_MECHANISM) == ZMQ_NULL);
+
+    CHECK (zmq_setsockopt (socket, ZMQ_ZAP_DOMAIN, "global", 6) == 0);
+    size = sizeof text;
+    CHECK (zmq_getsockopt (socket, ZMQ_ZAP_DOMAIN, text, &size) == 0 && strcmp (text, "global") == 0);
+    memset (text, 'x', sizeof text);
+    FAILS (zmq_setsockopt (socket, ZMQ_ZAP_DOMAIN, text, 256), EINVAL);
+    FAILS (zmq_setsockopt (socket, ZMQ_ZAP_DOMAIN, "", 0), EINVAL);
+    CHECK (zmq_setsockopt (socket, ZMQ_ZAP_ENFORCE_DOMAIN, &two, sizeof two) == 0);
+    CHECK (get (socket, ZMQ_ZAP_ENFORCE_DOMAIN) == 1);
+    FAILS (zmq_setsockopt (socket, ZMQ_ZAP_ENFORCE_DOMAIN, &two, 1), EINVAL);
+    FAILS (zmq_setsockopt (socket, ZMQ_GSSAPI_SERVER, &yes, sizeof yes), EINVAL);
+    CHECK (zmq_close (socket) == 0);
+}
+
+/* What a handler says of everybody, but for one key, and is asked. */
+struct zap
+{
+    void *socket;
+    const char *version, *status;
+    char user[256], password[256], mechanism[16], domain[16];
+    uint8_t key[32];
+};
+
+/* Answers one question after the other, until it is told to end. */
+static void *zap_handler (void *handed)
+{
+    struct zap *zap = handed;
+    int type = get (zap->socket, ZMQ_TYPE);
+    for (;;) {
+        char frames[16][256] = {{0}};
+        int sizes[16], count = 0;
+        do {
+            CHECK (count < 16);
+            sizes[count] = zmq_recv (zap->socket, frames[count], 255, 0);
+            if (sizes[count] < 0) {
+                CHECK (zmq_errno () == ETERM);
+                CHECK (zmq_close (zap->socket) == 0);
+                return NULL;
+            }
+            count++;
+        } while (get (zap->socket, ZMQ_RCVMORE));
+        /* A ROUTER has the asker's name and a delimiter first. */
+        int at = type == ZMQ_ROUTER ? 2 : 0;
+        CHECK (count >= at + 6 && strcmp (frames[at], "1.0") == 0);
+        memcpy (zap->domain, frames[at + 2], sizeof zap->domain);
+        memcpy (zap->mechanism, frames[at + 5], sizeof zap->mechanism);
+        if (strcmp (zap->mechanism, "PLAIN") == 0) {
+            CHECK (count == at + 8);
+            memcpy (zap->user, frames[at + 6], sizeof zap->user);
+            memcpy (zap->password, frames[at + 7], sizeof zap->password);
+        } else if (strcmp (zap->mechanism, "CURVE") == 0) {
+            CHECK (count == at + 7 && sizes[at + 6] == 32);
+            memcpy (zap->key, frames[at + 6], 32);
+        } else
+            CHECK (strcmp (zap->mechanism, "NULL") == 0 && count == at + 6);
+        for (int n = 0; n < at; n++)
+            CHECK (zmq_send (zap->socket, frames[n], sizes[n], ZMQ_SNDMORE) >= 0);
+        CHECK (zmq_send (zap->socket, zap->version, strlen (zap->version), ZMQ_SNDMORE) >= 0);
+        CHECK (zmq_send (zap->socket, frames[at + 1], sizes[at + 1], ZMQ_SNDMORE) >= 0);
+        CHECK (zmq_send (zap->socket, zap->status, strlen (zap->status), ZMQ_SNDMORE) >= 0);
+        CHECK (zmq_send (zap->socket, "why", 3, ZMQ_SNDMORE) == 3);
+        CHECK (zmq_send (zap->socket, "alice", 5, ZMQ_SNDMORE) == 5);
+        CHECK (zmq_send (zap->socket, "\5Hello\0\0\0\5World", 15, 0) == 15);
+    }
+}
+
+/* The first event of a handshake that failed, or of one that succeeded. */
+static unsigned outcome (void *told, unsigned *value)
+{
+    for (;;) {
+        unsigned char head[6];
+        uint16_t number;
+        char address[100];
+        CHECK (zmq_recv (told, head, sizeof head, 0) == 6);
+        CHECK (zmq_recv (told, address, sizeof address, 0) >= 0);
+        memcpy (&number, head, sizeof number);
+        memcpy (value, head + 2, sizeof *value);
+        if (number >= ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+            return number;
+    }
+}
+
+enum { WITH_NULL, WITH_PLAIN, WITH_CURVE, WITH_ANOTHER_KEY };
+
+/* A client knocks at a server, with or without a handler: what the server's monitor says. If it is in,
+ * what it says arrives, with what the handler says of it. */
+static void knock (int mechanism, struct zap *handler, int handler_type, int enforced, unsigned event,
+                   unsigned expected)
+{
+    void *outer = context;
+    context = zmq_ctx_new ();
+    int yes = 1, none = 0;
+    unsigned value;
+    pthread_t thread;
+    zmq_msg_t msg;
+    char public[41], secret[41], client_public[41], client_secret[41];
+    uint8_t key[32];
+    if (handler) {
+        handler->socket = open_socket (handler_type);
+        value = -1;
+        CHECK (zmq_setsockopt (handler->socket, ZMQ_RCVTIMEO, &value, sizeof value) == 0);
+        CHECK (zmq_bind (handler->socket, "inproc://zeromq.zap.01") == 0);
+        CHECK (pthread_create (&thread, NULL, zap_handler, handler) == 0);
+    }
+    void *server = open_socket (ZMQ_PULL), *client = open_socket (ZMQ_PUSH), *told = open_socket (ZMQ_PAIR);
+    CHECK (zmq_setsockopt (client, ZMQ_LINGER, &none, sizeof none) == 0);
+    CHECK (zmq_curve_keypair (public, secret) == 0 && zmq_curve_keypair (client_public, client_secret) == 0);
+    CHECK (zmq_setsockopt (server, ZMQ_ZAP_ENFORCE_DOMAIN, &enforced, sizeof enforced) == 0);
+    CHECK (zmq_setsockopt (server, ZMQ_ZAP_DOMAIN, "here", 4) == 0);
+    if (mechanism == WITH_PLAIN) {
+        CHECK (zmq_setsockopt (server, ZMQ_PLAIN_SERVER, &yes, sizeof yes) == 0);
+        CHECK (zmq_setsockopt (client, ZMQ_PLAIN_USERNAME, "joe", 3) == 0);
+        CHECK (zmq_setsockopt (client, ZMQ_PLAIN_PASSWORD, "secret", 6) == 0);
+    } else if (mechanism != WITH_NULL) {
+        CHECK (zmq_setsockopt (server, ZMQ_CURVE_SERVER, &yes, sizeof yes) == 0);
+        CHECK (zmq_setsockopt (server, ZMQ_CURVE_SECRETKEY, secret, 41) == 0);
+        CHECK (zmq_setsockopt (client, ZMQ_CURVE_SERVERKEY, public, 41) == 0);
+        CHECK (zmq_setsockopt (client, ZMQ_CURVE_SECRETKEY, client_secret, 41) == 0);
+        if (mechanism == WITH_ANOTHER_KEY)
+            client_public[0] = client_public[0] == '0' ? '1' : '0';
+        CHECK (zmq_setsockopt (client, ZMQ_CURVE_PUBLICKEY, client_public, 41) == 0);
+    }
+    CHECK (zmq_socket_monitor (server, "inproc://told", ZMQ_EVENT_ALL) == 0);
+    CHECK (zmq_connect (told, "inproc://told") == 0);
+    join (server, client, "tcp://127.0.0.1:*");
+    /* What is bound and connected keeps its security. */
+    CHECK (zmq_setsockopt (server, ZMQ_CURVE_SERVER, &none, sizeof none) == 0);
+    CHECK (zmq_setsockopt (client, ZMQ_PLAIN_USERNAME, NULL, 0) == 0);
+    unsigned found = outcome (told, &value);
+    if (found != event || (expected && value != expected)) {
+        fprintf (stderr, "mechanism %d, handler %d, enforced %d: event %x, value %x, not %x, %x\n",
+                 mechanism, handler_type, enforced, found, value, event, expected);
+        exit (1);
+    }
+    if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+        CHECK (zmq_send (client, "hello", 5, 0) == 5);
+        CHECK (zmq_msg_init (&msg) == 0 && zmq_msg_recv (&msg, server, 0) == 5);
+        CHECK (memcmp (zmq_msg_data (&msg), "hello", 5) == 0);
+        if (handler) {
+            CHECK (strcmp (zmq_msg_gets (&msg, "User-Id"), "alice") == 0);
+            CHECK (strcmp (zmq_msg_gets (&msg, "Hello"), "World") == 0);
+        } else
+            IS_NULL (zmq_msg_gets (&msg, "User-Id"), EINVAL);
+        CHECK (zmq_msg_close (&msg) == 0);
+    } else {
+        int soon = 20;
+        CHECK (zmq_setsockopt (server, ZMQ_RCVTIMEO, &soon, sizeof soon) == 0);
+        FAILS (zmq_recv (server, key, 1, 0), EAGAIN);
+    }
+    CHECK (zmq_close (told) == 0 && zmq_close (client) == 0 && zmq_close (server) == 0);
+    CHECK (zmq_ctx_term (context) == 0);
+    if (handler) {
+        CHECK (pthread_join (thread, NULL) == 0);
+        const char *names[] = {"NULL", "PLAIN", "CURVE"};
+        CHECK (strcmp (handler->domain, "here") == 0 && strcmp (handler->mechanism, names[mechanism]) == 0);
+        CHECK (mechanism != WITH_PLAIN || !(strcmp (handler->user, "joe") || strcmp (handler->password, "secret")));
+        CHECK (mechanism != WITH_CURVE
+               || (zmq_z85_decode (key, client_public) == key && memcmp (key, handler->key, 32) == 0));
+    }
+    context = outer;
+}
+
+static void security (void)
+{
+    static const int types[] = {ZMQ_REP, ZMQ_ROUTER};
+    for (int mechanism = WITH_NULL; mechanism <= WITH_CURVE; mechanism++) {
+        struct zap good = {.version = "1.0", .status = "200"}, bad = {.version = "1.0", .status = "400"};
+        int type = types[mechanism % 2];
+        knock (mechanism, &good, type, 0, ZMQ_EVENT_HANDSHAKE_SUCCEEDED, 0);
+        knock (mechanism, &good, types[!(mechanism % 2)], 1, ZMQ_EVENT_HANDSHAKE_SUCCEEDED, 0);
+        knock (mechanism, &bad, type, 0, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, 400);
+        /* Without a handler NULL and CURVE let everybody in, unless the domain is to be enforced. */
+        if (mechanism == WITH_PLAIN)
+            knock (mechanism, NULL, 0, 0, ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, EFAULT);
+        else
+            knock (mechanism, NULL, 0, 0, ZMQ_EVENT_HANDSHAKE_SUCCEEDED, 0);
+        knock (mechanism, NULL, 0, 1, ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, EFAULT);
+    }
+    struct zap other = {.version = "1.0", .status = "300"};
+    knock (WITH_CURVE, &other, ZMQ_REP, 0, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, 300);
+    other.status = "500";
+    knock (WITH_PLAIN, &other, ZMQ_REP, 0, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, 500);
+    other.status = "600";
+    knock (WITH_PLAIN, &other, ZMQ_REP, 0, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL,
+           ZMQ_PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE);
+    other.version = "1.1";
+    knock (WITH_NULL, &other, ZMQ_ROUTER, 0, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL,
+           ZMQ_PROTOCOL_ERROR_ZAP_BAD_VERSION);
+    knock (WITH_ANOTHER_KEY, NULL, 0, 0, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL,
+           ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC);
 }
 
 static void polling (void)
@@ -514,14 +794,16 @@ static void utilities (void)
     CHECK (zmq_z85_decode (back, text) == back && memcmp (back, data, 8) == 0);
     IS_NULL (zmq_z85_encode (text, data, 7), EINVAL);
     IS_NULL (zmq_z85_decode (back, "four"), EINVAL);
-    if (zmq_has ("curve")) {
-        char public[41], secret[41], again[41];
-        CHECK (zmq_curve_keypair (public, secret) == 0 && zmq_curve_public (again, secret) == 0);
-        CHECK (strcmp (public, again) == 0);
-    } else {
-        FAILS (zmq_curve_keypair (text, text), ENOTSUP);
-        FAILS (zmq_curve_public (text, text), ENOTSUP);
-    }
+    char public[41], secret[41], again[41];
+    CHECK (zmq_curve_keypair (public, secret) == 0 && zmq_curve_public (again, secret) == 0);
+    CHECK (strlen (public) == 40 && strlen (secret) == 40 && strcmp (public, again) == 0);
+    FAILS (zmq_curve_keypair (NULL, secret), EFAULT);
+    FAILS (zmq_curve_keypair (public, NULL), EFAULT);
+    FAILS (zmq_curve_public (NULL, secret), EFAULT);
+    FAILS (zmq_curve_public (again, NULL), EINVAL);
+    FAILS (zmq_curve_public (again, "too short"), EINVAL);
+    secret[7] = '~';
+    FAILS (zmq_curve_public (again, secret), EINVAL);
 }
 
 static void on_signal (int number)
@@ -644,8 +926,11 @@ int main (void)
     parts ("inproc://parts");
     parts ("tcp://127.0.0.1:*");
     parts ("ipc://*");
+    given_away ();
     states_and_routes ();
     options ();
+    security_options ();
+    security ();
     polling ();
     monitoring ();
     proxies ();

@@ -27,6 +27,7 @@ use crate::transport::tuning;
 ///         read what the getter gives, if that is not the field;
 ///         either: live set_name "what a change means at once";
 ///                 later set_name; (connections made from then on)
+///                 kept set_name; (endpoints made from then on, which keep it)
 ///     }
 /// }
 /// ```
@@ -38,6 +39,7 @@ macro_rules! options {
             $(read $read:expr;)?
             $(live $set_live:ident $live:literal;)?
             $(later $set_later:ident;)?
+            $(kept $set_kept:ident;)?
         }
     )*})*) => {$(
         impl<T: $kind> Builder<T> {$(
@@ -62,6 +64,8 @@ macro_rules! options {
                 " at once.", $live);)?
             $(options!(@change $set_later, $name, $applies, ($value: $type), $put, $field,
                 ".", "It counts for endpoints bound and connections made from then on.");)?
+            $(options!(@change $set_kept, $name, $applies, ($value: $type), $put, $field,
+                ".", "It counts for endpoints bound and connected from then on: others keep what they have.");)?
         )*}
     )*};
 
@@ -226,7 +230,9 @@ options! {
         /// A password of PLAIN that goes over tcp to another machine is worth a warning in the log: it
         /// can be read on the way.
         ///
-        /// One value, of which nothing can be missing or set too late. libzmq's `ZMQ_PLAIN_SERVER`,
+        /// One value, of which nothing can be missing or set too late. An endpoint keeps the one with which
+        /// it was bound or connected, so that one socket can talk to several servers, each with a key of
+        /// its own: [`set_security`](SocketOptions::set_security) before each `connect`. libzmq's `ZMQ_PLAIN_SERVER`,
         /// `ZMQ_PLAIN_USERNAME`, `ZMQ_PLAIN_PASSWORD`, `ZMQ_CURVE_SERVER`, `ZMQ_CURVE_PUBLICKEY`,
         /// `ZMQ_CURVE_SECRETKEY` and `ZMQ_CURVE_SERVERKEY`, of which the one that was set last decides.
         ///
@@ -243,7 +249,7 @@ options! {
         /// ```
         security(security: Security) -> Security {
             put security = security.checked()?;
-            later set_security;
+            kept set_security;
         }
 
         /// The domain for which peers are authenticated: what an
@@ -253,7 +259,7 @@ options! {
         /// With [`Security::null`] and no authenticator a ZAP handler is asked only if there is a domain.
         zap_domain(domain: impl AsRef<str>) -> String {
             put zap_domain = zap_domain(domain)?;
-            later set_zap_domain;
+            kept set_zap_domain;
         }
 
         /// Whether a socket with a [`zap_domain`](Self::zap_domain) lets nobody in while there is neither
@@ -262,7 +268,7 @@ options! {
         /// lets everybody in then.
         zap_enforce_domain(on: bool) -> bool {
             put zap_enforce_domain = on;
-            later set_zap_enforce_domain;
+            kept set_zap_enforce_domain;
         }
 
         /// The largest message taken from a peer, in bytes, all its frames together; `None` is

@@ -43,7 +43,7 @@ impl CProgram {
         let mut command = Command::new(&self.path);
         match side {
             Side::Zocket => command.env(LIBRARY_PATH, &self.ours),
-            Side::Libzmq | Side::Raw => command.env_remove(LIBRARY_PATH),
+            _ => command.env_remove(LIBRARY_PATH),
         };
         command
     }
