@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
-use zocket::{RoutingId, Socket, SocketType};
+use zocket::{EndpointState, RoutingId, Socket, SocketType};
 
 use crate::border::{Handle, answer};
 use crate::context::{self, Home};
@@ -18,8 +19,12 @@ use crate::monitor::Watcher;
 use crate::options::Shadow;
 use crate::receive::Receiving;
 use crate::send::Sending;
+use crate::waiting::{Patience, wait_for};
 
 static SOCKETS: Table<Entry> = Table::new(2);
+
+/// How long a close waits at most until an address is free.
+const UNBIND_MAX: Duration = Duration::from_secs(1);
 
 /// A socket, and what a program that sends and receives in parts has under way.
 #[derive(Debug)]
@@ -84,12 +89,16 @@ pub(crate) fn number_of(socket_type: SocketType) -> c_int {
 
 impl Entry {
     fn open(home: Arc<Home>, socket_type: SocketType) -> Result<Self, Errno> {
-        let context = home.enter()?;
-        let built = Socket::builder(socket_type)
+        let (context, defaults) = home.enter()?;
+        let mut builder = Socket::builder(socket_type)
             .context(&context)
             .with_libzmq_defaults()
-            .linger_of(&context, socket_type)
-            .build();
+            .ipv6(defaults.ipv6);
+        // Those that subscribe have nothing to linger for.
+        if !matches!(socket_type, SocketType::Sub | SocketType::XSub) {
+            builder = builder.linger((!defaults.lingers).then_some(Duration::ZERO));
+        }
+        let built = builder.build();
         let socket = built.inspect_err(|_| home.leave())?;
         Ok(Self {
             socket: Arc::new(socket),
@@ -121,6 +130,7 @@ impl Entry {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
+        self.free_addresses();
         {
             let closing = pin!(self.socket.close_async());
             // Once is enough to have it go on by itself, whatever becomes of who waits for it.
@@ -135,6 +145,20 @@ impl Entry {
         );
         drop(leftover);
         self.home.leave();
+    }
+
+    /// Gives up what is bound, before this returns: programs bind the same again at once.
+    fn free_addresses(&self) {
+        if self.home.is_foreign() {
+            return;
+        }
+        let bound = (self.socket.endpoints().into_iter())
+            .filter(|it| it.state == EndpointState::Listening && it.endpoint.scheme() != "inproc");
+        for status in bound {
+            // An I/O thread does it; if that is held up, so is the close, but not for ever.
+            let patience = Patience::from_duration(Some(UNBIND_MAX));
+            let _ = wait_for(self.socket.unbind_async(status.endpoint), patience);
+        }
     }
 
     fn bind(&self, endpoint: &str) -> Result<(), Errno> {
@@ -195,20 +219,6 @@ impl Entry {
                 })
             }
             outcome => Ok(outcome?),
-        }
-    }
-}
-
-trait LingerOf {
-    fn linger_of(self, context: &zocket::Context, socket_type: SocketType) -> Self;
-}
-
-impl LingerOf for zocket::Builder<Socket> {
-    /// libzmq's defaults have a linger of their own, which is the context's where that is not blocky.
-    fn linger_of(self, context: &zocket::Context, socket_type: SocketType) -> Self {
-        match socket_type {
-            SocketType::Sub | SocketType::XSub => self,
-            _ => self.linger(context.linger()).ipv6(context.ipv6()),
         }
     }
 }
