@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use zocket::{Frame, Message, PeerInfo, SocketType, TryRecvError};
 
 use crate::border::{Handle, answer};
-use crate::errno::{EAGAIN, EFAULT, EFSM, EINVAL, ENOMEM, ENOTSUP, Errno};
+use crate::errno::{EAGAIN, EFSM, EINVAL, ENOMEM, ENOTSUP, Errno};
 use crate::events::POLLIN;
 use crate::handles::lock;
 use crate::memory;
@@ -208,13 +208,16 @@ extern "C" fn zmq_recviov(
     answer(|| {
         let entry = find(socket)?;
         if parts.is_null() || count.is_null() {
-            return Err(EFAULT);
+            return Err(EINVAL);
         }
         // SAFETY: it is not null; the program says there how many entries there are.
         let room = unsafe { count.read_unaligned() };
         if room == 0 {
             return Err(EINVAL);
         }
+        // Those that are filled are told even when it fails: they are to be freed.
+        // SAFETY: it is not null.
+        unsafe { memory::put(count, 0) };
         let mut read = 0;
         while read < room {
             let part = entry.recv_part(flags)?;
@@ -234,12 +237,12 @@ extern "C" fn zmq_recviov(
                 parts.add(read).write_unaligned(filled);
             }
             read += 1;
+            // SAFETY: it is not null.
+            unsafe { memory::put(count, read) };
             if !part.more {
                 break;
             }
         }
-        // SAFETY: it is not null.
-        unsafe { memory::put(count, read) };
         Ok(c_int::try_from(read).unwrap_or(c_int::MAX))
     })
 }

@@ -8,7 +8,7 @@ use std::ffi::{c_int, c_void};
 use zocket::{Frame, Message, RoutingId, SendError, SocketType, TrySendError};
 
 use crate::border::{Handle, answer};
-use crate::errno::{EAGAIN, EFAULT, EFSM, EHOSTUNREACH, EINVAL, ENOTSOCK, ENOTSUP, ETERM, Errno};
+use crate::errno::{EAGAIN, EFSM, EHOSTUNREACH, EINVAL, ENOTSOCK, ENOTSUP, ETERM, Errno};
 use crate::events::POLLOUT;
 use crate::handles::lock;
 use crate::memory;
@@ -251,7 +251,7 @@ extern "C" fn zmq_sendmsg(socket: Handle, msg: *mut RawMsg, flags: c_int) -> c_i
     zmq_msg_send(msg, socket, flags)
 }
 
-/// All parts of a message at once.
+/// All parts of a message at once, if the flags say that there are more; otherwise each is a message.
 #[unsafe(no_mangle)]
 extern "C" fn zmq_sendiov(
     socket: Handle,
@@ -261,10 +261,7 @@ extern "C" fn zmq_sendiov(
 ) -> c_int {
     answer(|| {
         let entry = find(socket)?;
-        if parts.is_null() {
-            return Err(EFAULT);
-        }
-        if count == 0 {
+        if parts.is_null() || count == 0 {
             return Err(EINVAL);
         }
         let mut sent = 0;
@@ -273,8 +270,8 @@ extern "C" fn zmq_sendiov(
             let part = unsafe { parts.add(index).read_unaligned() };
             // SAFETY: as in `zmq_send`.
             let bytes = unsafe { memory::bytes(part.iov_base, part.iov_len) }?;
-            let more = if index + 1 < count { SNDMORE } else { 0 };
-            let flags = flags & !SNDMORE | more;
+            let is_last = index + 1 == count;
+            let flags = if is_last { flags & !SNDMORE } else { flags };
             entry.send_part(Frame::copy_from_slice(bytes), flags)?;
             sent = c_int::try_from(bytes.len()).unwrap_or(c_int::MAX);
         }
