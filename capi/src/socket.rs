@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use zocket::{EndpointState, RoutingId, Socket, SocketType};
+use zocket::{BindError, EndpointState, RoutingId, Socket, SocketType};
 
 use crate::border::{Handle, answer};
 use crate::context::{self, Home};
@@ -163,11 +163,18 @@ impl Entry {
 
     fn bind(&self, endpoint: &str) -> Result<(), Errno> {
         self.check()?;
-        match self.take_fd()? {
-            Some(listener) => self.socket.bind_fd(listener)?,
-            None => self.socket.bind(endpoint)?,
+        let outcome = match self.take_fd()? {
+            Some(listener) => self.socket.bind_fd(listener),
+            None => self.socket.bind(endpoint),
         };
-        Ok(())
+        outcome.map(|_| ()).map_err(|error| {
+            let is_of_system = matches!(error, BindError::Io { .. } | BindError::Descriptor(_));
+            let errno = error.into();
+            if is_of_system {
+                self.tell_bind_failed(endpoint, errno);
+            }
+            errno
+        })
     }
 
     fn connect(&self, endpoint: &str) -> Result<(), Errno> {
