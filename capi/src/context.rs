@@ -108,6 +108,15 @@ impl Home {
         self.process != std::process::id()
     }
 
+    /// Who is about to wait finds out that nobody would ever come.
+    pub(crate) fn may_be_waited_for(&self) -> Result<(), Errno> {
+        if self.is_foreign() {
+            Err(ETERM)
+        } else {
+            Ok(())
+        }
+    }
+
     /// A place for one more socket, which is to be given back with [`leave`](Self::leave), and what the
     /// context says of it.
     pub(crate) fn enter(&self) -> Result<(zocket::Context, SocketDefaults), Errno> {

@@ -139,6 +139,7 @@ impl Entry {
             self.was_in_vain(POLLIN);
             return Err(EAGAIN);
         }
+        self.home.may_be_waited_for()?;
         let sleeper = Sleeper::current()?;
         let watching = self.socket.watch(sleeper.clone().into());
         let mut others = Vec::new();

@@ -175,6 +175,7 @@ impl Entry {
             return self.check();
         }
         let patience = self.send_patience(flags);
+        self.home.may_be_waited_for()?;
         let sleeper = Sleeper::current()?;
         let watching = self.socket.watch(sleeper.clone().into());
         while !watching.can_send() {

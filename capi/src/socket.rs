@@ -125,6 +125,14 @@ impl Entry {
         Ok(())
     }
 
+    /// The same for who has been inside for long: it may have been closed meanwhile.
+    pub(crate) fn check_open(&self) -> Result<(), Errno> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(ENOTSOCK);
+        }
+        self.check()
+    }
+
     /// Begins to close it: whoever is inside comes out, and what was sent lingers behind.
     fn close(&self) {
         if self.closed.swap(true, Ordering::AcqRel) {
