@@ -277,6 +277,8 @@ pub(crate) struct Chosen {
     pub(crate) timeout: Option<Option<Duration>>,
     /// What interval and timeout make of it otherwise.
     pub(crate) ttl: Option<Option<Duration>>,
+    /// Whether that must be one that is kept.
+    pub(crate) keeps_ttl: bool,
     /// What the context says otherwise, and so of the next.
     pub(crate) linger: Option<Option<Duration>>,
     pub(crate) ipv6: Option<bool>,
@@ -306,6 +308,7 @@ impl Options {
             chosen: Chosen {
                 timeout: None,
                 ttl: Some(None),
+                keeps_ttl: false,
                 linger: Some(subscribes.then_some(Duration::ZERO)),
                 ipv6: None,
             },
@@ -337,7 +340,7 @@ impl Options {
         let heartbeats = &mut self.heartbeats;
         heartbeats.timeout = self.chosen.timeout.unwrap_or(heartbeats.interval);
         heartbeats.ttl = (self.chosen.ttl).unwrap_or_else(|| heartbeats.derived_ttl());
-        if self.chosen.ttl.is_none() {
+        if self.chosen.ttl.is_none() || !self.chosen.keeps_ttl {
             return Ok(());
         }
         match (heartbeats.ttl, heartbeats.least_ttl()) {
@@ -389,6 +392,7 @@ impl Default for Options {
             chosen: Chosen {
                 timeout: Some(Heartbeats::default().timeout),
                 ttl: None,
+                keeps_ttl: true,
                 linger: None,
                 ipv6: None,
             },

@@ -49,6 +49,14 @@ struct Settings {
     blocky: bool,
 }
 
+/// What the sockets have of their context that are made now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketDefaults {
+    /// For ever; otherwise not at all.
+    pub(crate) lingers: bool,
+    pub(crate) ipv6: bool,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -95,8 +103,23 @@ impl Home {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// A place for one more socket, which is to be given back with [`leave`](Self::leave).
-    pub(crate) fn enter(&self) -> Result<zocket::Context, Errno> {
+    /// Whether it was made by the process of which this is a child: there is no I/O thread of it here.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.process != std::process::id()
+    }
+
+    /// Who is about to wait finds out that nobody would ever come.
+    pub(crate) fn may_be_waited_for(&self) -> Result<(), Errno> {
+        if self.is_foreign() {
+            Err(ETERM)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A place for one more socket, which is to be given back with [`leave`](Self::leave), and what the
+    /// context says of it.
+    pub(crate) fn enter(&self) -> Result<(zocket::Context, SocketDefaults), Errno> {
         let mut state = lock(&self.state);
         if self.has_ended() {
             return Err(ETERM);
@@ -106,7 +129,12 @@ impl Home {
         }
         let context = state.context()?;
         state.sockets += 1;
-        Ok(context)
+        // These may change between one socket and the next.
+        let defaults = SocketDefaults {
+            lingers: state.settings.blocky,
+            ipv6: state.settings.ipv6,
+        };
+        Ok((context, defaults))
     }
 
     /// zocket's context, for a socket that nobody has to close.
@@ -137,7 +165,7 @@ impl Home {
 
     /// Waits until the last socket is closed, and has lingered.
     fn terminate(&self) -> Result<(), Errno> {
-        if self.process != std::process::id() {
+        if self.is_foreign() {
             return Ok(());
         }
         self.shut_down();
@@ -214,8 +242,6 @@ impl State {
         let settings = &self.settings;
         let mut builder = zocket::Context::builder()
             .io_threads(usize::try_from(settings.io_threads).unwrap_or(1))
-            .linger((!settings.blocky).then_some(Duration::ZERO))
-            .ipv6(settings.ipv6)
             .thread_affinity(settings.processors.clone())
             .thread_start_hook({
                 let (priority, policy) = (settings.priority, settings.policy);

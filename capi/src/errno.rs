@@ -74,8 +74,15 @@ use libc::__error as place;
 
 impl From<io::Error> for Errno {
     fn from(error: io::Error) -> Self {
-        // What has no number is a name that does not resolve, or an interface that is not there.
-        error.raw_os_error().map_or(ENODEV, Self)
+        let known = match error.kind() {
+            // Somebody listens there; or a file is there that is nobody's to remove.
+            io::ErrorKind::AddrInUse | io::ErrorKind::AlreadyExists => Self(libc::EADDRINUSE),
+            io::ErrorKind::InvalidInput => EINVAL,
+            io::ErrorKind::Unsupported => ENOTSUP,
+            // A name that does not resolve, or an interface that is not there.
+            _ => ENODEV,
+        };
+        error.raw_os_error().map_or(known, Self)
     }
 }
 

@@ -1,16 +1,20 @@
 //! What a C program holds in its hands: numbers that look like pointers, each for one thing in a table.
 //!
 //! ```text
-//!   46           28          8     4    0
-//!    ├ generation ┤   place   ├kind─┤ 0  ┤      no address: nothing is ever read there
+//!         40           28          8     4    0
+//!   base + ├ generation ┤   place   ├kind─┤ 0  ┤      nothing is ever read there by us
 //! ```
 //!
 //! A place is given to one thing after the other, and every tenant has another generation: a handle that
-//! was closed is told from the one that came after it (until the generations begin anew, after a quarter
-//! of a million tenants of that place). All of it fits into 46 bits, as some languages have no more for a
+//! was closed is told from the one that came after it (until the generations begin anew, after some four
+//! thousand tenants of that place). All of it fits into 46 bits, as some languages have no more for a
 //! foreign pointer.
 //!
 //! To find a thing by its handle is a part of every call: it takes no lock, and no count but one.
+//!
+//! Others do read there: libraries on top of libzmq look at the first bytes of whatever they are given,
+//! to tell their own sockets, which have a mark there, from libzmq's. So all these numbers are addresses
+//! of memory that is zero, cannot be written, and is only there when it is looked at ([`base`]).
 
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
@@ -76,7 +80,7 @@ const PLACE_BITS: u32 = 20;
 const PLACE_SHIFT: u32 = 8;
 const KIND_SHIFT: u32 = 4;
 const GENERATION_SHIFT: u32 = PLACE_SHIFT + PLACE_BITS;
-const GENERATION_BITS: u32 = if usize::BITS >= 64 { 18 } else { 4 };
+const GENERATION_BITS: u32 = if usize::BITS >= 64 { 12 } else { 4 };
 const GENERATIONS: usize = 1 << GENERATION_BITS;
 
 impl<T> Place<T> {
@@ -264,18 +268,51 @@ impl<T> Table<T> {
     fn handle(&self, number: usize, generation: usize) -> Handle {
         let value =
             generation << GENERATION_SHIFT | number << PLACE_SHIFT | self.kind << KIND_SHIFT;
-        std::ptr::without_provenance_mut::<c_void>(value)
+        std::ptr::without_provenance_mut::<c_void>(base().wrapping_add(value))
     }
 
     /// The place and the generation that a handle of this kind names.
     #[inline]
     fn read(&self, handle: Handle) -> Option<(usize, usize)> {
-        let value = handle.addr();
+        let value = handle.addr().wrapping_sub(base());
         let kind = value & ((1 << PLACE_SHIFT) - 1);
         let generation = value >> GENERATION_SHIFT;
         (kind == self.kind << KIND_SHIFT && generation < GENERATIONS)
             .then_some((value >> PLACE_SHIFT & ((1 << PLACE_BITS) - 1), generation))
     }
+}
+
+/// The address of the memory that handles name; 0 if there is no room for it, and they name none.
+fn base() -> usize {
+    static BASE: OnceLock<usize> = OnceLock::new();
+    *BASE.get_or_init(reserve)
+}
+
+#[cfg(target_pointer_width = "64")]
+fn reserve() -> usize {
+    const SIZE: usize = 1 << (GENERATION_SHIFT + GENERATION_BITS);
+    // Far from where anything is, and below 46 bits.
+    let hint = std::ptr::without_provenance_mut::<c_void>(1 << 45);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANON;
+    // SAFETY: it asks for new memory, in place of none that there is.
+    let memory = unsafe { libc::mmap(hint, SIZE, libc::PROT_READ, flags, -1, 0) };
+    if memory == libc::MAP_FAILED {
+        return 0;
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: it is the memory from above, of which a core dump need not have anything.
+    unsafe {
+        libc::madvise(memory, SIZE, libc::MADV_DONTDUMP);
+    }
+    memory.expose_provenance()
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+fn reserve() -> usize {
+    0
 }
 
 /// What a thread that panicked has left is as good as it was: nothing here is changed in steps.
@@ -315,7 +352,7 @@ mod tests {
         assert!(TABLE.get(std::ptr::null_mut()).is_none());
         let local = 0_u64;
         assert!(TABLE.get((&raw const local).cast_mut().cast()).is_none());
-        for wrong in [1, 4, 1 << 8, 1 << 45, 1 << 46, usize::MAX] {
+        for wrong in [1, 4, 1 << 8, 1 << 39, 1 << 40, usize::MAX] {
             let wrong = std::ptr::without_provenance_mut(handle.addr() ^ wrong);
             assert!(TABLE.get(wrong).is_none(), "{wrong:?}");
         }
@@ -378,6 +415,11 @@ mod tests {
             .collect();
         for (n, handle) in handles.iter().enumerate() {
             assert!(handle.addr() >> 46 == 0);
+            // SAFETY: it is memory of ours, of which so much can be read.
+            let read = unsafe {
+                std::ptr::with_exposed_provenance::<[u64; 2]>(handle.addr()).read_volatile()
+            };
+            assert_eq!(read, [0, 0]);
             assert_eq!(TABLE.get(*handle).as_deref(), Some(&n));
         }
     }

@@ -53,6 +53,16 @@ pub(crate) unsafe fn copy_out(from: &[u8], to: *mut c_void, room: usize) -> Resu
     Ok(())
 }
 
+/// Writes zeros.
+///
+/// # Safety
+///
+/// `size` bytes can be written there.
+pub(crate) unsafe fn clear(at: *mut c_void, size: usize) {
+    // SAFETY: the caller promises it.
+    unsafe { std::ptr::write_bytes(at.cast::<u8>(), 0, size) };
+}
+
 /// Puts a value at an address that may be null, which is for those who do not want to know.
 ///
 /// # Safety

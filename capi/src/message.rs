@@ -449,7 +449,11 @@ extern "C" fn zmq_msg_get(msg: *const RawMsg, property: c_int) -> c_int {
         match property {
             MORE => Ok(msg.more.into()),
             SHARED => {
-                let shared = |content: &Arc<Content>| Arc::strong_count(content) > 1;
+                // What nobody frees is everybody's.
+                let shared = |content: &Arc<Content>| {
+                    Arc::strong_count(content) > 1
+                        || matches!(content.owner, Owner::Foreign(None, _))
+                };
                 Ok(matches!(&msg.body, Body::Shared(content) if shared(content)).into())
             }
             // Deprecated: a connection's descriptor is nobody's but the library's.

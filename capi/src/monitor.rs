@@ -12,8 +12,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use zocket::{
-    Endpoint, Frame, HandshakeFailure, HandshakeFault, Message, Monitor, MonitorEvent, Socket,
-    SocketType,
+    Endpoint, EndpointState, Frame, HandshakeFailure, HandshakeFault, Message, Monitor,
+    MonitorEvent, Socket, SocketType,
 };
 
 use crate::border::{Handle, answer};
@@ -48,6 +48,7 @@ struct Stopping {
 }
 
 /// One event in libzmq's words.
+#[derive(Debug)]
 struct Told {
     number: u64,
     value: u64,
@@ -134,8 +135,47 @@ impl Watcher {
     }
 }
 
+/// What libzmq does not tell is left out: that a connection ended because this side, which had made it,
+/// let go of the endpoint. That is known when the endpoint's next event comes, which follows at once.
+#[derive(Debug)]
+struct Endings {
+    bound: Vec<Endpoint>,
+    /// Connections that were made from here, and have ended, we do not know yet why.
+    ended: Vec<(Endpoint, Told)>,
+}
+
+impl Endings {
+    /// What is to be told when this has happened.
+    fn on_event(&mut self, event: &MonitorEvent) -> Vec<Told> {
+        let Some(endpoint) = event.endpoint() else {
+            return Vec::new();
+        };
+        let (of_it, others) = std::mem::take(&mut self.ended)
+            .into_iter()
+            .partition(|(of, _)| of == endpoint);
+        self.ended = others;
+        let place = self.bound.iter().position(|bound| bound == endpoint);
+        match event {
+            MonitorEvent::Listening { .. } => self.bound.push(endpoint.clone()),
+            MonitorEvent::Closed { .. } => match place {
+                Some(place) => drop(self.bound.swap_remove(place)),
+                None => return Vec::new(),
+            },
+            _ => {}
+        }
+        let mut told: Vec<Told> = of_it.into_iter().map(|(_, told)| told).collect();
+        match (event, translate(event)) {
+            (MonitorEvent::Disconnected { .. }, Some(end)) if place.is_none() => {
+                self.ended.push((endpoint.clone(), end));
+            }
+            (_, new) => told.extend(new),
+        }
+        told
+    }
+}
+
 /// Tells until the socket is closed, or nothing is to be told any more.
-fn tell_all(monitor: &Monitor, teller: &Teller) {
+fn tell_all(monitor: &Monitor, teller: &Teller, mut endings: Endings) {
     loop {
         let mut next = pin!(monitor.recv_async());
         let either = poll_fn(|cx| {
@@ -151,7 +191,7 @@ fn tell_all(monitor: &Monitor, teller: &Teller) {
         });
         match wait_for(either, Patience::Forever) {
             Ok(Some(event)) => {
-                if let Some(told) = translate(&event) {
+                for told in endings.on_event(&event) {
                     teller.tell(&told);
                 }
             }
@@ -185,7 +225,8 @@ fn translate(event: &MonitorEvent) -> Option<Told> {
     let errno = |error: c_int| u64::try_from(error).unwrap_or_default();
     Some(match event {
         MonitorEvent::Listening { .. } => bound(LISTENING, 0, endpoint),
-        MonitorEvent::BindFailed { .. } => bound(BIND_FAILED, errno(libc::EADDRINUSE), endpoint),
+        // Whoever has called for it tells it, and its number.
+        MonitorEvent::BindFailed { .. } => return None,
         MonitorEvent::Accepted { .. } => bound(ACCEPTED, 0, endpoint),
         MonitorEvent::AcceptFailed { .. } => {
             bound(ACCEPT_FAILED, errno(libc::ECONNREFUSED), endpoint)
@@ -285,17 +326,41 @@ impl Entry {
             stopping: Mutex::default(),
         });
         let monitor = self.socket.monitor();
+        let known = self.socket.endpoints().into_iter();
+        let endings = Endings {
+            bound: known
+                .filter(|it| it.state == EndpointState::Listening)
+                .map(|it| it.endpoint)
+                .collect(),
+            ended: Vec::new(),
+        };
         let thread = thread::Builder::new()
             .name("zocket-monitor".to_owned())
             .spawn({
                 let teller = teller.clone();
                 move || {
                     block_signals();
-                    tell_all(&monitor, &teller);
+                    tell_all(&monitor, &teller, endings);
                 }
             })?;
         *lock(&self.watcher) = Some(Watcher { teller, thread });
         Ok(())
+    }
+
+    /// A bind has failed, as `errno` says.
+    pub(crate) fn tell_bind_failed(&self, endpoint: &str, errno: Errno) {
+        let teller = lock(&self.watcher)
+            .as_ref()
+            .map(|watcher| watcher.teller.clone());
+        let Some(teller) = teller.filter(|_| !endpoint.starts_with("inproc:")) else {
+            return;
+        };
+        teller.tell(&Told {
+            number: BIND_FAILED,
+            value: u64::try_from(errno.0).unwrap_or_default(),
+            local: endpoint.to_owned(),
+            remote: String::new(),
+        });
     }
 
     /// There is one monitor at a time: the one before is told that it was the last.

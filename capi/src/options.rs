@@ -61,6 +61,16 @@ impl<'a> Given<'a> {
         }
     }
 
+    /// The same where anything else than 0 counts as 1.
+    fn truth(self) -> Result<bool, Errno> {
+        Ok(self.int()? != 0)
+    }
+
+    /// The same, but for what is negative.
+    fn truth_above(self) -> Result<bool, Errno> {
+        Ok(at_least(self.int()?, 0)? != 0)
+    }
+
     fn count(self) -> Result<usize, Errno> {
         usize::try_from(self.int()?).map_err(|_| EINVAL)
     }
@@ -204,8 +214,8 @@ impl Entry {
             SNDTIMEO => options.set_send_timeout(value.millis(-1)?)?,
             IPV4ONLY => options.set_ipv6(!value.bool()?)?,
             IPV6 => options.set_ipv6(value.bool()?)?,
-            ROUTER_MANDATORY => options.set_mandatory(value.bool()?)?,
-            ROUTER_HANDOVER => options.set_handover(value.bool()?)?,
+            ROUTER_MANDATORY => options.set_mandatory(value.truth_above()?)?,
+            ROUTER_HANDOVER => options.set_handover(value.truth_above()?)?,
             TCP_KEEPALIVE => options.set_tcp_keepalive(match value.int()? {
                 -1 => None,
                 0 => Some(false),
@@ -228,18 +238,18 @@ impl Entry {
             }
             IPC_FILTER_PID | IPC_FILTER_UID | IPC_FILTER_GID => self.filter(option, value)?,
             IMMEDIATE => options.set_immediate(value.bool()?)?,
-            XPUB_VERBOSE => options.set_verbose(value.bool()?)?,
-            XPUB_VERBOSER => options.set_verboser(value.bool()?)?,
-            XPUB_NODROP => options.set_nodrop(value.bool()?)?,
-            XPUB_MANUAL => options.set_manual(value.bool()?)?,
-            XPUB_MANUAL_LAST_VALUE => options.set_manual_last_value(value.bool()?)?,
+            XPUB_VERBOSE => options.set_verbose(value.truth_above()?)?,
+            XPUB_VERBOSER => options.set_verboser(value.truth_above()?)?,
+            XPUB_NODROP => options.set_nodrop(value.truth_above()?)?,
+            XPUB_MANUAL => options.set_manual(value.truth_above()?)?,
+            XPUB_MANUAL_LAST_VALUE => options.set_manual_last_value(value.truth_above()?)?,
             XPUB_WELCOME_MSG => options.set_welcome_message(value.bytes)?,
-            XSUB_VERBOSE_UNSUBSCRIBE => options.set_verbose_unsubscribe(value.bool()?)?,
-            ONLY_FIRST_SUBSCRIBE => options.set_only_first_subscribe(value.bool()?)?,
-            INVERT_MATCHING => options.set_invert_matching(value.bool()?)?,
-            PROBE_ROUTER => options.set_probe_router(value.bool()?)?,
-            REQ_CORRELATE => options.set_correlate(value.bool()?)?,
-            REQ_RELAXED => options.set_relaxed(value.bool()?)?,
+            XSUB_VERBOSE_UNSUBSCRIBE => options.set_verbose_unsubscribe(value.truth_above()?)?,
+            ONLY_FIRST_SUBSCRIBE => options.set_only_first_subscribe(value.truth_above()?)?,
+            INVERT_MATCHING => options.set_invert_matching(value.truth()?)?,
+            PROBE_ROUTER => options.set_probe_router(value.truth_above()?)?,
+            REQ_CORRELATE => options.set_correlate(value.truth_above()?)?,
+            REQ_RELAXED => options.set_relaxed(value.truth_above()?)?,
             CONFLATE => self.set_conflate(value.bool()?)?,
             TOS => options.set_type_of_service(u8::try_from(value.int()?).map_err(|_| EINVAL)?)?,
             PRIORITY => options.set_priority(value.u32()?)?,
@@ -276,8 +286,9 @@ impl Entry {
                     return Err(EINVAL.into());
                 }
                 // Told in tenths of a second: less is none.
-                let ttl = ttl.filter(|ttl| ttl.as_millis() >= 100);
-                options.set_heartbeat_ttl(ttl)?;
+                let tenths = ttl.map_or(0, |ttl| ttl.as_millis() / 100 * 100);
+                let ttl = u64::try_from(tenths).ok().filter(|millis| *millis > 0);
+                options.set_heartbeat_ttl(ttl.map(Duration::from_millis))?;
             }
             USE_FD => self
                 .use_fd
@@ -286,6 +297,7 @@ impl Entry {
                 let proxy = value.text()?;
                 options.set_socks_proxy((!proxy.is_empty()).then_some(proxy))?;
             }
+            SOCKS_USERNAME | SOCKS_PASSWORD => self.set_socks_credential(option, value.text()?)?,
             BINDTODEVICE => {
                 options.set_bind_to_device(value.text()?)?;
             }
@@ -344,6 +356,23 @@ impl Entry {
         Ok(())
     }
 
+    /// They come one by one, and count together: who has no name says nothing.
+    fn set_socks_credential(&self, option: c_int, text: &str) -> Result<(), Refusal> {
+        if text.len() > 255 {
+            return Err(EINVAL.into());
+        }
+        let mut shadow = lock(&self.shadow);
+        shadow.0.insert(option, Value::Text(text.to_owned()));
+        let known = |option| match shadow.0.get(&option) {
+            Some(Value::Text(text)) => text.clone(),
+            _ => String::new(),
+        };
+        let (user, password) = (known(SOCKS_USERNAME), known(SOCKS_PASSWORD));
+        drop(shadow);
+        let both = (!user.is_empty()).then_some((user.as_str(), password.as_str()));
+        Ok(self.socket.options().set_socks_credentials(both)?)
+    }
+
     fn set_conflate(&self, on: bool) -> Result<(), Refusal> {
         let options = self.socket.options();
         match options.set_conflate(on) {
@@ -396,6 +425,7 @@ impl Entry {
             CONFLATE => number(options.conflate()),
             ZAP_DOMAIN => Value::Text(options.zap_domain()),
             ZAP_ENFORCE_DOMAIN => number(options.zap_enforce_domain()),
+            SOCKS_USERNAME | SOCKS_PASSWORD => Value::Text(String::new()),
             TOS => number(options.type_of_service()),
             PRIORITY => number(options.priority()),
             BUSY_POLL => number(options.busy_poll().map_or(0, |time| time.as_micros())),
@@ -471,6 +501,19 @@ fn is_for_all(option: c_int) -> bool {
     )
 }
 
+/// Whether libzmq tells nothing, which takes all back, from an empty text, which is a wrong one.
+fn is_taken_back_by_null(option: c_int) -> bool {
+    matches!(
+        option,
+        SOCKS_PROXY
+            | TCP_ACCEPT_FILTER
+            | IPC_FILTER_PID
+            | IPC_FILTER_UID
+            | IPC_FILTER_GID
+            | BINDTODEVICE
+    )
+}
+
 fn publishes(socket_type: SocketType) -> bool {
     matches!(
         socket_type,
@@ -543,6 +586,9 @@ extern "C" fn zmq_setsockopt(
 ) -> c_int {
     answer(|| {
         let entry = find_alive(socket)?;
+        if size == 0 && !value.is_null() && is_taken_back_by_null(option) {
+            return Err(EINVAL);
+        }
         let is_none = value.is_null() && size == 0;
         let size = if value.is_null() { 0 } else { size };
         // SAFETY: the program says that so many bytes are there, or that nothing is.
@@ -617,6 +663,8 @@ unsafe fn give(
     // SAFETY: the caller promises it.
     unsafe {
         memory::copy_out(found, value, room)?;
+        // A program with a wider number than the option's reads the same in it.
+        memory::clear(value.wrapping_byte_add(found.len()), room - found.len());
         memory::put(size, found.len());
     }
     Ok(0)
@@ -645,6 +693,7 @@ numbers! {
     MULTICAST_MAXTPDU = 84, VMCI_BUFFER_SIZE = 85, VMCI_BUFFER_MIN_SIZE = 86,
     VMCI_BUFFER_MAX_SIZE = 87, VMCI_CONNECT_TIMEOUT = 88, USE_FD = 89, BINDTODEVICE = 92,
     ZAP_ENFORCE_DOMAIN = 93, LOOPBACK_FASTPATH = 94, METADATA = 95, MULTICAST_LOOP = 96, ROUTER_NOTIFY = 97, XPUB_MANUAL_LAST_VALUE = 98,
+    SOCKS_USERNAME = 99, SOCKS_PASSWORD = 100,
     IN_BATCH_SIZE = 101, OUT_BATCH_SIZE = 102, ONLY_FIRST_SUBSCRIBE = 108, RECONNECT_STOP = 109,
     HELLO_MSG = 110, DISCONNECT_MSG = 111, PRIORITY = 112, BUSY_POLL = 113, HICCUP_MSG = 114,
     XSUB_VERBOSE_UNSUBSCRIBE = 115, TOPICS_COUNT = 116,

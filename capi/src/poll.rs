@@ -59,6 +59,11 @@ pub(crate) fn wait(
     if matches!(patience, Patience::None) {
         return Ok(0);
     }
+    for one in wanted.iter() {
+        if let Source::Socket(entry) = &one.source {
+            entry.home.may_be_waited_for()?;
+        }
+    }
     let sleeper = Sleeper::current()?;
     let watching: Vec<Option<Watching>> = wanted
         .iter()
@@ -98,7 +103,7 @@ fn look(
     for (index, one) in wanted.iter_mut().enumerate() {
         let can = match &one.source {
             Source::Socket(entry) => {
-                entry.check()?;
+                entry.check_open()?;
                 match watching.get(index) {
                     Some(watching) => entry.look(watching.as_ref()),
                     None => entry.events(),

@@ -87,7 +87,7 @@ impl Proxy {
         }
         if state == State::Active {
             for (from, to) in self.ways() {
-                from.check()?;
+                from.check_open()?;
                 if from.events() & POLLIN == 0 || self.may_pass(from, to) {
                     want(from, POLLIN);
                 } else {

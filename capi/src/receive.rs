@@ -7,7 +7,7 @@ use std::time::Instant;
 use zocket::{Frame, Message, PeerInfo, SocketType, TryRecvError};
 
 use crate::border::{Handle, answer};
-use crate::errno::{EAGAIN, EFAULT, EFSM, EINVAL, ENOMEM, ENOTSUP, Errno};
+use crate::errno::{EAGAIN, EFSM, EINVAL, ENOMEM, ENOTSUP, Errno};
 use crate::events::POLLIN;
 use crate::memory;
 use crate::message::{Msg, RawMsg};
@@ -182,6 +182,7 @@ impl Entry {
         let timeout = self.socket.options().recv_timeout();
         let until = timeout.and_then(|timeout| since.checked_add(timeout));
         let patience = until.map_or(Patience::Forever, Patience::Until);
+        self.home.may_be_waited_for()?;
         let sleeper = Sleeper::current()?;
         let watching = self.socket.watch(sleeper.clone().into());
         loop {
@@ -250,13 +251,16 @@ extern "C" fn zmq_recviov(
     answer(|| {
         let entry = find(socket)?;
         if parts.is_null() || count.is_null() {
-            return Err(EFAULT);
+            return Err(EINVAL);
         }
         // SAFETY: it is not null; the program says there how many entries there are.
         let room = unsafe { count.read_unaligned() };
         if room == 0 {
             return Err(EINVAL);
         }
+        // Those that are filled are told even when it fails: they are to be freed.
+        // SAFETY: it is not null.
+        unsafe { memory::put(count, 0) };
         let mut read = 0;
         while read < room {
             let part = entry.recv_part(flags)?;
@@ -276,12 +280,12 @@ extern "C" fn zmq_recviov(
                 parts.add(read).write_unaligned(filled);
             }
             read += 1;
+            // SAFETY: it is not null.
+            unsafe { memory::put(count, read) };
             if !part.more {
                 break;
             }
         }
-        // SAFETY: it is not null.
-        unsafe { memory::put(count, read) };
         Ok(c_int::try_from(read).unwrap_or(c_int::MAX))
     })
 }

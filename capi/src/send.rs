@@ -10,7 +10,7 @@ use std::time::Duration;
 use zocket::{Frame, Message, RoutingId, SendError, SendFailure, SocketType};
 
 use crate::border::{Handle, answer};
-use crate::errno::{EFAULT, EFSM, EHOSTUNREACH, EINVAL, ENOTSUP, Errno};
+use crate::errno::{EFSM, EHOSTUNREACH, EINVAL, ENOTSUP, Errno};
 use crate::events::POLLOUT;
 use crate::memory;
 use crate::message::{Msg, RawMsg};
@@ -165,6 +165,7 @@ impl Entry {
             return self.check();
         }
         let patience = self.send_patience(flags);
+        self.home.may_be_waited_for()?;
         let sleeper = Sleeper::current()?;
         let watching = self.socket.watch(sleeper.clone().into());
         while !watching.can_send() {
@@ -235,7 +236,7 @@ extern "C" fn zmq_sendmsg(socket: Handle, msg: *mut RawMsg, flags: c_int) -> c_i
     zmq_msg_send(msg, socket, flags)
 }
 
-/// All parts of a message at once.
+/// All parts of a message at once, if the flags say that there are more; otherwise each is a message.
 #[unsafe(no_mangle)]
 extern "C" fn zmq_sendiov(
     socket: Handle,
@@ -245,10 +246,7 @@ extern "C" fn zmq_sendiov(
 ) -> c_int {
     answer(|| {
         let entry = find(socket)?;
-        if parts.is_null() {
-            return Err(EFAULT);
-        }
-        if count == 0 {
+        if parts.is_null() || count == 0 {
             return Err(EINVAL);
         }
         let mut sent = 0;
@@ -257,8 +255,8 @@ extern "C" fn zmq_sendiov(
             let part = unsafe { parts.add(index).read_unaligned() };
             // SAFETY: as in `zmq_send`.
             let bytes = unsafe { memory::bytes(part.iov_base, part.iov_len) }?;
-            let more = if index + 1 < count { SNDMORE } else { 0 };
-            let flags = flags & !SNDMORE | more;
+            let is_last = index + 1 == count;
+            let flags = if is_last { flags & !SNDMORE } else { flags };
             entry.send_part(bytes, flags)?;
             sent = c_int::try_from(bytes.len()).unwrap_or(c_int::MAX);
         }

@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
-use zocket::{Frame, RoutingId, Socket, SocketType};
+use zocket::{BindError, EndpointState, Frame, RoutingId, Socket, SocketType};
 
 use crate::aside::Aside;
 use crate::border::{Handle, answer};
@@ -19,8 +20,12 @@ use crate::monitor::Watcher;
 use crate::options::Shadow;
 use crate::receive::Part;
 use crate::security::Credentials;
+use crate::waiting::{Patience, wait_for};
 
 static SOCKETS: Table<Entry> = Table::new(2);
+
+/// How long a close waits at most until an address is free.
+const UNBIND_MAX: Duration = Duration::from_secs(1);
 
 /// A socket, and what a program that sends and receives in parts has under way.
 #[derive(Debug)]
@@ -89,12 +94,16 @@ pub(crate) fn number_of(socket_type: SocketType) -> c_int {
 
 impl Entry {
     fn open(home: Arc<Home>, socket_type: SocketType) -> Result<Self, Errno> {
-        let context = home.enter()?;
-        let built = Socket::builder(socket_type)
+        let (context, defaults) = home.enter()?;
+        let mut builder = Socket::builder(socket_type)
             .context(&context)
             .with_libzmq_defaults()
-            .linger_of(&context, socket_type)
-            .build();
+            .ipv6(defaults.ipv6);
+        // Those that subscribe have nothing to linger for.
+        if !matches!(socket_type, SocketType::Sub | SocketType::XSub) {
+            builder = builder.linger((!defaults.lingers).then_some(Duration::ZERO));
+        }
+        let built = builder.build();
         let socket = built.inspect_err(|_| home.leave())?;
         Ok(Self {
             socket: Arc::new(socket),
@@ -122,11 +131,20 @@ impl Entry {
         Ok(())
     }
 
+    /// The same for who has been inside for long: it may have been closed meanwhile.
+    pub(crate) fn check_open(&self) -> Result<(), Errno> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(ENOTSOCK);
+        }
+        self.check()
+    }
+
     /// Begins to close it: whoever is inside comes out, and what was sent lingers behind.
     fn close(&self) {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
+        self.free_addresses();
         {
             let closing = pin!(self.socket.close_async());
             // Once is enough to have it go on by itself, whatever becomes of who waits for it.
@@ -143,13 +161,34 @@ impl Entry {
         self.home.leave();
     }
 
+    /// Gives up what is bound, before this returns: programs bind the same again at once.
+    fn free_addresses(&self) {
+        if self.home.is_foreign() {
+            return;
+        }
+        let bound = (self.socket.endpoints().into_iter())
+            .filter(|it| it.state == EndpointState::Listening && it.endpoint.scheme() != "inproc");
+        for status in bound {
+            // An I/O thread does it; if that is held up, so is the close, but not for ever.
+            let patience = Patience::from_duration(Some(UNBIND_MAX));
+            let _ = wait_for(self.socket.unbind_async(status.endpoint), patience);
+        }
+    }
+
     fn bind(&self, endpoint: &str) -> Result<(), Errno> {
         self.check()?;
-        match self.take_fd()? {
-            Some(listener) => self.socket.bind_fd(listener)?,
-            None => self.socket.bind(endpoint)?,
+        let outcome = match self.take_fd()? {
+            Some(listener) => self.socket.bind_fd(listener),
+            None => self.socket.bind(endpoint),
         };
-        Ok(())
+        outcome.map(|_| ()).map_err(|error| {
+            let is_of_system = matches!(error, BindError::Io { .. } | BindError::Descriptor(_));
+            let errno = error.into();
+            if is_of_system {
+                self.tell_bind_failed(endpoint, errno);
+            }
+            errno
+        })
     }
 
     fn connect(&self, endpoint: &str) -> Result<(), Errno> {
@@ -201,20 +240,6 @@ impl Entry {
                 })
             }
             outcome => Ok(outcome?),
-        }
-    }
-}
-
-trait LingerOf {
-    fn linger_of(self, context: &zocket::Context, socket_type: SocketType) -> Self;
-}
-
-impl LingerOf for zocket::Builder<Socket> {
-    /// libzmq's defaults have a linger of their own, which is the context's where that is not blocky.
-    fn linger_of(self, context: &zocket::Context, socket_type: SocketType) -> Self {
-        match socket_type {
-            SocketType::Sub | SocketType::XSub => self,
-            _ => self.linger(context.linger()).ipv6(context.ipv6()),
         }
     }
 }

@@ -14,9 +14,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// What a program that links the static library needs besides.
-const PRIVATE: &str = "-lpthread -ldl -lm";
-
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -68,8 +65,7 @@ fn install_capi(prefix: &Path) -> Result<(), Box<dyn Error>> {
         replace(&capi.join("include").join(header), &include.join(header))?;
     }
     let description = fs::read_to_string(capi.join("libzmq.pc.in"))?
-        .replace("@PREFIX@", &prefix.display().to_string())
-        .replace("@PRIVATE@", PRIVATE);
+        .replace("@PREFIX@", &prefix.display().to_string());
     fs::write(pkgconfig.join("libzmq.pc"), description)?;
     println!("libzmq.so.5 is in {}", lib.display());
     Ok(())

@@ -1,57 +1,13 @@
 /* Calls every function of zmq.h with arguments that are right and with some that are not. */
 #define ZMQ_BUILD_DRAFT_API
-#include <zmq.h>
-#include <zmq_utils.h>
+#include "check.h"
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define CHECK(what) \
-    do { \
-        if (!(what)) { \
-            fprintf (stderr, "%s:%d: %s (errno %d: %s)\n", __FILE__, __LINE__, #what, errno, \
-                     zmq_strerror (errno)); \
-            exit (1); \
-        } \
-    } while (0)
-
-/* It fails, and says why. */
-#define FAILS(what, why) CHECK ((errno = 0, (long) (what) == -1) && zmq_errno () == (why))
-#define IS_NULL(what, why) CHECK ((errno = 0, (what) == NULL) && zmq_errno () == (why))
-
-static void *context;
 static int garbage[64];
-
-static void *open_socket (int type)
-{
-    void *socket = zmq_socket (context, type);
-    int limit = 20000;
-    CHECK (socket);
-    CHECK (zmq_setsockopt (socket, ZMQ_RCVTIMEO, &limit, sizeof limit) == 0);
-    CHECK (zmq_setsockopt (socket, ZMQ_SNDTIMEO, &limit, sizeof limit) == 0);
-    return socket;
-}
-
-static void join (void *server, void *client, const char *endpoint)
-{
-    char bound[256];
-    size_t size = sizeof bound;
-    CHECK (zmq_bind (server, endpoint) == 0);
-    CHECK (zmq_getsockopt (server, ZMQ_LAST_ENDPOINT, bound, &size) == 0);
-    CHECK (zmq_connect (client, bound) == 0);
-}
-
-static int get (void *socket, int option)
-{
-    int value = -12345;
-    size_t size = sizeof value;
-    CHECK (zmq_getsockopt (socket, option, &value, &size) == 0 && size == sizeof value);
-    return value;
-}
 
 static void versions_and_errors (void)
 {
@@ -87,6 +43,13 @@ static void contexts (void)
     size = 1;
     FAILS (zmq_ctx_get_ext (other, ZMQ_IO_THREADS, name, &size), EINVAL);
     FAILS (zmq_ctx_get_ext (other, ZMQ_IO_THREADS, name, NULL), EFAULT);
+    /* What counts for the sockets that are made from then on. */
+    void *first = zmq_socket (other, ZMQ_PAIR);
+    CHECK (get (first, ZMQ_LINGER) == -1 && get (first, ZMQ_IPV6) == 0);
+    CHECK (zmq_ctx_set (other, ZMQ_BLOCKY, 0) == 0 && zmq_ctx_set (other, ZMQ_IPV6, 1) == 0);
+    void *second = zmq_socket (other, ZMQ_PAIR);
+    CHECK (get (second, ZMQ_LINGER) == 0 && get (second, ZMQ_IPV6) == 1);
+    CHECK (get (first, ZMQ_LINGER) == -1 && zmq_close (first) == 0 && zmq_close (second) == 0);
     CHECK (zmq_ctx_set (other, ZMQ_MAX_SOCKETS, 1) == 0);
     void *only = zmq_socket (other, ZMQ_PAIR);
     CHECK (only);
@@ -202,6 +165,7 @@ static void messages (void)
     CHECK (zmq_msg_close (&a) == 0 && freed == 0);
     CHECK (zmq_msg_close (&b) == 0 && freed == 1);
     CHECK (zmq_msg_init_data (&a, garbage, 8, NULL, NULL) == 0 && zmq_msg_data (&a) == garbage);
+    CHECK (zmq_msg_get (&a, ZMQ_SHARED) == 1);
     FAILS (zmq_msg_get (&a, 99), EINVAL);
     FAILS (zmq_msg_set (&a, ZMQ_MORE, 1), EINVAL);
     IS_NULL (zmq_msg_gets (&a, "Peer-Address"), EINVAL);
@@ -240,14 +204,22 @@ static void parts (const char *endpoint)
     CHECK (zmq_msg_close (&msg) == 0);
     struct iovec out[2] = {{"first", 5}, {"", 0}}, in[3];
     size_t count = 3;
+    /* Without a flag each is a message. */
     CHECK (zmq_sendiov (client, out, 2, 0) == 0);
+    CHECK (zmq_recv (server, buffer, 8, 0) == 5 && get (server, ZMQ_RCVMORE) == 0);
+    CHECK (zmq_recv (server, buffer, 8, 0) == 0 && get (server, ZMQ_RCVMORE) == 0);
+    CHECK (zmq_sendiov (client, out, 2, ZMQ_SNDMORE) == 0);
     CHECK (zmq_recviov (server, in, &count, 0) == 2 && count == 2);
     CHECK (in[0].iov_len == 5 && memcmp (in[0].iov_base, "first", 5) == 0 && in[1].iov_len == 0);
     free (in[0].iov_base);
     free (in[1].iov_base);
-    FAILS (zmq_sendiov (client, NULL, 1, 0), EFAULT);
+    FAILS (zmq_sendiov (client, NULL, 1, 0), EINVAL);
     FAILS (zmq_sendiov (client, out, 0, 0), EINVAL);
-    FAILS (zmq_recviov (server, NULL, &count, 0), EFAULT);
+    FAILS (zmq_recviov (server, NULL, &count, 0), EINVAL);
+    FAILS (zmq_recviov (server, in, NULL, 0), EINVAL);
+    count = 3;
+    FAILS (zmq_recviov (server, in, &count, ZMQ_DONTWAIT), EAGAIN);
+    CHECK (count == 0);
     FAILS (zmq_send (client, NULL, 1, 0), EFAULT);
     FAILS (zmq_recv (server, buffer, 1, ZMQ_DONTWAIT), EAGAIN);
     FAILS (zmq_msg_send (NULL, client, 0), EFAULT);
@@ -312,6 +284,8 @@ static void states_and_routes (void)
     FAILS (zmq_send (router, "nobody", 6, ZMQ_SNDMORE), EHOSTUNREACH);
     FAILS (zmq_socket_get_peer_state (router, "nobody", 6), EHOSTUNREACH);
     FAILS (zmq_socket_get_peer_state (push, "nobody", 6), ENOTSUP);
+    /* Libraries on top look there for marks of their own. */
+    CHECK (*(volatile uint32_t *) push == 0 && *(volatile uint32_t *) context == 0);
     void *all[] = {rep, req, router, push, pull};
     for (int n = 0; n < 5; n++)
         CHECK (zmq_close (all[n]) == 0);
@@ -350,11 +324,40 @@ static void options (void)
     size = 1;
     FAILS (zmq_getsockopt (socket, ZMQ_ROUTING_ID, text, &size), EINVAL);
     FAILS (zmq_getsockopt (socket, ZMQ_TYPE, text, NULL), EFAULT);
+    /* What is read into a wider number than it is. */
+    wide = -1;
+    size = sizeof wide;
+    CHECK (zmq_getsockopt (socket, ZMQ_RCVMORE, &wide, &size) == 0 && wide == 0 && size == sizeof (int));
+    value = 250;
+    CHECK (zmq_setsockopt (socket, ZMQ_HEARTBEAT_IVL, &value, sizeof value) == 0);
+    CHECK (get (socket, ZMQ_HEARTBEAT_TIMEOUT) == 250);
+    value = 199;
+    CHECK (zmq_setsockopt (socket, ZMQ_HEARTBEAT_TTL, &value, sizeof value) == 0);
+    CHECK (get (socket, ZMQ_HEARTBEAT_TTL) == 100);
+    value = 6553599;
+    CHECK (zmq_setsockopt (socket, ZMQ_HEARTBEAT_TTL, &value, sizeof value) == 0);
+    CHECK (get (socket, ZMQ_HEARTBEAT_TTL) == 6553500);
+    value = 6553600;
+    FAILS (zmq_setsockopt (socket, ZMQ_HEARTBEAT_TTL, &value, sizeof value), EINVAL);
+    value = 7;
+    CHECK (zmq_setsockopt (socket, ZMQ_PROBE_ROUTER, &value, sizeof value) == 0);
+    CHECK (zmq_setsockopt (socket, ZMQ_INVERT_MATCHING, &value, sizeof value) == 0);
+    FAILS (zmq_setsockopt (socket, ZMQ_IMMEDIATE, &value, sizeof value), EINVAL);
+    CHECK (zmq_setsockopt (socket, ZMQ_SOCKS_PROXY, "localhost:1080", 14) == 0);
+    FAILS (zmq_setsockopt (socket, ZMQ_SOCKS_PROXY, "", 0), EINVAL);
+    CHECK (zmq_setsockopt (socket, ZMQ_SOCKS_USERNAME, "me", 2) == 0);
+    CHECK (zmq_setsockopt (socket, ZMQ_SOCKS_PASSWORD, "secret", 6) == 0);
+    size = sizeof text;
+    CHECK (zmq_getsockopt (socket, ZMQ_SOCKS_USERNAME, text, &size) == 0 && strcmp (text, "me") == 0);
+    CHECK (zmq_setsockopt (socket, ZMQ_SOCKS_PROXY, NULL, 0) == 0);
+    size = sizeof text;
+    CHECK (zmq_getsockopt (socket, ZMQ_SOCKS_PROXY, text, &size) == 0 && size == 1 && !*text);
     FAILS (zmq_setsockopt (socket, ZMQ_SUBSCRIBE, "x", 1), EINVAL);
     FAILS (zmq_setsockopt (socket, ZMQ_XPUB_VERBOSE, &value, sizeof value), EINVAL);
     FAILS (zmq_bind (socket, "nonsense"), EINVAL);
     FAILS (zmq_bind (socket, "what://ever"), EPROTONOSUPPORT);
     FAILS (zmq_bind (socket, NULL), EINVAL);
+    FAILS (zmq_bind (socket, "ipc:///etc/passwd"), EADDRINUSE);
     FAILS (zmq_connect (socket, "tcp://127.0.0.1"), EINVAL);
     FAILS (zmq_unbind (socket, "tcp://127.0.0.1:5"), ENOENT);
     FAILS (zmq_disconnect (socket, "tcp://127.0.0.1:5"), ENOENT);
@@ -364,6 +367,18 @@ static void options (void)
     CHECK (zmq_bind (socket, "inproc://taken") == 0);
     FAILS (zmq_bind (socket, "inproc://taken"), EADDRINUSE);
     CHECK (zmq_unbind (socket, "inproc://taken") == 0);
+    /* An address is free when a close returns, and in use before. */
+    char path[64];
+    snprintf (path, sizeof path, "ipc:///tmp/functions-%d.ipc", (int) getpid ());
+    const char *addresses[] = {path, "tcp://127.0.0.1:*"};
+    for (int n = 0; n < 2; n++) {
+        void *before = open_socket (ZMQ_DEALER);
+        CHECK (zmq_bind (before, addresses[n]) == 0);
+        size = sizeof text;
+        CHECK (zmq_getsockopt (before, ZMQ_LAST_ENDPOINT, text, &size) == 0);
+        FAILS (zmq_bind (socket, text), EADDRINUSE);
+        CHECK (zmq_close (before) == 0 && zmq_bind (socket, text) == 0 && zmq_unbind (socket, text) == 0);
+    }
     CHECK (zmq_close (socket) == 0);
 }
 
@@ -656,8 +671,10 @@ static void polling (void)
     CHECK (zmq_poller_wait_all (poller, events, 4, -1) == 2);
     FAILS (zmq_poller_wait (poller, NULL, 0), EFAULT);
     FAILS (zmq_poller_wait_all (poller, events, -1, 0), EINVAL);
+    FAILS (zmq_poller_wait_all (poller, events, 0, 0), EAGAIN);
     CHECK (zmq_poller_modify (poller, server, 0) == 0 && zmq_poller_remove_fd (poller, pipes[0]) == 0);
     FAILS (zmq_poller_wait_all (poller, events, 4, 0), EAGAIN);
+    FAILS (zmq_poller_wait_all (poller, events, 4, -1), EFAULT);
     CHECK (zmq_poller_remove (poller, server) == 0);
     FAILS (zmq_poller_fd (poller, pipes), EINVAL);
     CHECK (zmq_poller_destroy (&poller) == 0 && poller == NULL);

@@ -203,7 +203,8 @@ options! {
         ///
         /// It must be at least 100 ms and two intervals, so that it can be kept: something is said once
         /// in an interval then, if only a question. The longest that is said is 65.5 s, for libzmq
-        /// misunderstands what is longer; the interval is at most half of that then.
+        /// misunderstands what is longer; the interval is at most half of that then. (With
+        /// [libzmq's defaults](crate::Builder::with_libzmq_defaults) any is taken, as in libzmq.)
         ///
         /// What peers say in this way is heeded whatever is set here. libzmq's `ZMQ_HEARTBEAT_TTL`, by
         /// default nothing.

@@ -293,6 +293,10 @@ fn libzmqs_defaults_are_libzmqs() {
             "ZMQ_HEARTBEAT_TIMEOUT -1"
         );
         assert_eq!(it.heartbeat_ttl(), None, "ZMQ_HEARTBEAT_TTL 0");
+        // One that is not kept is said all the same.
+        it.set_heartbeat_interval(ms(250)).unwrap();
+        it.set_heartbeat_ttl(ms(100)).unwrap();
+        assert_eq!(it.heartbeat_ttl(), Some(ms(100)));
         socket.options().set_linger(ms(0)).unwrap();
     }
 }
