@@ -7,13 +7,17 @@ use super::Handle;
 use crate::mailbox::Owed;
 use crate::signal::{Parker, Wakes};
 use crate::sync::Mutex;
-use crate::waiting::Surroundings;
+use crate::waiting::{Spin, Surroundings};
 
 /// Where that comes from what a socket waits for.
 ///
 /// Its lock is below that of a half; only mailboxes are locked under it.
 #[derive(Debug, Default)]
-pub(crate) struct Reach(Mutex<Sources>);
+pub(crate) struct Reach {
+    sources: Mutex<Sources>,
+    /// For those who wait for another socket of this process.
+    spin: Spin,
+}
 
 #[derive(Debug, Default)]
 struct Sources {
@@ -28,7 +32,7 @@ struct Sources {
 impl Reach {
     /// This one serves an endpoint from now on.
     pub(crate) fn add(&self, reactor: &Arc<Handle>) {
-        let mut sources = self.0.lock();
+        let mut sources = self.sources.lock();
         if sources
             .reactors
             .iter()
@@ -45,12 +49,12 @@ impl Reach {
     }
 
     pub(crate) fn add_inproc(&self) {
-        self.0.lock().has_inproc = true;
+        self.sources.lock().has_inproc = true;
     }
 
     /// The one that everything comes from.
     fn sole(&self) -> Option<Arc<Handle>> {
-        let sources = self.0.lock();
+        let sources = self.sources.lock();
         match &sources.reactors[..] {
             [reactor] if !sources.has_inproc => Some(reactor.clone()),
             _ => None,
@@ -58,7 +62,7 @@ impl Reach {
     }
 
     fn rely(&self, more: bool, mut owes: impl FnMut(&Arc<Handle>, Owed)) {
-        let mut sources = self.0.lock();
+        let mut sources = self.sources.lock();
         if more {
             sources.relying += 1;
         } else {
@@ -86,7 +90,11 @@ impl Surroundings for Outlook {
         let mut wakes = Wakes::new();
         self.came(&mut wakes);
         wakes.fire();
-        let woken = me.park(deadline);
+        let woken = if self.receives && !cfg!(loom) {
+            self.reach.spin.park(me, deadline)
+        } else {
+            me.park(deadline)
+        };
         self.went();
         woken
     }
