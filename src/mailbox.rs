@@ -403,7 +403,9 @@ impl<T> Mailbox<T> {
             // Somebody drives who will leave and come back soon, as it did before: that costs less if
             // it need not ask for the alarm each time.
             (false, false) => {
-                inner.watch = match inner.others_wait() {
+                // (What a thread that says much at once has put in waits for a look, too.)
+                let is_urgent = inner.others_wait() || inner.vacancy.streams > 0;
+                inner.watch = match is_urgent {
                     true => VACANT_MAX,
                     false => (inner.watch * 2).min(WATCH_MAX),
                 };
@@ -645,6 +647,21 @@ mod tests {
         assert_eq!(guest(now), Leave::Now(Owed::Call));
         assert_eq!(mailbox.duty(|| now), Duty::SleepUntil(now + VACANT_MAX));
         assert_eq!(look(now), VACANT_MAX);
+    }
+
+    #[test]
+    fn what_is_said_all_at_once_does_not_wait_for_a_late_look() {
+        let now = Instant::now();
+        let mailbox = left(now);
+        mailbox.inner.lock().vacancy.streams = 1;
+        let _ = mailbox.fall_asleep();
+        assert_eq!(mailbox.duty(|| now), Duty::SleepUntil(now + VACANT_MAX));
+        // Who has not done so for a while has it called, once.
+        mailbox.inner.lock().watch = WATCH_MAX;
+        let left = mailbox.leave(now, Some(true), true, true);
+        assert_eq!(left, Leave::Now(Owed::Nothing));
+        assert_eq!(mailbox.post(1), Owed::Call);
+        assert_eq!(mailbox.post(2), Owed::Nothing);
     }
 }
 
