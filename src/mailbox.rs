@@ -275,9 +275,15 @@ impl<T> Mailbox<T> {
         !inner.stopped && !inner.called && !inner.has_kept_others_waiting()
     }
 
-    /// A guest is about to leave, or to look again if it is `patient`. The next thing that one who
-    /// `speaks` then says is to go out at once.
-    pub(crate) fn leave(&self, now: Instant, speaks: Option<bool>, patient: bool) -> Leave {
+    /// A guest is about to leave, or to look again if it is `patient`; what it drives may not be `at_rest`.
+    /// The next thing that one who `speaks` then says is to go out at once.
+    pub(crate) fn leave(
+        &self,
+        now: Instant,
+        speaks: Option<bool>,
+        at_rest: bool,
+        patient: bool,
+    ) -> Leave {
         let mut inner = self.inner.lock();
         if !inner.is_empty() && patient && !inner.stopped {
             inner.who = Who::Running;
@@ -294,9 +300,14 @@ impl<T> Mailbox<T> {
             inner.enough = SHORT_WAITS;
         }
         inner.vacancy.begin(now, this_thread(), speaks);
-        // It has to set its alarm, if it has not.
-        let is_late = inner.others_wait() && inner.watch > VACANT_MAX;
-        if inner.keeper == Keeper::Sleeps || is_late {
+        // It has to set its alarm, if it has not, or to a later time.
+        let is_urgent = inner.others_wait() || !at_rest;
+        let is_late = match inner.keeper {
+            Keeper::Drives => false,
+            Keeper::Watches => is_urgent && inner.watch > VACANT_MAX,
+            Keeper::Sleeps => true,
+        };
+        if is_late {
             inner.keeper = Keeper::Watches;
             inner.watch = VACANT_MAX;
             return Leave::Now(Owed::Call);
@@ -373,6 +384,7 @@ impl<T> Mailbox<T> {
         if inner.called || inner.stopped {
             inner.keeper = Keeper::Drives;
             inner.called = false;
+            inner.watch = VACANT_MAX;
             return Duty::Drive;
         }
         let (now, since) = (now(), inner.vacancy.since);
@@ -391,7 +403,9 @@ impl<T> Mailbox<T> {
             // Somebody drives who will leave and come back soon, as it did before: that costs less if
             // it need not ask for the alarm each time.
             (false, false) => {
-                inner.watch = match inner.others_wait() {
+                // (What a thread that says much at once has put in waits for a look, too.)
+                let is_urgent = inner.others_wait() || inner.vacancy.streams > 0;
+                inner.watch = match is_urgent {
                     true => VACANT_MAX,
                     false => (inner.watch * 2).min(WATCH_MAX),
                 };
@@ -517,7 +531,7 @@ mod tests {
         let _ = mailbox.fall_asleep();
         mailbox.collect(&mut Vec::new(), &mut Vec::new());
         assert_eq!(
-            mailbox.leave(at, Some(true), true),
+            mailbox.leave(at, Some(true), true, true),
             Leave::Now(Owed::Nothing)
         );
         mailbox
@@ -534,6 +548,24 @@ mod tests {
         assert!(!mailbox.step_aside(Instant::now));
         line[1].unpark();
         assert!(mailbox.step_aside(Instant::now));
+    }
+
+    #[test]
+    fn a_keeper_that_is_on_its_way_is_not_taken_for_one_that_stands_by() {
+        let mut now = Instant::now();
+        let mailbox = left(now);
+        while mailbox.inner.lock().watch < WATCH_MAX {
+            let _ = mailbox.fall_asleep();
+            now += VACANT_MAX / 2;
+            assert!(matches!(mailbox.duty(|| now), Duty::SleepUntil(_)));
+        }
+        let leave = || mailbox.leave(now, Some(true), true, true);
+        assert_eq!(leave(), Leave::Now(Owed::Nothing));
+        assert_eq!(mailbox.rely(true), Owed::Call);
+        assert_eq!(mailbox.duty(|| now), Duty::Drive);
+        // A guest was faster, and the keeper waits for it to leave.
+        assert_eq!(leave(), Leave::Now(Owed::Nothing));
+        assert_eq!(mailbox.inner.lock().keeper, Keeper::Drives);
     }
 
     #[test]
@@ -587,7 +619,7 @@ mod tests {
         // Guests come and go.
         let guest = |now| {
             let _ = mailbox.fall_asleep();
-            mailbox.leave(now, Some(true), true)
+            mailbox.leave(now, Some(true), true, true)
         };
         let look = |now| {
             let _ = mailbox.fall_asleep();
@@ -604,11 +636,32 @@ mod tests {
             now += next;
             last = next;
         }
+        // Something was put off.
+        let _ = mailbox.fall_asleep();
+        let left = mailbox.leave(now, Some(true), false, true);
+        assert_eq!(left, Leave::Now(Owed::Call));
+        assert_eq!(mailbox.duty(|| now), Duty::SleepUntil(now + VACANT_MAX));
+        assert!(look(now) > VACANT_MAX);
         // The first to come makes it look soon.
         let _ = mailbox.rely(true);
         assert_eq!(guest(now), Leave::Now(Owed::Call));
         assert_eq!(mailbox.duty(|| now), Duty::SleepUntil(now + VACANT_MAX));
         assert_eq!(look(now), VACANT_MAX);
+    }
+
+    #[test]
+    fn what_is_said_all_at_once_does_not_wait_for_a_late_look() {
+        let now = Instant::now();
+        let mailbox = left(now);
+        mailbox.inner.lock().vacancy.streams = 1;
+        let _ = mailbox.fall_asleep();
+        assert_eq!(mailbox.duty(|| now), Duty::SleepUntil(now + VACANT_MAX));
+        // Who has not done so for a while has it called, once.
+        mailbox.inner.lock().watch = WATCH_MAX;
+        let left = mailbox.leave(now, Some(true), true, true);
+        assert_eq!(left, Leave::Now(Owed::Nothing));
+        assert_eq!(mailbox.post(1), Owed::Call);
+        assert_eq!(mailbox.post(2), Owed::Nothing);
     }
 }
 

@@ -318,6 +318,29 @@ fn tasks_and_pollers_beside_one_who_drives_are_served() {
 }
 
 #[test]
+fn a_task_is_served_when_the_one_who_drove_beside_it_does_not_come_back() {
+    for &transport in WIRE {
+        let two = Two::new(transport);
+        let near = two.homes.0.pair().build().unwrap();
+        let far = two.homes.1.pair().build().unwrap();
+        meet!(two.homes.0, transport, near, far);
+        let alarm = Alarm::new();
+        for _ in 0..5 {
+            let mut receiving = pin!(near.recv_async());
+            assert!(poll(receiving.as_mut(), &alarm).is_pending());
+            two.to_and_fro();
+            let before = alarm.rung();
+            far.send("for the task").unwrap();
+            until("the task is woken", || alarm.rung() > before);
+            match poll(receiving.as_mut(), &alarm) {
+                Poll::Ready(received) => assert_eq!(received.unwrap(), "for the task"),
+                Poll::Pending => assert_eq!(block_on(receiving).unwrap(), "for the task"),
+            }
+        }
+    }
+}
+
+#[test]
 fn the_end_of_the_context_or_the_socket_ends_a_call_that_drives() {
     for &transport in WIRE {
         for ends_context in [true, false] {

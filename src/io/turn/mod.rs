@@ -256,7 +256,8 @@ impl<D: Driver, O> Turn<D, O> {
     fn leave(&self, mut driver: Box<D>, speaks: Option<bool>) {
         let mut looks = LOOKS;
         let owed = loop {
-            match self.mailbox.leave(Instant::now(), speaks, looks > 0) {
+            let (now, at_rest) = (Instant::now(), driver.is_at_rest());
+            match self.mailbox.leave(now, speaks, at_rest, looks > 0) {
                 Leave::NotYet => guest_run(|| driver.catch_up()),
                 Leave::Now(owed) => break owed,
             }
