@@ -34,8 +34,8 @@ use std::time::{Duration, Instant};
 use super::thread::{Guest, on_io_thread};
 use crate::command::Token;
 use crate::home::Home;
-use crate::mailbox::{Duty, Leave, Mailbox, Owed, Place};
-use crate::signal::{Parker, Rouse};
+use crate::mailbox::{Duty, Leave, Mailbox, Place};
+use crate::signal::{Owed, Parker, Rouse};
 use crate::sync::Mutex;
 
 /// What is driven.
