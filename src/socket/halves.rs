@@ -428,13 +428,19 @@ impl Inbound {
     /// to be asked for with [`recv`](Self::recv).
     #[inline]
     pub(super) fn recv_in_hand(&mut self, out: &mut Message) -> InHand {
-        if self.ended.is_some() || self.conflate || !matches!(self.intake, Intake::Plain) {
+        let is_plain = matches!(self.intake, Intake::Plain | Intake::Filter(_));
+        if self.ended.is_some() || self.conflate || !is_plain {
             return InHand::Unclear;
         }
         match self.readers.recv_in_hand(out) {
-            Some(bytes) => {
+            Some(bytes) if self.wants(out) => {
                 self.count(bytes);
                 InHand::Message
+            }
+            // (What is left in `out` is for the caller to drop.)
+            Some(_) => {
+                self.discarded.filtered += 1;
+                InHand::Unclear
             }
             None if self.readers.is_close_behind() => InHand::NothingYet,
             None => InHand::Unclear,

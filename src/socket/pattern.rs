@@ -38,11 +38,11 @@ impl Pattern {
         self.0 != SocketType::Push
     }
 
-    /// Whether a message is received as it comes, with nothing to be looked at or taken off.
+    /// Whether a message is received as it comes, with nothing to be taken off and nobody to be told.
     pub(super) fn receives_plainly(self) -> bool {
         matches!(
             self.0,
-            SocketType::Pull | SocketType::Dealer | SocketType::Pair
+            SocketType::Pull | SocketType::Dealer | SocketType::Pair | SocketType::Sub
         )
     }
 
