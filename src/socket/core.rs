@@ -619,8 +619,18 @@ impl Core {
         &self,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(RoutingId, Message), RecvError> {
+        let mut message = Message::new();
+        if let Some(id) = self.recv_from_in_hand(&mut message) {
+            return Ok((id, message));
+        }
         self.recv_from_peer(patience)
             .map(|(peer, message)| (id_of(&peer), message))
+    }
+
+    #[inline(never)]
+    fn recv_from_in_hand(&self, message: &mut Message) -> Option<RoutingId> {
+        self.inbound
+            .attempt_plainly(|half| half.recv_from_in_hand(message))?
     }
 
     pub(super) fn poll_recv_from(

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::core::id_of;
 use super::exchange::{self, Answer, Exchange, Manner};
 use super::publishing::{Event, Upstreams};
 use crate::command::Refused;
@@ -19,6 +20,7 @@ use crate::routing::{
     Distributor, FairQueue, Interests, LoadBalancer, Sent, Shortcut, Stall, StallNews, Table,
     Upstream,
 };
+use crate::routing_id::RoutingId;
 use crate::signal::{News, Wakes};
 use crate::stats::{Discarded, Dropped};
 use crate::waiting::Ready;
@@ -445,6 +447,22 @@ impl Inbound {
             None if self.readers.is_close_behind() => InHand::NothingYet,
             None => InHand::Unclear,
         }
+    }
+
+    /// The same at a ROUTER, which says whom it is from.
+    #[inline]
+    pub(super) fn recv_from_in_hand(&mut self, out: &mut Message) -> Option<RoutingId> {
+        if self.ended.is_some() || self.conflate || !matches!(self.intake, Intake::Plain) {
+            return None;
+        }
+        let (id, bytes) =
+            (self.readers).recv_in_hand_with(out, |reader| reader.peer().map(id_of))?;
+        match id {
+            Some(_) => self.count(bytes),
+            // Every pipe begins by naming its peer.
+            None => self.discarded.malformed += 1,
+        }
+        id
     }
 
     /// Takes the next message, as the pattern has it; `None` if there is none yet.
