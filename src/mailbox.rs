@@ -166,6 +166,19 @@ impl<T> Mailbox<T> {
         }
     }
 
+    /// There is much to be written for one that has something to do. If that is to go out at the next wait
+    /// of who says so, and nothing else is, he had better write it now: nobody else has anything to begin
+    /// with meanwhile.
+    pub(crate) fn ripen(&self) -> Owed {
+        let mut inner = self.inner.lock();
+        let is_its = inner.who == Who::Vacant && inner.vacancy.last == this_thread();
+        if is_its && !inner.stopped && inner.ready.len() == 1 {
+            inner.who = Who::Running;
+            return Owed::Turn;
+        }
+        Owed::Nothing
+    }
+
     /// Gives an order, or gives it back if the reader is gone.
     pub(crate) fn order(&self, order: T) -> Result<Owed, T> {
         let mut inner = self.inner.lock();

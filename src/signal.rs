@@ -21,6 +21,9 @@ pub(crate) enum News {
     /// There is a message so large that whoever has sent it may as well take it to where it goes, if it
     /// can; if not, and the taker sleeps, which makes it `owed`, this says what `Readable` does.
     Bulk { owed: bool },
+    /// Much has been gathered of what was told of before: whoever has said it himself, and is the one to
+    /// write it, had better do so now, for who receives it to begin meanwhile.
+    Ripe,
     /// Nothing more will come than what is there, if anything.
     Ended,
     /// There is room to write again.

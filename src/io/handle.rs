@@ -144,6 +144,7 @@ impl Post for Handle {
             News::Hurry | News::Stalled | News::Full | News::Evict(_) => {}
             // While nobody but the session may write, a message is one like any other.
             News::Bulk { owed: false } => {}
+            News::Ripe => self.turn.ripen(),
             _ => self.turn.post(token, || self.wake()),
         }
     }

@@ -16,6 +16,12 @@ pub(crate) trait Batch: Default + Send + 'static {
     /// [`News::Bulk`]: the thread that has written it may be the better one to move it on.
     const BULK: usize = usize::MAX;
 
+    /// Whether it has just become so much that it is [told of](News::Ripe) to who sees to it that it is
+    /// taken, if that is the writer himself.
+    fn is_ripe(&self) -> bool {
+        false
+    }
+
     /// Whether there is nothing in it to take.
     fn is_empty(&self) -> bool;
 
@@ -251,13 +257,20 @@ impl<B: Batch> Lane<B> {
             && !state.taker_ended
             && !state.credit.conflates()
             && !state.credit.is_at_brim();
-        if is_plain {
-            put(&mut state.open);
-            let load = Load { messages: 1, bytes };
-            state.credit.add(load);
-            state.let_in_directly += load;
+        if !is_plain {
+            return false;
         }
-        is_plain
+        put(&mut state.open);
+        let load = Load { messages: 1, bytes };
+        state.credit.add(load);
+        state.let_in_directly += load;
+        if state.open.is_ripe() {
+            let mut wakes = Wakes::new();
+            state.tell_ripe(&mut wakes);
+            drop(state);
+            wakes.fire();
+        }
+        true
     }
 
     /// Whether messages may be let in without asking the owner of the writing end.
@@ -700,6 +713,13 @@ impl<B> State<B> {
         }
     }
 
+    #[cold]
+    fn tell_ripe(&mut self, wakes: &mut Wakes) {
+        if let Some(taker) = &self.taker {
+            wakes.post(taker.clone(), News::Ripe);
+        }
+    }
+
     #[inline]
     fn give_back(&mut self, worked_off: Load, wakes: &mut Wakes) {
         self.credit.give_back(worked_off);
@@ -825,6 +845,8 @@ impl<B: Batch> Admission<'_, B> {
         self.state.credit.add(load);
         if bytes >= B::BULK {
             self.state.offer_bulk(wakes);
+        } else if self.state.open.is_ripe() && !self.state.taker_idle {
+            self.state.tell_ripe(wakes);
         } else {
             self.state.stir_taker(wakes);
         }

@@ -4,7 +4,8 @@
 //!   post, order ──► mailbox ── who drives? ──┬─ running: will look again
 //!                                            ├─ polling: ends its sleep
 //!                                            └─ vacant: writes by itself what is an answer; leaves
-//!                                               what is one of many; or else calls the keeper
+//!                                               what is one of many, until they are many; or else
+//!                                               calls the keeper
 //!
 //!   keeper (the I/O thread)     drives ──(a few short waits)──► stands by ──(called, or vacant for
 //!                                  ▲                               │          too long)──┐
@@ -122,6 +123,13 @@ impl<D: Driver, O> Turn<D, O> {
     pub(super) fn post(&self, token: Token, wake: impl FnOnce()) {
         let owed = self.mailbox.post(token);
         self.settle(owed, wake);
+    }
+
+    /// There is much to be written for a token that has said so.
+    pub(super) fn ripen(&self) {
+        if self.mailbox.ripen() == Owed::Turn {
+            self.speak();
+        }
     }
 
     /// Does what is owed for something put in.
