@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use door::{client, denied, failure, nobody_is_in};
+use door::{client, denied, failure, knock, nobody_is_in};
 use peer::{COMMAND, Raw, frame, greeting, ms, ready};
 use support::{Home, PATIENCE, QUIET, Transport, WIRE, next_of, until};
 use zocket::auth::{Addresses, Candidate, Mechanism, Passwords, User, Verdict};
@@ -107,10 +107,7 @@ fn who_was_refused_tries_again_and_is_in_when_that_has_changed() {
     let users = Passwords::new();
     let pull = server(&home, users.clone());
     let events = pull.monitor();
-    let push = client(&home, admin());
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    push.send("hello").unwrap();
+    let push = knock(&home, &pull, admin());
     failure(&events);
     failure(&events);
     users.insert("admin", "secret");
@@ -446,10 +443,7 @@ fn it_may_answer_later_and_from_anywhere() {
     let pull = server(&home, move |candidate: Candidate| {
         ask.send(candidate).unwrap();
     });
-    let push = client(&home, admin());
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    push.send("hello").unwrap();
+    let _push = knock(&home, &pull, admin());
     let candidate: Candidate = asked.recv_timeout(PATIENCE).unwrap();
     thread::sleep(QUIET);
     nobody_is_in(&pull);
@@ -458,22 +452,20 @@ fn it_may_answer_later_and_from_anywhere() {
     assert_eq!((peer.user_id(), message), (Some("late"), "hello".into()));
 }
 
+/// A PULL whose candidates have to wait for an answer, and cannot for long.
+fn asking_in_vain(home: &Home) -> (Pull, mpsc::Receiver<Candidate>) {
+    let (ask, asked) = mpsc::channel();
+    let pull = home.pull().security(Security::plain_server());
+    let pull = pull.authenticator(move |candidate: Candidate| ask.send(candidate).unwrap());
+    (pull.handshake_timeout(ms(300)).build().unwrap(), asked)
+}
+
 #[test]
 fn an_answer_that_comes_too_late_is_none() {
     let home = Home::new();
-    let (ask, asked) = mpsc::channel();
-    let pull = home
-        .pull()
-        .security(Security::plain_server())
-        .authenticator(move |candidate: Candidate| ask.send(candidate).unwrap())
-        .handshake_timeout(ms(300))
-        .build()
-        .unwrap();
+    let (pull, asked) = asking_in_vain(&home);
     let events = pull.monitor();
-    let push = client(&home, admin());
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    push.send("hello").unwrap();
+    let _push = knock(&home, &pull, admin());
     let late: Candidate = asked.recv_timeout(PATIENCE).unwrap();
     assert_eq!(failure(&events).0, HandshakeFailure::Timeout);
     assert!(!late.is_waiting());
@@ -488,14 +480,7 @@ fn an_answer_that_comes_too_late_is_none() {
 #[test]
 fn of_a_connecting_endpoint_too() {
     let home = Home::new();
-    let (ask, asked) = mpsc::channel();
-    let pull = home
-        .pull()
-        .security(Security::plain_server())
-        .authenticator(move |candidate: Candidate| ask.send(candidate).unwrap())
-        .handshake_timeout(ms(300))
-        .build()
-        .unwrap();
+    let (pull, asked) = asking_in_vain(&home);
     let events = pull.monitor();
     let push = client(&home, admin());
     pull.connect(push.bind("tcp://127.0.0.1:*").unwrap())
@@ -542,10 +527,7 @@ fn one_that_is_dropped_or_panics_lets_nobody_in_and_goes_on() {
         }
     });
     let events = pull.monitor();
-    let push = client(&home, admin());
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    push.send("hello").unwrap();
+    let _push = knock(&home, &pull, admin());
     for _ in 0..20 {
         let (failed, reason) = failure(&events);
         assert_eq!(failed, denied(300));
@@ -641,10 +623,7 @@ fn what_is_let_go_of_is_dropped_with_no_lock_held() {
     pull.options().set_authenticator(passwords).unwrap();
     dropped.recv_timeout(PATIENCE).unwrap();
     // And the other one counts.
-    let push = client(&home, admin());
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    push.send("hello").unwrap();
+    let _push = knock(&home, &pull, admin());
     assert_eq!(next_of(&pull), "hello");
     let inner = home.pull().build().unwrap();
     let pull = server(&home, Owner(gone, Mutex::new(Some(inner))));
@@ -695,10 +674,7 @@ fn and_asks_for_both_or_for_one() {
     for (number, (make, expected)) in cases.into_iter().enumerate() {
         let pull = make(&home);
         let events = pull.monitor();
-        let push = client(&home, admin());
-        push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-            .unwrap();
-        push.send("hello").unwrap();
+        let _push = knock(&home, &pull, admin());
         match expected {
             Some(user) => {
                 let (peer, _) = pull.recv_from_peer_timeout(PATIENCE).unwrap();

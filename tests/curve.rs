@@ -16,14 +16,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use door::{client, failure, nobody_is_in};
+use door::{client, failure, knock, nobody_is_in};
 use peer::{Raw, frame, greeting, hello, ms};
 use support::{Home, PATIENCE, QUIET, WIRE, next_of, until};
 use zocket::auth::{AllowedKeys, Candidate, Mechanism, User};
 use zocket::curve::{KeyPair, PublicKey};
 use zocket::{
-    Dealer, HandshakeFailure, Message, Monitor, MonitorEvent, Pub, Push, Rep, Req, Router,
-    Security, SocketKind, Sub,
+    Builder, Dealer, HandshakeFailure, Message, Monitor, MonitorEvent, Pub, Pull, Push, Rep, Req,
+    Router, Security, SocketKind, Sub,
 };
 
 const ZAP: &str = "inproc://zeromq.zap.01";
@@ -63,6 +63,12 @@ impl Keys {
     }
 }
 
+/// A PULL that lets the client of these keys in, and nobody else.
+fn guarded(home: &Home, keys: &Keys) -> Builder<Pull> {
+    let pull = home.pull().security(keys.server());
+    pull.authenticator(keys.allowed())
+}
+
 // ---- who is in
 
 #[test]
@@ -70,12 +76,7 @@ fn who_has_an_allowed_key_is_in_as_that_user() {
     for &transport in WIRE {
         let home = Home::new();
         let keys = Keys::new();
-        let pull = home
-            .pull()
-            .security(keys.server())
-            .authenticator(keys.allowed())
-            .build()
-            .unwrap();
+        let pull = guarded(&home, &keys).build().unwrap();
         let push = client(&home, keys.client());
         push.connect(pull.bind(home.endpoint(transport)).unwrap())
             .unwrap();
@@ -180,10 +181,7 @@ fn without_anybody_to_ask_it_is_all_that_know_the_servers_key() {
     let home = Home::new();
     let keys = Keys::new();
     let pull = home.pull().security(keys.server()).build().unwrap();
-    let push = client(&home, keys.stranger());
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    push.send("hello").unwrap();
+    let _push = knock(&home, &pull, keys.stranger());
     let (peer, _) = pull.recv_from_peer_timeout(PATIENCE).unwrap();
     assert_eq!(peer.user_id(), None);
 }
@@ -390,12 +388,7 @@ fn s7_nothing_is_said_in_clear_and_what_was_said_before_is_worth_nothing() {
 fn s12_those_who_say_nothing_keep_nobody_out() {
     let home = Home::new();
     let keys = Keys::new();
-    let pull = home
-        .pull()
-        .security(keys.server())
-        .authenticator(keys.allowed())
-        .build()
-        .unwrap();
+    let pull = guarded(&home, &keys).build().unwrap();
     let here = pull.bind("tcp://127.0.0.1:*").unwrap();
     let mut curve = greeting();
     curve[12..17].copy_from_slice(b"CURVE");
@@ -428,10 +421,7 @@ fn from_elsewhere(here: &zocket::Endpoint) -> String {
 fn s12_those_who_say_nothing_keep_nobody_else_out_when_all_places_are_theirs() {
     let home = Home::new();
     let keys = Keys::new();
-    let pull = home
-        .pull()
-        .security(keys.server())
-        .authenticator(keys.allowed())
+    let pull = guarded(&home, &keys)
         .max_pending_handshakes(8)
         .handshake_timeout(None)
         .build()
@@ -466,12 +456,7 @@ fn s12_those_who_say_nothing_keep_nobody_else_out_when_all_places_are_theirs() {
 fn s13_a_flood_of_handshakes_does_not_keep_a_client_out() {
     let home = Home::new();
     let keys = Keys::new();
-    let pull = home
-        .pull()
-        .security(keys.server())
-        .authenticator(keys.allowed())
-        .build()
-        .unwrap();
+    let pull = guarded(&home, &keys).build().unwrap();
     let here = pull.bind("tcp://127.0.0.1:*").unwrap();
     // Each comes as far as a client can that is not known, over and over.
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -580,10 +565,7 @@ fn an_authenticator_knows_the_key() {
         })
         .build()
         .unwrap();
-    let push = client(&home, keys.client());
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    push.send("hello").unwrap();
+    let _push = knock(&home, &pull, keys.client());
     let (peer, _) = pull.recv_from_peer_timeout(PATIENCE).unwrap();
     assert_eq!(peer.user_property("X-Key"), Some(&key.as_bytes()[..]));
 }

@@ -13,7 +13,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use door::{client, denied, failure, nobody_is_in};
+use door::{client, denied, failure, knock, nobody_is_in};
 use support::{Home, PATIENCE, Transport, WIRE, next_of, until};
 use zocket::{Builder, Dealer, HandshakeFailure, Message, Pull, Rep, Router, Security};
 
@@ -215,10 +215,7 @@ fn an_authenticator_is_asked_instead() {
         .authenticator(zocket::auth::Passwords::new().with("admin", "secret"))
         .build()
         .unwrap();
-    let push = client(&home, admin());
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    push.send("hello").unwrap();
+    let _push = knock(&home, &pull, admin());
     let (peer, _) = pull.recv_from_peer_timeout(PATIENCE).unwrap();
     assert_eq!(peer.user_id(), Some("admin"));
 }
@@ -228,10 +225,7 @@ fn s4_without_a_handler_a_domain_lets_nobody_in_unless_it_is_not_enforced() {
     let home = Home::new();
     let pull = home.pull().zap_domain("global").build().unwrap();
     let events = pull.monitor();
-    let push = client(&home, Security::null());
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    push.send("hello").unwrap();
+    let _push = knock(&home, &pull, Security::null());
     let (failed, reason) = failure(&events);
     assert_eq!(failed, denied(300));
     assert!(reason.contains("no ZAP handler"), "{reason}");
@@ -269,10 +263,7 @@ fn what_asks_takes_no_place_of_the_applications_sockets() {
     home.context = zocket::Context::builder().max_sockets(3).build().unwrap();
     handler(&home, |_| ok("joe"));
     let pull = plain_server(&home).build().unwrap();
-    let push = client(&home, admin());
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    push.send("hello").unwrap();
+    let _push = knock(&home, &pull, admin());
     assert_eq!(next_of(&pull), "hello");
 }
 
@@ -304,10 +295,7 @@ fn s4_what_is_no_reply_lets_nobody_in() {
         handler(&home, move |_| answer.clone());
         let pull = plain_server(&home).build().unwrap();
         let events = pull.monitor();
-        let push = client(&home, admin());
-        push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-            .unwrap();
-        push.send("hello").unwrap();
+        let _push = knock(&home, &pull, admin());
         let (failed, reason) = failure(&events);
         assert_eq!(failed, denied(300), "{reply:?}");
         assert!(reason.contains("the ZAP handler: "), "{reason}");
@@ -359,10 +347,7 @@ fn s4_one_that_dies_with_a_request_ends_the_handshake_at_once() {
     zap.bind(ZAP).unwrap();
     let pull = plain_server(&home).handshake_timeout(None).build().unwrap();
     let events = pull.monitor();
-    let push = client(&home, admin());
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    push.send("hello").unwrap();
+    let _push = knock(&home, &pull, admin());
     zap.recv_from_timeout(PATIENCE).unwrap();
     drop(zap);
     let (failed, reason) = failure(&events);
@@ -381,10 +366,7 @@ fn s4_what_cannot_be_asked_lets_nobody_in() {
     unfit.bind(ZAP).unwrap();
     let pull = plain_server(&home).build().unwrap();
     let events = pull.monitor();
-    let push = client(&home, admin());
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    push.send("hello").unwrap();
+    let _push = knock(&home, &pull, admin());
     let (failed, reason) = failure(&events);
     assert_eq!(failed, denied(300));
     assert!(reason.contains("REQ cannot talk to the PULL"), "{reason}");

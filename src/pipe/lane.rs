@@ -244,8 +244,8 @@ impl<B: Batch> Lane<B> {
         Ok(Admission { state, displaced })
     }
 
-    /// Lets one message in as most are let in: there is room, nobody has to be told (as of a bulky one),
-    /// and the owner has said that he need not be [asked](Self::set_direct). `false`: it has to be
+    /// Lets one message in as most are let in: there is room, nobody has to be told (as of a bulky one;
+    /// but of one that makes the batch ripe who sees to it is), and the owner has said that he need not be [asked](Self::set_direct). `false`: it has to be
     /// [admitted](Self::admit).
     #[inline]
     pub(crate) fn append_directly(&self, bytes: usize, put: impl FnOnce(&mut B)) -> bool {
@@ -833,9 +833,25 @@ impl<B: Batch> Admission<'_, B> {
     /// Appends what makes up the message, and owes the taker a wake-up if it is idle; gives how many
     /// others were dropped for it.
     #[inline]
-    pub(crate) fn append(
+    pub(crate) fn append(self, bytes: usize, wakes: &mut Wakes, put: impl FnOnce(&mut B)) -> usize {
+        self.let_in(bytes, bytes >= B::BULK, wakes, put)
+    }
+
+    /// The same for one of several copies, which whoever has written them is not to move on.
+    pub(crate) fn append_copy(
+        self,
+        bytes: usize,
+        wakes: &mut Wakes,
+        put: impl FnOnce(&mut B),
+    ) -> usize {
+        self.let_in(bytes, false, wakes, put)
+    }
+
+    #[inline]
+    fn let_in(
         mut self,
         bytes: usize,
+        is_offered: bool,
         wakes: &mut Wakes,
         put: impl FnOnce(&mut B),
     ) -> usize {
@@ -843,28 +859,13 @@ impl<B: Batch> Admission<'_, B> {
         self.state.conflate(load, wakes);
         put(&mut self.state.open);
         self.state.credit.add(load);
-        if bytes >= B::BULK {
+        if is_offered {
             self.state.offer_bulk(wakes);
         } else if self.state.open.is_ripe() && !self.state.taker_idle {
             self.state.tell_ripe(wakes);
         } else {
             self.state.stir_taker(wakes);
         }
-        self.displaced
-    }
-
-    /// The same for one of several copies, which whoever has written them is not to move on.
-    pub(crate) fn append_copy(
-        mut self,
-        bytes: usize,
-        wakes: &mut Wakes,
-        put: impl FnOnce(&mut B),
-    ) -> usize {
-        let load = Load { messages: 1, bytes };
-        self.state.conflate(load, wakes);
-        put(&mut self.state.open);
-        self.state.credit.add(load);
-        self.state.stir_taker(wakes);
         self.displaced
     }
 }

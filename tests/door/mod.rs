@@ -18,6 +18,16 @@ pub(crate) fn client(home: &Home, security: Security) -> Push {
     push.build().unwrap()
 }
 
+/// A client that has connected there and sent "hello".
+#[track_caller]
+pub(crate) fn knock(home: &Home, pull: &Pull, security: Security) -> Push {
+    let push = client(home, security);
+    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
+        .unwrap();
+    push.send("hello").unwrap();
+    push
+}
+
 /// The next handshake that fails, which must come before any that succeeds.
 #[track_caller]
 pub(crate) fn failure(monitor: &Monitor) -> (HandshakeFailure, String) {

@@ -44,13 +44,7 @@ impl Toy {
                 self.0.client.unpark();
                 continue;
             }
-            let mut inbox = self.0.inbox.lock().unwrap();
-            inbox.messages += 1;
-            let waiter = inbox.waiter.take();
-            drop(inbox);
-            if let Some(waiter) = waiter {
-                waiter.unpark();
-            }
+            self.0.give();
         }
     }
 }
@@ -104,6 +98,17 @@ impl World {
 
     fn post(&self, token: u64) {
         self.turn.post(token, || self.wake());
+    }
+
+    /// Puts a message into the inbox, and wakes who waits for it.
+    fn give(&self) {
+        let mut inbox = self.inbox.lock().unwrap();
+        inbox.messages += 1;
+        let waiter = inbox.waiter.take();
+        drop(inbox);
+        if let Some(waiter) = waiter {
+            waiter.unpark();
+        }
     }
 
     /// Waits for a message as a half does.
@@ -191,13 +196,7 @@ fn loom_turn_guest_is_woken_by_others() {
             move || world.receive()
         });
         // Not through the reactor: it comes from elsewhere.
-        let mut inbox = world.inbox.lock().unwrap();
-        inbox.messages += 1;
-        let waiter = inbox.waiter.take();
-        drop(inbox);
-        if let Some(waiter) = waiter {
-            waiter.unpark();
-        }
+        world.give();
         guest.join().unwrap();
         world.stop();
         keeper.join().unwrap();
@@ -216,13 +215,7 @@ fn loom_turn_ends_while_a_guest_drives() {
         world.stop();
         keeper.join().unwrap();
         // The socket's end.
-        let mut inbox = world.inbox.lock().unwrap();
-        inbox.messages += 1;
-        let waiter = inbox.waiter.take();
-        drop(inbox);
-        if let Some(waiter) = waiter {
-            waiter.unpark();
-        }
+        world.give();
         guest.join().unwrap();
     });
 }

@@ -41,7 +41,9 @@ pub(crate) struct Case {
 /// What the sides are given to do: one family of cases with its numbers.
 pub(crate) trait Workload {
     /// Which sides can do it.
-    fn sides(&self) -> Vec<Side>;
+    fn sides(&self) -> Vec<Side> {
+        vec![Side::Zocket, Side::Libzmq]
+    }
 
     /// What is measured; the first is the one that the ratio is about.
     fn figures(&self) -> &'static [Figure];

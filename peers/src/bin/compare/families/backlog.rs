@@ -30,10 +30,6 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 impl Workload for Backlog {
-    fn sides(&self) -> Vec<Side> {
-        vec![Side::Zocket, Side::Libzmq]
-    }
-
     fn figures(&self) -> &'static [Figure] {
         &[Figure {
             name: "bytes_each",

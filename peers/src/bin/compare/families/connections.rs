@@ -44,10 +44,6 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 impl Workload for Connections {
-    fn sides(&self) -> Vec<Side> {
-        vec![Side::Zocket, Side::Libzmq]
-    }
-
     fn figures(&self) -> &'static [Figure] {
         FIGURES
     }

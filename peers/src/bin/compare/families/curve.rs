@@ -48,10 +48,6 @@ struct Curve {
 }
 
 impl Workload for Curve {
-    fn sides(&self) -> Vec<Side> {
-        vec![Side::Zocket, Side::Libzmq]
-    }
-
     fn figures(&self) -> &'static [Figure] {
         FLOW
     }
@@ -70,10 +66,6 @@ impl Workload for Curve {
 struct Handshakes;
 
 impl Workload for Handshakes {
-    fn sides(&self) -> Vec<Side> {
-        vec![Side::Zocket, Side::Libzmq]
-    }
-
     fn figures(&self) -> &'static [Figure] {
         const FIGURES: &[Figure] = &[
             Figure {

@@ -33,10 +33,6 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 impl Workload for Echo {
-    fn sides(&self) -> Vec<Side> {
-        vec![Side::Zocket, Side::Libzmq]
-    }
-
     fn figures(&self) -> &'static [Figure] {
         FLOW
     }

@@ -30,10 +30,6 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 impl Workload for Publish {
-    fn sides(&self) -> Vec<Side> {
-        vec![Side::Zocket, Side::Libzmq]
-    }
-
     fn figures(&self) -> &'static [Figure] {
         FLOW
     }

@@ -29,10 +29,6 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 impl Workload for Subscriptions {
-    fn sides(&self) -> Vec<Side> {
-        vec![Side::Zocket, Side::Libzmq]
-    }
-
     fn figures(&self) -> &'static [Figure] {
         FLOW
     }
