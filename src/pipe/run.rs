@@ -14,8 +14,8 @@ impl Batch for Wire {
     const BULK: usize = BULK;
 
     #[inline]
-    fn is_ripe(&self) -> bool {
-        self.messages() == RIPE
+    fn ripens(&self) -> bool {
+        self.messages() + 1 == RIPE
     }
 
     fn is_empty(&self) -> bool {

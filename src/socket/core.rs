@@ -253,7 +253,9 @@ impl Core {
         mut message: Message,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(), (Message, SendFailure)> {
-        if self.send_directly(&mut message) {
+        if self.send_directly(&mut message)
+            || self.pattern.sends_plainly() && self.send_plainly(&mut message)
+        {
             return Ok(());
         }
         self.send_by(message, patience, |half, message, wakes| {
@@ -269,6 +271,22 @@ impl Core {
             Some(shortcut) => shortcut.send(message),
             None => false,
         }
+    }
+
+    /// Sends with no more than the half's lock and the pipe's, if nobody waits or watches, nor has to be
+    /// told; the same is left in `message`.
+    #[inline(never)]
+    fn send_plainly(&self, message: &mut Message) -> bool {
+        self.outbound
+            .attempt_plainly(|half| half.send_plainly(message))
+            .unwrap_or(false)
+    }
+
+    #[inline(never)]
+    fn send_to_plainly(&self, id: &[u8], message: &mut Message) -> bool {
+        self.outbound
+            .attempt_plainly(|half| half.send_to_plainly(id, message))
+            .unwrap_or(false)
     }
 
     /// Sends for a task: `message` is taken once it is queued.
@@ -334,9 +352,12 @@ impl Core {
     pub(super) fn send_to(
         &self,
         id: &[u8],
-        message: Message,
+        mut message: Message,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(), (Message, SendFailure)> {
+        if self.send_to_plainly(id, &mut message) {
+            return Ok(());
+        }
         self.send_by(message, patience, |half, message, wakes| {
             half.send_to(id, message, wakes)
         })

@@ -134,6 +134,40 @@ impl Outbound {
         self.ended.map_or(Ok(()), |ended| Err(ended.into()))
     }
 
+    /// Gives a message to the one whom it is for, if there is nothing to it but that, as mostly; if not, it
+    /// has to be [sent](Self::send). What is left in `message` is for the caller to drop.
+    #[inline]
+    pub(super) fn send_plainly(&mut self, message: &mut Message) -> bool {
+        self.put_plainly(message, |writers, message| match writers {
+            Writers::Balance(writers) => writers.send_plainly(message),
+            Writers::Distributor(writers) => writers.send_plainly(message),
+            Writers::Table(_) | Writers::Upstream(_) => false,
+        })
+    }
+
+    /// The same to the peer with this id.
+    #[inline]
+    pub(super) fn send_to_plainly(&mut self, id: &[u8], message: &mut Message) -> bool {
+        self.put_plainly(message, |writers, message| match writers {
+            Writers::Table(table) => table.send_plainly(id, message),
+            _ => false,
+        })
+    }
+
+    #[inline]
+    fn put_plainly(
+        &mut self,
+        message: &mut Message,
+        put: impl FnOnce(&mut Writers, &mut Message) -> bool,
+    ) -> bool {
+        let bytes = message.byte_len();
+        let is_put = self.ended.is_none() && put(&mut self.writers, message);
+        if is_put {
+            self.accepted += Load { messages: 1, bytes };
+        }
+        is_put
+    }
+
     /// Gives a message to whom it is for, as the pattern has it; `None` if it must wait.
     #[inline]
     pub(super) fn send(
