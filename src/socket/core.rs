@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
+use super::directory::{Directory, Key, Way};
 use super::exchange;
 use super::halves::{self, Asker, Ended, InHand, Inbound, Intake, Outbound, Writers};
 use super::ledger::Ledger;
@@ -16,10 +17,9 @@ use super::publishing::Event;
 use super::raw::Memory;
 use super::turn::Turn;
 use crate::admission::Admission;
-use crate::command::{InprocPeer, SocketId, Token};
+use crate::command::{InprocPeer, SocketId};
 use crate::context::{Context, Member, NotEnrolled};
 use crate::endpoint::Endpoint;
-use crate::endpoint_status::EndpointStatus;
 use crate::error::{RecvError, SendFailure, Unsent, WaitError};
 use crate::frame::Frame;
 use crate::io::{self, Outlook, Reach};
@@ -27,7 +27,7 @@ use crate::message::Message;
 use crate::monitor::MonitorEvent;
 use crate::options::Options;
 use crate::peer_info::PeerInfo;
-use crate::pipe::{PipeId, Writer};
+use crate::pipe::PipeId;
 use crate::routing::Shortcut;
 use crate::routing_id::RoutingId;
 use crate::signal::{News, Target, Wakes};
@@ -88,7 +88,7 @@ pub(super) struct Control {
     pub(super) evicted: HashSet<PipeId>,
     /// Those of a publisher's peers that subscribe to something.
     pub(super) subscribers: usize,
-    pub(super) endpoints: Vec<Entry>,
+    pub(super) endpoints: Directory,
     pub(super) last_endpoint: Option<Endpoint>,
     pub(super) inproc: HashMap<PipeId, InprocPeer>,
     /// Who is no peer any more, with a way there that is still to be taken down.
@@ -114,39 +114,6 @@ pub(super) enum Phase {
     Open,
     Closing,
     Closed,
-}
-
-/// One endpoint that was bound or connected to.
-pub(super) struct Entry {
-    pub(super) status: EndpointStatus,
-    /// A peer was there before.
-    pub(super) was_joined: bool,
-    pub(super) way: Way,
-}
-
-/// What is behind an endpoint.
-pub(super) enum Way {
-    /// A listener of an I/O thread.
-    Listener { io: Arc<io::Handle>, token: Token },
-    /// A connecting endpoint of an I/O thread, with the pipe it was given at once, if any, and how
-    /// its peer is to be called here, if that was said.
-    Connecter {
-        io: Arc<io::Handle>,
-        token: Token,
-        pipe: Option<PipeId>,
-        given: Option<RoutingId>,
-    },
-    /// Nothing any more: it was connected to, and given up.
-    GivenUp,
-    /// An inproc name that is ours.
-    InprocName(Arc<str>),
-    /// A pipe to whoever is, or will be, bound to an inproc name.
-    InprocPipe {
-        name: Arc<str>,
-        pipe: PipeId,
-        writer: Option<Writer>,
-        given: Option<RoutingId>,
-    },
 }
 
 // Whoever waits on `control` looks for a condition of his own, so every change wakes them all.
@@ -206,7 +173,7 @@ impl Core {
                 peers: HashMap::new(),
                 evicted: HashSet::new(),
                 subscribers: 0,
-                endpoints: Vec::new(),
+                endpoints: Directory::default(),
                 last_endpoint: None,
                 inproc: HashMap::new(),
                 leaving: HashMap::new(),
@@ -870,28 +837,15 @@ impl Control {
 
     /// Whether a pipe that was opened for an inproc name is still among the endpoints.
     pub(super) fn wants(&self, id: PipeId) -> bool {
-        self.endpoints
-            .iter()
-            .any(|entry| entry.way.is_inproc_pipe(id))
+        self.endpoints.get(Key::Pipe(id)).is_some()
     }
 
     pub(super) fn add(&mut self, endpoint: Endpoint, way: Way, wakes: &mut Wakes) {
         self.last_endpoint = Some(endpoint.clone());
         let is_bound = way.is_bound();
-        if !is_bound {
-            let is_again = |entry: &Entry| {
-                matches!(entry.way, Way::GivenUp) && entry.status.endpoint == endpoint
-            };
-            self.endpoints.retain(|entry| !is_again(entry));
-        }
-        let status = EndpointStatus::new(endpoint.clone(), is_bound);
-        self.endpoints.push(Entry {
-            status,
-            was_joined: false,
-            way,
-        });
+        self.endpoints.add(endpoint.clone(), way);
         if is_bound {
-            self.tell(&MonitorEvent::Listening { endpoint }, |_| false, wakes);
+            self.tell(&MonitorEvent::Listening { endpoint }, None, wakes);
         }
     }
 
@@ -916,37 +870,6 @@ impl Control {
         } else {
             Ok(())
         }
-    }
-}
-
-impl Entry {
-    pub(super) fn is_inproc_pipe(&self) -> bool {
-        matches!(&self.way, Way::InprocPipe { .. })
-    }
-
-    pub(super) fn has_unsent(&self) -> bool {
-        matches!(&self.way, Way::InprocPipe { writer: Some(writer), .. } if !writer.queued().is_none())
-    }
-}
-
-impl Way {
-    pub(super) fn is_bound(&self) -> bool {
-        matches!(self, Self::Listener { .. } | Self::InprocName(_))
-    }
-
-    /// Whether it is the listener or the connecter of this number.
-    pub(super) fn is_served_as(&self, number: Token) -> bool {
-        matches!(self, Self::Listener { token, .. } | Self::Connecter { token, .. } if *token == number)
-    }
-
-    /// Whether this is the pipe that it has, whatever becomes of connections.
-    pub(super) fn has_pipe(&self, id: PipeId) -> bool {
-        self.is_inproc_pipe(id) || matches!(self, Self::Connecter { pipe, .. } if *pipe == Some(id))
-    }
-
-    /// Whether it is an inproc connection through this pipe.
-    pub(super) fn is_inproc_pipe(&self, id: PipeId) -> bool {
-        matches!(self, Self::InprocPipe { pipe, .. } if *pipe == id)
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::core::{Control, Core, Entry, Phase, Way};
+use super::core::{Control, Core, Phase};
+use super::directory::{Entry, Way};
 use super::halves::Ended;
 use super::monitoring::GIVEN_UP;
 use crate::command::Port;
@@ -118,10 +119,7 @@ impl Core {
             // This one is awaited, too: the rest of it must have been done.
             control.awaited = threads.len() + 1;
             // Pipes that wait for a name to be bound are looked at once nothing more comes into them.
-            let (waiting, served): (Vec<_>, _) = std::mem::take(&mut control.endpoints)
-                .into_iter()
-                .partition(Entry::is_inproc_pipe);
-            control.endpoints = waiting;
+            let served = control.endpoints.take(|entry| !entry.is_inproc_pipe());
             Some((threads, served))
         });
         let Some((threads, served)) = begun else {
@@ -209,13 +207,9 @@ impl Core {
     /// Takes pipes that wait for an inproc name back, and says what was in them. One that has got
     /// its peer meanwhile is no matter of ours any more.
     fn withdraw_pipes(&self, which: impl Fn(&Entry) -> bool) -> Unsent {
-        let withdrawn = self.control.update_for_all(|control, _| {
-            let (withdrawn, stay): (Vec<_>, _) = std::mem::take(&mut control.endpoints)
-                .into_iter()
-                .partition(which);
-            control.endpoints = stay;
-            withdrawn
-        });
+        let withdrawn = self
+            .control
+            .update_for_all(|control, _| control.endpoints.take(which));
         let mut unsent = Unsent::default();
         let mut wakes = Wakes::new();
         for entry in withdrawn {

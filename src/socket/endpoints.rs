@@ -7,7 +7,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::core::{Core, Way};
+use super::core::Core;
+use super::directory::Way;
 use super::halves::Ended;
 use super::monitoring::GIVEN_UP;
 use crate::command::unique_number;
@@ -30,7 +31,7 @@ impl Core {
         let bound = self.bind_checked(endpoint.clone());
         if let Err(error) = &bound {
             let reason = error.to_string();
-            self.tell(&MonitorEvent::BindFailed { endpoint, reason }, |_| false);
+            self.tell(&MonitorEvent::BindFailed { endpoint, reason }, None);
         }
         bound
     }
@@ -409,7 +410,7 @@ impl Core {
     /// What is served by an I/O thread is told by that.
     pub(super) fn tell_closed(&self, endpoint: &Endpoint) {
         let endpoint = endpoint.clone();
-        self.tell(&MonitorEvent::Closed { endpoint }, |_| false);
+        self.tell(&MonitorEvent::Closed { endpoint }, None);
     }
 }
 
@@ -463,12 +464,9 @@ impl Core {
     ) -> Result<Vec<Way>, Ended> {
         self.control.update(|control, _| {
             control.check_open()?;
-            let (gone, stay): (Vec<_>, _) = std::mem::take(&mut control.endpoints)
-                .into_iter()
-                .partition(|entry| {
-                    entry.status.endpoint == *endpoint && entry.way.is_bound() == bound
-                });
-            control.endpoints = stay;
+            let gone = control
+                .endpoints
+                .take(|entry| entry.status.endpoint == *endpoint && entry.way.is_bound() == bound);
             Ok(gone.into_iter().map(|entry| entry.way).collect())
         })
     }

@@ -7,6 +7,7 @@
 use std::sync::Weak;
 
 use super::core::{Control, Core};
+use super::directory::Key;
 use super::halves::Ended;
 use crate::error::{FlushError, FlushFailure, Unsent};
 use crate::pipe::{Load, Outlet, PipeId};
@@ -67,7 +68,7 @@ impl Places {
 impl Control {
     /// The endpoint that a pipe is connected to, or the address of who is at its other end.
     fn name_of(&self, pipe: PipeId) -> String {
-        let connected = self.endpoints.iter().find(|entry| entry.way.has_pipe(pipe));
+        let connected = self.endpoints.get(Key::Pipe(pipe));
         match (connected, self.peers.get(&pipe)) {
             (Some(entry), _) => entry.status.endpoint.to_string(),
             (None, Some(peer)) => peer.address().to_owned(),

@@ -9,10 +9,10 @@
 //!                              └─ ledger          what became of everything in the pipes ────────┘
 //! ```
 //!
-//! * `core`: sending and receiving in every form; `endpoints`: where pipes come from, `pipes`: how they
-//!   are made and taken out, `peers`: who is at their other ends, `topics`: what those subscribe to;
-//!   `port`: how a socket hears of all that, `monitoring`: how it tells of it; `notices`: what it tells
-//!   of peers by messages; `ending`: how it ends; `ledger`: what is counted; `options`: all that can be
+//! * `core`: sending and receiving in every form; `endpoints`: where pipes come from, `directory`: how
+//!   one is found, `pipes`: how they are made and taken out, `peers`: who is at their other ends,
+//!   `topics`: what those subscribe to; `port`: how a socket hears of all that, `monitoring`: how it
+//!   tells of it; `notices`: what it tells of peers by messages; `ending`: how it ends; `ledger`: what is counted; `options`: all that can be
 //!   set, `live`: what changing it does;
 //!   `authentication`: who decides about peers, `zap`: how a handler is asked.
 //! * `halves`: the two halves; what a pattern adds to them is in `exchange` (REQ, REP) and
@@ -55,6 +55,7 @@ mod core;
 mod dealer;
 #[cfg(all(unix, not(loom)))]
 mod descriptor;
+mod directory;
 mod dynamic;
 mod ending;
 mod endpoints;

@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::{Control, Core, Entry, Way};
+use super::core::{Control, Core};
+use super::directory::Key;
 use crate::command::InprocPeer;
 use crate::endpoint_status::{EndpointState, EndpointStatus};
 use crate::error::{RecvError, TryRecvError};
@@ -301,29 +302,22 @@ impl Core {
         })
     }
 
-    /// Something has happened, at one of the endpoints if `is_it` finds it.
-    pub(super) fn tell(&self, event: &MonitorEvent, is_it: impl Fn(&Way) -> bool) {
+    /// Something has happened: see [`Control::tell`].
+    pub(super) fn tell(&self, event: &MonitorEvent, at: Option<Key>) {
         self.control
-            .update(|control, wakes| control.tell(event, is_it, wakes));
+            .update(|control, wakes| control.tell(event, at, wakes));
     }
 
     /// An endpoint that is connected to is given up: if it `stays`, to be seen, with nothing behind it.
     /// Whether it does: it may be let go of already.
-    pub(super) fn retire(
-        &self,
-        event: &MonitorEvent,
-        is_it: impl Fn(&Way) -> bool,
-        stays: bool,
-    ) -> bool {
+    pub(super) fn retire(&self, event: &MonitorEvent, which: Key, stays: bool) -> bool {
         let gone = self.control.update(|control, wakes| {
-            control.tell(event, &is_it, wakes);
-            let mut all = control.endpoints.iter();
-            let place = all.position(|entry| is_it(&entry.way))?;
-            if !stays {
-                return Some(control.endpoints.remove(place).way);
+            control.tell(event, Some(which), wakes);
+            if stays {
+                control.endpoints.give_up(which)
+            } else {
+                control.endpoints.remove(which).map(|entry| entry.way)
             }
-            let entry = control.endpoints.get_mut(place)?;
-            Some(std::mem::replace(&mut entry.way, Way::GivenUp))
         });
         // What is in a pipe is freed outside the lock.
         gone.is_some() && stays
@@ -353,22 +347,11 @@ impl Core {
 }
 
 impl Control {
-    /// Something has happened, at one of the endpoints if `is_it` finds it, or else at what is bound
-    /// to the one that the event names.
-    pub(super) fn tell(
-        &mut self,
-        event: &MonitorEvent,
-        is_it: impl Fn(&Way) -> bool,
-        wakes: &mut Wakes,
-    ) {
-        let is_named = |entry: &Entry| {
-            entry.way.is_bound() && event.endpoint() == Some(&entry.status.endpoint)
-        };
-        let all = &self.endpoints;
-        let place = (all.iter().position(|entry| is_it(&entry.way)))
-            .or_else(|| all.iter().position(is_named));
+    /// Something has happened, at this endpoint if it is among ours, or else at what is bound to the
+    /// one that the event names.
+    pub(super) fn tell(&mut self, event: &MonitorEvent, at: Option<Key>, wakes: &mut Wakes) {
         let mut is_again = false;
-        if let Some(entry) = place.and_then(|place| self.endpoints.get_mut(place)) {
+        if let Some(entry) = self.endpoints.find(at, event.endpoint()) {
             entry.status.on_event(event);
             if let MonitorEvent::HandshakeSucceeded { .. } = event {
                 is_again = !entry.way.is_bound() && entry.was_joined;
@@ -385,7 +368,7 @@ impl Control {
             && let Ok(endpoint) = peer.address().parse()
         {
             let event = MonitorEvent::HandshakeSucceeded { endpoint, peer };
-            self.tell(&event, |way| way.is_inproc_pipe(pipe), wakes);
+            self.tell(&event, Some(Key::Pipe(pipe)), wakes);
         }
     }
 
@@ -409,8 +392,8 @@ impl Control {
                 peer,
                 reason,
             };
-            self.tell(&event, |way| way.is_inproc_pipe(pipe), wakes);
-            if let Some(entry) = (self.endpoints.iter_mut()).find(|e| e.way.is_inproc_pipe(pipe)) {
+            self.tell(&event, Some(Key::Pipe(pipe)), wakes);
+            if let Some(entry) = self.endpoints.get_mut(Key::Pipe(pipe)) {
                 entry.status.state = EndpointState::Ended;
             }
         }

@@ -166,7 +166,7 @@ impl Core {
                     peer: peer.clone(),
                     cause,
                 };
-                control.tell(&event, |_| false, wakes);
+                control.tell(&event, None, wakes);
                 (peer, is_inproc)
             })
         });

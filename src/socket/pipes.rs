@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::core::{Core, Entry, Way};
+use super::core::Core;
+use super::directory::{Key, Way};
 use super::halves::Writers;
 use super::ledger::Lanes;
 use super::monitoring::GIVEN_UP;
@@ -340,20 +341,16 @@ impl Core {
             return;
         };
         let name = self.control.update(|control, _| {
-            let entry = control
-                .endpoints
-                .iter_mut()
-                .find(|entry| entry.way.is_inproc_pipe(old))?;
+            let entry = control.endpoints.renew_pipe(old, pipe)?;
             let Way::InprocPipe {
                 name,
-                pipe: known,
                 writer,
                 given,
+                ..
             } = &mut entry.way
             else {
                 return None;
             };
-            *known = pipe;
             entry.status.state = EndpointState::Connecting;
             let forsaken = std::mem::replace(writer, new_writer);
             Some((name.clone(), given.clone(), forsaken))
@@ -385,19 +382,17 @@ impl Core {
             self.unfit(&name, Some(pipe), &mismatch);
             self.release_offered(pipe, &ends, &format_args!("inproc://{name}"));
             if let Ok(endpoint) = format!("inproc://{name}").parse() {
-                let is_it = |way: &Way| way.is_inproc_pipe(pipe);
-                self.retire(&MonitorEvent::GivenUp { endpoint }, is_it, true);
+                let event = MonitorEvent::GivenUp { endpoint };
+                self.retire(&event, Key::Pipe(pipe), true);
             }
         }
     }
 
     /// Forgets the endpoint of an inproc pipe that came to nothing.
     pub(super) fn forget_inproc_pipe(&self, id: PipeId) {
-        let forgotten = self.control.update(|control, _| {
-            let is_it = |entry: &Entry| entry.way.is_inproc_pipe(id);
-            let place = control.endpoints.iter().position(is_it);
-            place.map(|place| control.endpoints.swap_remove(place))
-        });
+        let forgotten = self
+            .control
+            .update(|control, _| control.endpoints.remove(Key::Pipe(id)));
         // What is in the pipe is freed outside the lock.
         drop(forgotten);
     }
@@ -439,8 +434,7 @@ impl Core {
                 return;
             }
             let peer = control.peers.get(&pipe).cloned();
-            let mut all = control.endpoints.iter();
-            let endpoint = all.find(|entry| entry.way.has_pipe(pipe));
+            let endpoint = control.endpoints.get(Key::Pipe(pipe));
             let endpoint = endpoint.map(|entry| entry.status.endpoint.clone());
             let event = if is_full {
                 control.full.insert(pipe);
@@ -449,7 +443,7 @@ impl Core {
                 control.full.remove(&pipe);
                 MonitorEvent::SendQueueRelieved { endpoint, peer }
             };
-            control.tell(&event, |_| false, wakes);
+            control.tell(&event, None, wakes);
         });
     }
 
@@ -494,11 +488,11 @@ impl Core {
             };
             if begins {
                 let peer = peer.clone();
-                control.tell(&MonitorEvent::DroppingStarted { peer }, |_| false, wakes);
+                control.tell(&MonitorEvent::DroppingStarted { peer }, None, wakes);
             }
             if let Some(messages) = ends_after {
                 let event = MonitorEvent::DroppingEnded { peer, messages };
-                control.tell(&event, |_| false, wakes);
+                control.tell(&event, None, wakes);
             }
         });
     }

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::core::{Core, Phase, Way};
+use super::core::{Core, Phase};
+use super::directory::{Entry, Key, Way};
 use super::halves::Intake;
 use super::monitoring::LEFT;
 use super::notices::Gone;
@@ -20,6 +21,7 @@ use crate::options::Options;
 use crate::peer_info::Hello;
 use crate::pipe::{Inlet, Load, Outlet, PipeId, Reader};
 use crate::properties::Properties;
+use crate::routing_id::RoutingId;
 use crate::signal::{News, Post, Target, Wakes};
 use crate::socket_type::SocketType;
 use crate::sync::Ordering;
@@ -107,10 +109,8 @@ impl Port for Core {
 
     fn open_wire(self: Arc<Self>, session: Target) -> Result<WireEnds, Refused> {
         let given = self.control.peek(|control| {
-            control.endpoints.iter().find_map(|entry| match &entry.way {
-                Way::Connecter { token, given, .. } if *token == session.token => given.clone(),
-                _ => None,
-            })
+            let entry = control.endpoints.get(Key::Token(session.token))?;
+            given_by(entry)
         });
         let ends = self.open_wire_pipe(session)?;
         if let Some(name) = given
@@ -126,16 +126,8 @@ impl Port for Core {
         self.release_pipe(old);
         let ends = self.open_wire_pipe(session)?;
         let given = self.control.update(|control, _| {
-            control
-                .endpoints
-                .iter_mut()
-                .find_map(|entry| match &mut entry.way {
-                    Way::Connecter { pipe, given, .. } if *pipe == Some(old) => {
-                        *pipe = Some(ends.id);
-                        given.clone()
-                    }
-                    _ => None,
-                })
+            let entry = control.endpoints.renew_pipe(old, ends.id)?;
+            given_by(entry)
         });
         if let Some(name) = given {
             self.name_pipe(ends.id, &name);
@@ -189,7 +181,7 @@ impl Port for Core {
     ) -> Result<PipeId, Refused> {
         let id = self.next_pipe_id();
         self.reach.add_inproc();
-        // Known before anything can be made of the pipe, so that a peer that leaves at once is missed.
+        // Key before anything can be made of the pipe, so that a peer that leaves at once is missed.
         self.control
             .update(|control, _| control.inproc.insert(id, peer));
         let attached = self.attach(
@@ -307,7 +299,7 @@ impl Port for Core {
         };
         self.control.update_for_all(|control, wakes| {
             Self::remember_peer(control, id, welcome.peer.clone());
-            control.tell(&event, |way| way.is_served_as(place.token), wakes);
+            control.tell(&event, Some(Key::Token(place.token)), wakes);
         });
         Ok(welcome)
     }
@@ -315,9 +307,9 @@ impl Port for Core {
     fn peer_left(&self, id: PipeId, left: Left<'_>, event: MonitorEvent) {
         let stays = self.control.update_for_all(|control, wakes| {
             control.forget_peer(id);
-            control.tell(&event, |way| way.is_served_as(left.token), wakes);
-            let mut all = control.endpoints.iter();
-            all.any(|entry| entry.way.is_served_as(left.token))
+            let from = Key::Token(left.token);
+            control.tell(&event, Some(from), wakes);
+            control.endpoints.get(from).is_some()
         });
         self.on_left(id);
         let gone = match (left.accepted, stays) {
@@ -354,7 +346,7 @@ impl Port for Core {
                 messages: load.messages as u64,
                 bytes: load.bytes as u64,
             };
-            self.tell(&event, |_| false);
+            self.tell(&event, None);
         }
     }
 
@@ -378,11 +370,11 @@ impl Port for Core {
     }
 
     fn report(&self, token: Token, event: MonitorEvent) {
-        self.tell(&event, |way| way.is_served_as(token));
+        self.tell(&event, Some(Key::Token(token)));
     }
 
     fn endpoint_ended(&self, token: Token, event: MonitorEvent, stays: bool) -> bool {
-        self.retire(&event, |way| way.is_served_as(token), stays)
+        self.retire(&event, Key::Token(token), stays)
     }
 }
 
@@ -404,9 +396,15 @@ impl Core {
                 failure,
                 reason: reason.to_string(),
             };
-            self.tell(&event, |way| {
-                pipe.is_some_and(|pipe| way.is_inproc_pipe(pipe))
-            });
+            self.tell(&event, pipe.map(Key::Pipe));
         }
+    }
+}
+
+/// How the peer of an endpoint is to be called here, if that was said when it was connected to.
+fn given_by(entry: &Entry) -> Option<RoutingId> {
+    match &entry.way {
+        Way::Connecter { given, .. } => given.clone(),
+        _ => None,
     }
 }
