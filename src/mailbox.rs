@@ -32,9 +32,9 @@ struct Inner<T> {
     vacancy: Vacancy,
     /// Those who wait, and leave it to others that something comes of it.
     relying: usize,
-    /// Those who wait, and would rather drive; one of them, and who was the last.
+    /// Those who wait, and would rather drive: how many, some of them, and who was the last.
     in_line: usize,
-    first: Option<Arc<Parker>>,
+    line: Vec<Arc<Parker>>,
     came_last: Option<ThreadId>,
     /// How many short waits of such there were, one after the other, while the keeper drove.
     short_waits: u32,
@@ -42,6 +42,8 @@ struct Inner<T> {
     enough: u32,
     /// How often a guest has left without asking for the keeper, since that last had to be.
     smooth: u32,
+    /// How long a keeper that stands by sleeps before it looks again.
+    watch: Duration,
 }
 
 /// Who drives the reactor.
@@ -107,6 +109,15 @@ pub(crate) enum Leave {
 /// How long nobody drives at most, if nobody is called before: what was put in meanwhile, and what
 /// the system has to say, waits so long.
 const VACANT_MAX: Duration = Duration::from_micros(250);
+/// The same while nobody waits, if it has not come to that for a while: each look is a timer and two
+/// switches of threads, in the middle of somebody's round trip.
+const WATCH_MAX: Duration = Duration::from_millis(4);
+
+/// For how long nobody may drive, time and again, while others wait.
+const BRIEF: Duration = Duration::from_micros(50);
+
+/// How many of those in line are looked at for one who is awake.
+const LINE: usize = 8;
 
 /// How many short waits make the keeper stand by, if nothing speaks against it.
 const SHORT_WAITS: u32 = if cfg!(loom) { 0 } else { 3 };
@@ -137,11 +148,12 @@ impl<T> Mailbox<T> {
             },
             relying: 0,
             in_line: 0,
-            first: None,
+            line: Vec::new(),
             came_last: None,
             short_waits: 0,
             enough: SHORT_WAITS,
             smooth: 0,
+            watch: VACANT_MAX,
         };
         Self {
             inner: Mutex::new(inner),
@@ -229,6 +241,7 @@ impl<T> Mailbox<T> {
         }
         inner.relying += 1;
         if inner.who == Who::Vacant {
+            inner.let_down();
             inner.call()
         } else {
             Owed::Nothing
@@ -259,7 +272,7 @@ impl<T> Mailbox<T> {
     /// Whether one who waits may drive, if it finds the place free.
     pub(crate) fn may_enter(&self) -> bool {
         let inner = self.inner.lock();
-        !inner.stopped && !inner.called && !inner.others_wait()
+        !inner.stopped && !inner.called && !inner.has_kept_others_waiting()
     }
 
     /// A guest is about to leave, or to look again if it is `patient`. The next thing that one who
@@ -271,12 +284,8 @@ impl<T> Mailbox<T> {
             return Leave::NotYet;
         }
         inner.who = Who::Vacant;
-        let asks = !inner.is_empty() || inner.stopped || inner.others_wait();
-        if asks {
+        if !inner.is_empty() || inner.stopped {
             inner.smooth = 0;
-            if inner.others_wait() {
-                inner.enough = (inner.enough * 2).min(SHORT_WAITS_MAX);
-            }
             return Leave::Now(inner.call());
         }
         inner.smooth += 1;
@@ -286,8 +295,10 @@ impl<T> Mailbox<T> {
         }
         inner.vacancy.begin(now, this_thread(), speaks);
         // It has to set its alarm, if it has not.
-        if inner.keeper == Keeper::Sleeps {
+        let is_late = inner.others_wait() && inner.watch > VACANT_MAX;
+        if inner.keeper == Keeper::Sleeps || is_late {
             inner.keeper = Keeper::Watches;
+            inner.watch = VACANT_MAX;
             return Leave::Now(Owed::Call);
         }
         Leave::Now(Owed::Nothing)
@@ -297,11 +308,17 @@ impl<T> Mailbox<T> {
     pub(crate) fn stand_in_line(&self, parker: &Arc<Parker>) -> Place {
         let mut inner = self.inner.lock();
         let is_vacant = inner.who == Who::Vacant;
-        if is_vacant && !inner.others_wait() && !inner.stopped {
+        let is_overdue = inner.has_kept_others_waiting();
+        if is_vacant && !is_overdue && !inner.stopped {
             return Place::Vacant;
         }
+        if is_overdue {
+            inner.let_down();
+        }
         inner.in_line += 1;
-        inner.first = Some(parker.clone());
+        if inner.line.len() < LINE {
+            inner.line.push(parker.clone());
+        }
         inner.came_last = this_thread();
         Place::InLine(if is_vacant {
             inner.call()
@@ -314,7 +331,9 @@ impl<T> Mailbox<T> {
     pub(crate) fn step_out(&self, parker: &Arc<Parker>, was_short: bool) {
         let mut inner = self.inner.lock();
         inner.in_line = inner.in_line.saturating_sub(1);
-        inner.first.take_if(|first| Arc::ptr_eq(first, parker));
+        if let Some(place) = inner.line.iter().position(|it| Arc::ptr_eq(it, parker)) {
+            inner.line.swap_remove(place);
+        }
         // There may be others for whom the keeper has to stay, for any number of them.
         inner.short_waits = match was_short {
             true => inner.short_waits.saturating_add(1),
@@ -330,19 +349,20 @@ impl<T> Mailbox<T> {
         if inner.short_waits < inner.enough {
             return false;
         }
-        let nobody_waits = match (inner.in_line, &inner.first) {
-            (0, _) => true,
-            (1, Some(parker)) => parker.is_woken(),
-            _ => false,
-        };
-        if !nobody_waits || inner.relying > 0 || inner.stopped || !inner.is_empty() {
+        if inner.stopped || !inner.is_empty() {
             return false;
         }
+        // As if the one that it leaves the place to had just driven.
+        let heir = match inner.in_line {
+            0 => inner.came_last,
+            _ => match inner.line.iter().find(|parker| parker.is_woken()) {
+                Some(parker) => parker.thread(),
+                None => return false,
+            },
+        };
         inner.short_waits = 0;
         inner.who = Who::Vacant;
         inner.keeper = Keeper::Watches;
-        // As if the one that it leaves the place to had just driven.
-        let heir = inner.came_last;
         inner.vacancy.begin(now(), heir, Some(true));
         true
     }
@@ -355,14 +375,28 @@ impl<T> Mailbox<T> {
             inner.called = false;
             return Duty::Drive;
         }
-        let (now, until) = (now(), inner.vacancy.since + VACANT_MAX);
+        let (now, since) = (now(), inner.vacancy.since);
+        let is_vacant = inner.who == Who::Vacant;
+        let until = since + if is_vacant { VACANT_MAX } else { inner.watch };
         let is_over = cfg!(loom) || now >= until;
-        let (keeper, duty) = match (inner.who == Who::Vacant, is_over) {
-            (true, true) => (Keeper::Drives, Duty::Drive),
+        let (keeper, duty) = match (is_vacant, is_over) {
+            (true, true) => {
+                if inner.others_wait() {
+                    inner.let_down();
+                }
+                inner.watch = VACANT_MAX;
+                (Keeper::Drives, Duty::Drive)
+            }
             (true, false) => (Keeper::Watches, Duty::SleepUntil(until)),
             // Somebody drives who will leave and come back soon, as it did before: that costs less if
             // it need not ask for the alarm each time.
-            (false, false) => (Keeper::Watches, Duty::SleepUntil(now + VACANT_MAX)),
+            (false, false) => {
+                inner.watch = match inner.others_wait() {
+                    true => VACANT_MAX,
+                    false => (inner.watch * 2).min(WATCH_MAX),
+                };
+                (Keeper::Watches, Duty::SleepUntil(now + inner.watch))
+            }
             (false, true) => (Keeper::Sleeps, Duty::Sleep),
         };
         inner.keeper = keeper;
@@ -378,6 +412,20 @@ impl<T> Inner<T> {
     /// Whether anybody waits for what is done here and does not do it.
     fn others_wait(&self) -> bool {
         self.relying + self.in_line > 0
+    }
+
+    /// Whether nobody has driven for longer than that should happen often while others wait.
+    fn has_kept_others_waiting(&self) -> bool {
+        self.who == Who::Vacant
+            && self.others_wait()
+            && !cfg!(loom)
+            && self.vacancy.since.elapsed() > BRIEF
+    }
+
+    /// Others wait, and nobody drives who could: the keeper is to stay for longer next time.
+    fn let_down(&mut self) {
+        self.smooth = 0;
+        self.enough = (self.enough * 2).min(SHORT_WAITS_MAX);
     }
 
     /// Somebody has to look in here.
@@ -414,6 +462,10 @@ impl<T> Inner<T> {
         }
         // It goes out with whatever comes before its next wait, or when the keeper looks.
         self.vacancy.streams = STREAMS;
+        if self.watch > VACANT_MAX {
+            self.watch = VACANT_MAX;
+            return self.call();
+        }
         Owed::Nothing
     }
 }
@@ -439,6 +491,125 @@ fn this_thread() -> Option<ThreadId> {
 #[cfg(loom)]
 fn this_thread() -> Option<ThreadId> {
     None
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    type Orders = Mailbox<()>;
+
+    /// So many wait for a short time, one after the other, while the keeper drives.
+    fn short_waits(mailbox: &Orders, count: u32) {
+        let me = Parker::current();
+        for _ in 0..count {
+            assert_eq!(mailbox.stand_in_line(&me), Place::InLine(Owed::Nothing));
+            mailbox.step_out(&me, true);
+        }
+    }
+
+    /// A mailbox whose keeper has stepped aside, and a guest has left at this time.
+    fn left(at: Instant) -> Orders {
+        let mailbox = Mailbox::new();
+        short_waits(&mailbox, SHORT_WAITS);
+        assert!(mailbox.step_aside(|| at));
+        assert!(mailbox.may_enter());
+        let _ = mailbox.fall_asleep();
+        mailbox.collect(&mut Vec::new(), &mut Vec::new());
+        assert_eq!(
+            mailbox.leave(at, Some(true), true),
+            Leave::Now(Owed::Nothing)
+        );
+        mailbox
+    }
+
+    #[test]
+    fn a_keeper_steps_aside_only_for_one_who_is_awake() {
+        let mailbox = Orders::new();
+        short_waits(&mailbox, SHORT_WAITS);
+        let line = [Parker::current(), Parker::current(), Parker::current()];
+        for parker in &line {
+            assert_eq!(mailbox.stand_in_line(parker), Place::InLine(Owed::Nothing));
+        }
+        assert!(!mailbox.step_aside(Instant::now));
+        line[1].unpark();
+        assert!(mailbox.step_aside(Instant::now));
+    }
+
+    #[test]
+    fn a_place_is_not_vacant_for_long() {
+        let at = Instant::now();
+        let mailbox = left(at);
+        let until = at + VACANT_MAX;
+        assert_eq!(mailbox.duty(|| at), Duty::SleepUntil(until));
+        assert_eq!(mailbox.duty(|| until), Duty::Drive);
+    }
+
+    #[test]
+    fn whoever_keeps_others_waiting_makes_the_keeper_stay_for_longer() {
+        let at = Instant::now();
+        let mailbox = left(at);
+        let line = Parker::current();
+        // It came just before.
+        mailbox.inner.lock().relying += 1;
+        assert_eq!(mailbox.duty(|| at + VACANT_MAX), Duty::Drive);
+        let _ = mailbox.fall_asleep();
+        short_waits(&mailbox, SHORT_WAITS);
+        assert!(!mailbox.step_aside(Instant::now));
+        short_waits(&mailbox, SHORT_WAITS);
+        assert!(mailbox.step_aside(Instant::now));
+        // One who comes while nobody drives is not to wait at all.
+        assert_eq!(mailbox.rely(true), Owed::Call);
+        assert!(!mailbox.may_enter());
+        assert_eq!(mailbox.stand_in_line(&line), Place::InLine(Owed::Nothing));
+    }
+
+    #[test]
+    fn who_was_away_for_long_while_others_waited_is_not_let_in() {
+        let long_ago = Instant::now() - 2 * BRIEF;
+        let mailbox = left(long_ago);
+        assert!(mailbox.may_enter());
+        mailbox.inner.lock().relying += 1;
+        assert!(!mailbox.may_enter());
+        let me = Parker::current();
+        assert_eq!(mailbox.stand_in_line(&me), Place::InLine(Owed::Call));
+        // The same time is no matter where nobody waits.
+        mailbox.step_out(&me, false);
+        let _ = mailbox.rely(false);
+        let mailbox = left(long_ago);
+        assert_eq!(mailbox.stand_in_line(&me), Place::Vacant);
+    }
+
+    #[test]
+    fn a_keeper_looks_less_often_while_all_goes_well_and_nobody_waits() {
+        let mut now = Instant::now();
+        let mailbox = left(now);
+        // Guests come and go.
+        let guest = |now| {
+            let _ = mailbox.fall_asleep();
+            mailbox.leave(now, Some(true), true)
+        };
+        let look = |now| {
+            let _ = mailbox.fall_asleep();
+            match mailbox.duty(|| now) {
+                Duty::SleepUntil(then) => then - now,
+                duty => panic!("{duty:?}"),
+            }
+        };
+        let mut last = VACANT_MAX;
+        while last < WATCH_MAX {
+            assert_eq!(guest(now), Leave::Now(Owed::Nothing));
+            let next = look(now);
+            assert!(next > last);
+            now += next;
+            last = next;
+        }
+        // The first to come makes it look soon.
+        let _ = mailbox.rely(true);
+        assert_eq!(guest(now), Leave::Now(Owed::Call));
+        assert_eq!(mailbox.duty(|| now), Duty::SleepUntil(now + VACANT_MAX));
+        assert_eq!(look(now), VACANT_MAX);
+    }
 }
 
 #[cfg(all(test, loom))]

@@ -8,6 +8,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
+use std::thread::ThreadId;
 use std::time::Instant;
 
 use crate::monitor::Eviction;
@@ -191,6 +192,11 @@ impl Parker {
         }
     }
 
+    /// Whose it is; in a model many threads are one of the system's.
+    pub(crate) fn thread(&self) -> Option<ThreadId> {
+        self.bed.thread()
+    }
+
     /// Whether it was woken, and has not slept since.
     pub(crate) fn is_woken(&self) -> bool {
         self.state.load(Ordering::Acquire) & WOKEN != 0
@@ -219,6 +225,10 @@ struct Bed(std::thread::Thread);
 impl Bed {
     fn of_this_thread() -> Self {
         Self(std::thread::current())
+    }
+
+    fn thread(&self) -> Option<ThreadId> {
+        Some(self.0.id())
     }
 
     fn is_of_this_thread(&self) -> bool {
@@ -260,6 +270,10 @@ impl Bed {
             token: loom::sync::Mutex::new(false),
             given: loom::sync::Condvar::new(),
         }
+    }
+
+    fn thread(&self) -> Option<ThreadId> {
+        None
     }
 
     fn is_of_this_thread(&self) -> bool {

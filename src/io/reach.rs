@@ -6,13 +6,17 @@ use std::time::Instant;
 use super::Handle;
 use crate::signal::{Owed, Parker, Wakes};
 use crate::sync::Mutex;
-use crate::waiting::Surroundings;
+use crate::waiting::{Spin, Surroundings};
 
 /// Where that comes from what a socket waits for.
 ///
 /// Its lock is below that of a half; only mailboxes are locked under it.
 #[derive(Debug, Default)]
-pub(crate) struct Reach(Mutex<Sources>);
+pub(crate) struct Reach {
+    sources: Mutex<Sources>,
+    /// For those who wait for another socket of this process.
+    spin: Spin,
+}
 
 #[derive(Debug, Default)]
 struct Sources {
@@ -27,7 +31,7 @@ struct Sources {
 impl Reach {
     /// This one serves an endpoint from now on.
     pub(crate) fn add(&self, reactor: &Arc<Handle>) {
-        let mut sources = self.0.lock();
+        let mut sources = self.sources.lock();
         if sources
             .reactors
             .iter()
@@ -44,12 +48,12 @@ impl Reach {
     }
 
     pub(crate) fn add_inproc(&self) {
-        self.0.lock().has_inproc = true;
+        self.sources.lock().has_inproc = true;
     }
 
     /// The one that everything comes from.
     fn sole(&self) -> Option<Arc<Handle>> {
-        let sources = self.0.lock();
+        let sources = self.sources.lock();
         match &sources.reactors[..] {
             [reactor] if !sources.has_inproc => Some(reactor.clone()),
             _ => None,
@@ -57,7 +61,7 @@ impl Reach {
     }
 
     fn rely(&self, more: bool, mut owes: impl FnMut(&Arc<Handle>, Owed)) {
-        let mut sources = self.0.lock();
+        let mut sources = self.sources.lock();
         if more {
             sources.relying += 1;
         } else {
@@ -85,7 +89,11 @@ impl Surroundings for Outlook {
         let mut wakes = Wakes::new();
         self.came(&mut wakes);
         wakes.fire();
-        let woken = me.park(deadline);
+        let woken = if self.receives && !cfg!(loom) {
+            self.reach.spin.park(me, deadline)
+        } else {
+            me.park(deadline)
+        };
         self.went();
         woken
     }

@@ -16,11 +16,12 @@
 //!
 //! Nothing sleeps, and nothing foreign runs, while the lock is held.
 //!
-//! A half of a socket has [`Surroundings`]: they know what a thread can do instead of sleeping, and
-//! hear of tasks and watchers, which can do nothing.
+//! A half of a socket has [`Surroundings`]: they know what a thread can do instead of sleeping (also
+//! [to stay awake](Spin)), and hear of tasks and watchers, which can do nothing.
 
 #[cfg(all(test, loom))]
 mod loom;
+mod spin;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -28,6 +29,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+
+pub(crate) use spin::Spin;
 
 use crate::signal::{Parker, Signal, Wakes, Watch};
 use crate::sync::{Mutex, MutexGuard};

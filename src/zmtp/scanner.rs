@@ -679,8 +679,9 @@ impl Window {
     }
 }
 
-// A first read of this size takes a whole handshake, and a hundred small messages.
-const WINDOW_START: usize = 8 * 1024;
+// Takes a whole handshake, and is all that an idle connection has; a stream of messages has more at its
+// next reads.
+const WINDOW_START: usize = 512;
 // Holds a few small messages; two buffers of it in a page.
 const WINDOW_MIN: usize = 256;
 // Beyond this a larger read saves no time, and the buffer no longer fits the nearest caches.

@@ -161,6 +161,32 @@ fn loom_turn_serves_what_is_posted_whoever_drives() {
     });
 }
 
+/// The guest leaves, answers and is gone, while somebody else waits for that.
+#[test]
+fn loom_turn_serves_those_who_rely_on_it_beside_a_guest() {
+    loom::model(|| {
+        let world = World::new();
+        let keeper = world.keep();
+        let guest = thread::spawn({
+            let world = world.clone();
+            move || {
+                world.receive();
+                world.post(ANSWER);
+            }
+        });
+        world.post(MESSAGE);
+        let owed = world.turn.mailbox().rely(true);
+        world.turn.settle(owed, || world.wake());
+        while *world.answers.lock().unwrap() < 1 {
+            world.client.park(None);
+        }
+        let _ = world.turn.mailbox().rely(false);
+        guest.join().unwrap();
+        world.stop();
+        keeper.join().unwrap();
+    });
+}
+
 /// What is much goes out before its writer waits again, and what comes after it, too.
 #[test]
 fn loom_turn_serves_what_is_ripe_and_what_follows() {

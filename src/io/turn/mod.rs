@@ -14,12 +14,18 @@
 //! ```
 //!
 //! A thread that waits for a message and runs the turn meanwhile is woken by the system itself, and
-//! has the bytes in its own cache: no other thread is woken for it. So while one thread alone waits,
-//! time and again, the I/O thread steps aside, and that one is let in. It leaves as soon as it is woken.
-//! From then on nobody drives: what comes in the next moment is the same thread's next call, in most
-//! cases. If it is not, the I/O thread sees that in a fraction of a millisecond, and drives again.
-//! It does so at once if it is called: for orders, for what other threads have to send, and when a
-//! guest leaves while others wait, too.
+//! has the bytes in its own cache: no other thread is woken for it. So while threads wait for a short
+//! time, time and again, the I/O thread steps aside, and one of them is let in. It leaves as soon as it
+//! is woken. From then on nobody drives: what comes in the next moment is the same thread's next call,
+//! in most cases. If it is not, the I/O thread sees that and drives again. It does so at once if it is
+//! called: for orders, and for what other threads have to send.
+//!
+//! **Others who wait** meanwhile, tasks and pollers and threads in line, are served by whoever drives,
+//! which only makes it their matter that nobody may. So then the I/O thread looks after a fraction of a
+//! millisecond, always; a thread that was away for a good part of that is not let in again; and after
+//! each time that somebody was kept waiting the I/O thread drives for longer before it steps aside.
+//! Where nobody else waits it looks less and less often, up to a few milliseconds, while it finds that
+//! the place is never vacant for long.
 //!
 //! Everything else in `io` neither knows nor cares which thread it runs on. A guest counts as an I/O
 //! thread for as long: nothing foreign that runs there (a waker, a log's sink) waits in a call of this

@@ -11,10 +11,13 @@
 //! shared machine only the ratio within one run means something, and `--null`, libzmq in zocket's
 //! place too, shows how far from 1 chance alone takes it.
 //!
+//! With the feature `rivals` the other Rust libraries stand beside them, in throughput and latency,
+//! each in the setting that its own documents call its best.
+//!
 //! ```text
 //!   main ─► settings                            a child process:
 //!     │                                           worker ─► families ─► side (zocket | libzmq | raw)
-//!     ├──► families ─► case   the table             │          └─► flow
+//!     ├──► families ─► case   the table             │          └─► flow   rivals (a feature)
 //!     │       └─────► process ─ task ─────────────► └─► usage
 //!     └──► rounds ──► report, plot
 //!            └─ statistics ─┘
@@ -26,6 +29,8 @@ mod flow;
 mod plot;
 mod process;
 mod report;
+#[cfg(feature = "rivals")]
+mod rivals;
 mod rounds;
 mod settings;
 mod side;

@@ -116,6 +116,8 @@ fn colour(side: Side) -> &'static str {
         Side::Zocket => "#c0392b",
         Side::Libzmq => "#2e6da4",
         Side::Raw => "#999999",
+        #[cfg(feature = "rivals")]
+        Side::Rival(_) => "#6a9f58",
     }
 }
 

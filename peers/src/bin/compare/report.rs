@@ -22,6 +22,11 @@ impl Report {
             if plan.null { "libzmq" } else { "zocket" },
             plan.rounds
         );
+        for rival in Side::rivals() {
+            if let Some(setting) = rival.setting() {
+                eprintln!("{}: {setting}", rival.as_str());
+            }
+        }
         if cfg!(debug_assertions) {
             eprintln!("this is a debug build: its numbers mean nothing");
         }
@@ -61,6 +66,14 @@ fn json(case: &str, figures: &[Figure], outcome: &Outcome) -> String {
     for side in [Side::Zocket, Side::Libzmq, Side::Raw] {
         let median = spread(outcome, side, 0).map(|spread| spread.median);
         object.number(side.as_str(), median);
+    }
+    for rival in Side::rivals() {
+        if outcome.iter().any(|entry| entry.side == rival) {
+            let median = spread(outcome, rival, 0).map(|spread| spread.median);
+            object.number(rival.as_str(), median);
+            let setting = format!("{}_setting", rival.as_str());
+            object.text(&setting, rival.setting().unwrap_or_default());
+        }
     }
     object.number("ratio", ratio(outcome, Side::Libzmq, 0));
     object.number("ratio_to_raw", ratio(outcome, Side::Raw, 0));
@@ -139,7 +152,10 @@ fn table(case: &str, figures: &[Figure], outcome: &Outcome) -> String {
     let mut lines = format!("{case}\n");
     for (index, figure) in figures.iter().enumerate() {
         let _ = write!(lines, "    {:<18}", figure.name);
-        for entry in outcome {
+        for (place, entry) in outcome.iter().enumerate() {
+            if place > 0 && place % 3 == 0 {
+                let _ = write!(lines, "\n{:<22}", "");
+            }
             let cell = match &entry.figures {
                 Ok(figures) if index == 0 => with_spread(&figures[0]),
                 Ok(figures) => short(figures[index].median),

@@ -61,4 +61,14 @@ impl Parent {
     pub(crate) fn wait(&self) -> Result<()> {
         Ok(self.told.recv()?)
     }
+
+    /// Whether it has said so.
+    #[cfg(feature = "rivals")]
+    pub(crate) fn has_told(&self) -> Result<bool> {
+        match self.told.try_recv() {
+            Ok(()) => Ok(true),
+            Err(mpsc::TryRecvError::Empty) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
 }

@@ -112,11 +112,11 @@ impl Workload for Handshakes {
 
 pub(super) fn work(task: &Task, parent: &Parent) -> Result<()> {
     match (task.family.as_str(), task.side) {
-        (_, Side::Raw) => Err("nothing raw has CURVE".into()),
         (NAME, Side::Zocket) => throughput::work_with::<CurveZocket>(task, parent),
         (NAME, Side::Libzmq) => throughput::work_with::<CurveLibzmq>(task, parent),
         (_, Side::Zocket) => shake_hands::<CurveZocket>(task, parent),
         (_, Side::Libzmq) => shake_hands::<CurveLibzmq>(task, parent),
+        (_, other) => Err(format!("{} does not do this", other.as_str()).into()),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) const NAME: &str = "latency";
 const SIZES: [usize; 2] = [16, 1024];
 
 /// Round trips before those that count.
-const WARM_UP: u64 = 200;
+pub(crate) const WARM_UP: u64 = 200;
 
 const FIGURES: &[Figure] = &[
     Figure {
@@ -142,7 +142,10 @@ impl Workload for Latency {
     fn sides(&self) -> Vec<Side> {
         match (self.transport, self.beside) {
             (Transport::Tcp | Transport::Ipc, Beside::Nothing) => {
-                vec![Side::Zocket, Side::Libzmq, Side::Raw]
+                [Side::Zocket, Side::Libzmq, Side::Raw]
+                    .into_iter()
+                    .chain(Side::rivals().filter(has_latency))
+                    .collect()
             }
             _ => vec![Side::Zocket, Side::Libzmq],
         }
@@ -187,11 +190,22 @@ impl Workload for Latency {
     }
 }
 
+/// What of the rivals is another setting for throughput only is left out.
+fn has_latency(side: &Side) -> bool {
+    match side {
+        #[cfg(feature = "rivals")]
+        Side::Rival(name) => name.has_latency(),
+        _ => true,
+    }
+}
+
 pub(super) fn work(task: &Task, parent: &Parent) -> Result<()> {
     match task.side {
         Side::Zocket => work_with::<Zocket>(task, parent),
         Side::Libzmq => work_with::<Libzmq>(task, parent),
         Side::Raw => work_with::<Raw>(task, parent),
+        #[cfg(feature = "rivals")]
+        Side::Rival(name) => crate::rivals::work(name, task, parent),
     }
 }
 
@@ -213,16 +227,11 @@ fn work_with<A: Asks>(task: &Task, parent: &Parent) -> Result<()> {
         }
         Ok((answerers, endpoints.join(",")))
     };
-    let told = |times: &mut Times| -> Result<()> {
-        let [p50, p99] = times.half_trips();
-        parent.say(&format!("took {}", times.took.as_secs_f64()))?;
-        parent.say(&format!("quantiles {p50} {p99}"))
-    };
     match task.role.as_str() {
         "asker" => {
             let endpoints: Vec<&str> = task.endpoint.split(',').collect();
             let mut asker = A::asker(&context, &endpoints)?;
-            told(&mut ask(&mut asker, size, count, endpoints.len())?)
+            ask(&mut asker, size, count, endpoints.len())?.say(parent)
         }
         "answerer" => {
             let (answerers, endpoints) = answerers()?;
@@ -234,13 +243,13 @@ fn work_with<A: Asks>(task: &Task, parent: &Parent) -> Result<()> {
         "both" => {
             let (answerers, endpoint) = answerers()?;
             let mut asker = A::asker(&context, &[&endpoint])?;
-            let mut times = thread::scope(|scope| {
+            let times = thread::scope(|scope| {
                 let answering = scope.spawn(|| answer_all(answerers, size));
                 let times = ask(&mut asker, size, count, 1)?;
                 answering.join().map_err(|_| "the answering panicked")??;
                 Result::Ok(times)
             })?;
-            told(&mut times)
+            times.say(parent)
         }
         other => Err(format!("no role {other}").into()),
     }
@@ -256,12 +265,12 @@ fn numbered(endpoint: &str, number: &str) -> String {
     }
 }
 
-const FIRST: u8 = 0xA5;
+pub(crate) const FIRST: u8 = 0xA5;
 const LAST: u8 = 0x5A;
 /// In the place of [`FIRST`]: who is asked this answers no more.
-const END: u8 = 0xE5;
+pub(crate) const END: u8 = 0xE5;
 
-fn buffer(size: usize, first: u8) -> Vec<u8> {
+pub(crate) fn buffer(size: usize, first: u8) -> Vec<u8> {
     let mut buffer = vec![0; size];
     buffer[0] = first;
     buffer[size - 1] = LAST;
@@ -269,7 +278,7 @@ fn buffer(size: usize, first: u8) -> Vec<u8> {
 }
 
 /// What a message begins with.
-fn check(data: &[u8], size: usize) -> Result<u8> {
+pub(crate) fn check(data: &[u8], size: usize) -> Result<u8> {
     match data {
         [first, .., LAST] if data.len() == size => Ok(*first),
         _ => Err("a message arrived changed".into()),
@@ -322,33 +331,43 @@ fn ask(
     for _ in 0..WARM_UP {
         trip(&question)?;
     }
-    let mut trips = Vec::with_capacity(usize::try_from(count)?);
-    let start = Instant::now();
-    let mut before = start;
+    let mut times = Times::new(count)?;
+    let mut before = Instant::now();
     for _ in 0..count {
         trip(&question)?;
         let now = Instant::now();
-        trips.push((now - before).as_secs_f64());
+        times.add(now - before);
         before = now;
     }
-    let took = before - start;
     let end = buffer(size, END);
     for _ in 0..answerers {
         trip(&end)?;
     }
-    Ok(Times { took, trips })
+    Ok(times)
 }
 
-struct Times {
-    took: Duration,
-    /// Seconds of each round trip.
-    trips: Vec<f64>,
-}
+/// How long each round trip took.
+pub(crate) struct Times(Vec<Duration>);
 
 impl Times {
-    /// The middle one and the hundredth from above, of half round trips in microseconds.
-    fn half_trips(&mut self) -> [f64; 2] {
-        self.trips.sort_by(f64::total_cmp);
-        [0.5, 0.99].map(|part| quantile(&self.trips, part) * 1e6 / 2.0)
+    /// With room for so many.
+    pub(crate) fn new(count: u64) -> Result<Self> {
+        Ok(Self(Vec::with_capacity(usize::try_from(count)?)))
+    }
+
+    pub(crate) fn add(&mut self, trip: Duration) {
+        self.0.push(trip);
+    }
+
+    /// How long all took, and of half of each the middle and the hundredth from above.
+    pub(crate) fn say(&self, parent: &Parent) -> Result<()> {
+        let took: Duration = self.0.iter().sum();
+        let mut halves: Vec<f64> = (self.0.iter())
+            .map(|trip| trip.as_secs_f64() * 1e6 / 2.0)
+            .collect();
+        halves.sort_by(f64::total_cmp);
+        let [p50, p99] = [0.5, 0.99].map(|part| quantile(&halves, part));
+        parent.say(&format!("took {}", took.as_secs_f64()))?;
+        parent.say(&format!("quantiles {p50} {p99}"))
     }
 }

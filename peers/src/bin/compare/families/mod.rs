@@ -18,7 +18,7 @@ mod connections;
 mod curve;
 mod echo;
 mod fan_in;
-mod latency;
+pub(crate) mod latency;
 mod publish;
 mod subscriptions;
 mod throughput;

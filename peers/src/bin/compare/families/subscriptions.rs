@@ -56,7 +56,7 @@ pub(super) fn work(task: &Task, parent: &Parent) -> Result<()> {
     match task.side {
         Side::Zocket => work_with::<Zocket>(task, parent),
         Side::Libzmq => work_with::<Libzmq>(task, parent),
-        Side::Raw => Err("nothing raw subscribes".into()),
+        other => Err(format!("{} does not do this", other.as_str()).into()),
     }
 }
 

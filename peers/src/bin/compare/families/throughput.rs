@@ -71,7 +71,10 @@ impl Throughput {
 impl Workload for Throughput {
     fn sides(&self) -> Vec<Side> {
         match self.transport {
-            Transport::Tcp | Transport::Ipc => vec![Side::Zocket, Side::Libzmq, Side::Raw],
+            Transport::Tcp | Transport::Ipc => [Side::Zocket, Side::Libzmq, Side::Raw]
+                .into_iter()
+                .chain(Side::rivals())
+                .collect(),
             Transport::Inproc => vec![Side::Zocket, Side::Libzmq],
         }
     }
@@ -126,6 +129,8 @@ pub(super) fn work(task: &Task, parent: &Parent) -> Result<()> {
         Side::Zocket => work_with::<Zocket>(task, parent),
         Side::Libzmq => work_with::<Libzmq>(task, parent),
         Side::Raw => work_with::<Raw>(task, parent),
+        #[cfg(feature = "rivals")]
+        Side::Rival(name) => crate::rivals::work(name, task, parent),
     }
 }
 

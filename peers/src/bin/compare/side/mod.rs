@@ -22,6 +22,8 @@ pub(crate) use self::curve::{CurveLibzmq, CurveZocket};
 pub(crate) use self::libzmq::Libzmq;
 pub(crate) use self::raw::Raw;
 pub(crate) use self::zocket::Zocket;
+#[cfg(feature = "rivals")]
+use crate::rivals;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -40,16 +42,38 @@ pub(crate) enum Side {
     Libzmq,
     /// The system's sockets and nothing else: the limit.
     Raw,
+    #[cfg(feature = "rivals")]
+    Rival(rivals::Name),
 }
 
 impl Side {
-    const ALL: [Self; 3] = [Self::Zocket, Self::Libzmq, Self::Raw];
-
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Zocket => "zocket",
             Self::Libzmq => "libzmq",
             Self::Raw => "raw",
+            #[cfg(feature = "rivals")]
+            Self::Rival(name) => name.as_str(),
+        }
+    }
+
+    /// Those among the rivals that this is asked of, if they are built in.
+    #[cfg(feature = "rivals")]
+    pub(crate) fn rivals() -> impl Iterator<Item = Self> {
+        rivals::Name::ALL.into_iter().map(Self::Rival)
+    }
+
+    #[cfg(not(feature = "rivals"))]
+    pub(crate) fn rivals() -> impl Iterator<Item = Self> {
+        std::iter::empty()
+    }
+
+    /// How it is set, where that needs saying.
+    pub(crate) fn setting(self) -> Option<&'static str> {
+        match self {
+            Self::Zocket | Self::Libzmq | Self::Raw => None,
+            #[cfg(feature = "rivals")]
+            Self::Rival(name) => Some(name.setting()),
         }
     }
 }
@@ -58,8 +82,9 @@ impl FromStr for Side {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        Self::ALL
+        [Self::Zocket, Self::Libzmq, Self::Raw]
             .into_iter()
+            .chain(Self::rivals())
             .find(|side| side.as_str() == text)
             .ok_or_else(|| format!("no side {text:?}"))
     }
