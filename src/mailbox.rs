@@ -5,7 +5,7 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use crate::command::Token;
-use crate::signal::Parker;
+use crate::signal::{Owed, Parker};
 use crate::sync::Mutex;
 
 /// Tokens that have something to do, and orders, for whoever drives the reactor just now.
@@ -78,19 +78,6 @@ struct Vacancy {
     /// Lately it has said more than one thing between its waits: for so many of them what it says goes
     /// out together, when it waits next.
     streams: u8,
-}
-
-/// What whoever puts something in owes for it, once no lock is held.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owed {
-    Nothing,
-    /// The poll of who drives is to be ended.
-    Wake,
-    /// The keeper is to be unparked.
-    Call,
-    /// The writer may look after it itself; or else it is to be [handed over](Mailbox::hand_over).
-    Turn,
 }
 
 /// What a keeper that stands by has to do.
@@ -189,6 +176,19 @@ impl<T> Mailbox<T> {
             Who::Vacant => inner.post_to_nobody(),
             _ => inner.wake(),
         }
+    }
+
+    /// There is much to be written for one that has something to do. If that is to go out at the next wait
+    /// of who says so, and nothing else is, he had better write it now: nobody else has anything to begin
+    /// with meanwhile.
+    pub(crate) fn ripen(&self) -> Owed {
+        let mut inner = self.inner.lock();
+        let is_its = inner.who == Who::Vacant && inner.vacancy.last == this_thread();
+        if is_its && !inner.stopped && inner.ready.len() == 1 {
+            inner.who = Who::Running;
+            return Owed::Turn;
+        }
+        Owed::Nothing
     }
 
     /// Gives an order, or gives it back if the reader is gone.
@@ -674,8 +674,8 @@ mod loom {
 
     use loom::thread;
 
-    use super::{Mailbox, Owed};
-    use crate::signal::Parker;
+    use super::Mailbox;
+    use crate::signal::{Owed, Parker};
 
     #[test]
     fn loom_no_post_is_slept_over() {
@@ -685,18 +685,19 @@ mod loom {
             let posters = [1, 2].map(|n| {
                 let (mailbox, reader) = (mailbox.clone(), reader.clone());
                 thread::spawn(move || {
+                    // One tells two things, and does only then what it owes for both.
                     let owed = if n == 1 {
-                        mailbox.post(n)
+                        [mailbox.post(n), mailbox.post(3)]
                     } else {
-                        mailbox.order(n).unwrap()
+                        [mailbox.order(n).unwrap(), Owed::Nothing]
                     };
-                    if owed == Owed::Wake {
+                    if owed.contains(&Owed::Wake) {
                         reader.unpark();
                     }
                 })
             });
             let mut seen = 0;
-            while seen < 2 {
+            while seen < 3 {
                 if mailbox.fall_asleep() {
                     reader.park(None);
                 }

@@ -1,7 +1,9 @@
 //! The name by which a ROUTER knows a peer.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -20,8 +22,19 @@ use std::sync::Arc;
 /// assert!(RoutingId::try_from("").is_err());
 /// # Ok::<(), zocket::RoutingIdError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RoutingId(Arc<[u8]>);
+#[derive(Clone)]
+pub struct RoutingId(Repr);
+
+/// A ROUTER gives one with each message: most are short, and to count who shares them would cost more
+/// than to copy them.
+#[derive(Clone)]
+enum Repr {
+    Short { len: u8, bytes: [u8; SHORT_MAX] },
+    Long(Arc<[u8]>),
+}
+
+/// What there is place for in three words.
+const SHORT_MAX: usize = 22;
 
 impl RoutingId {
     /// The most bytes a routing id may have: its length travels in one byte.
@@ -36,13 +49,28 @@ impl RoutingId {
 
     /// One that a ROUTER makes up: it begins with a zero byte, as no announced one does.
     pub(crate) fn generated(id: [u8; 5]) -> Self {
-        Self(id.as_slice().into())
+        Self::copy_of(&id)
+    }
+
+    fn copy_of(id: &[u8]) -> Self {
+        let mut bytes = [0; SHORT_MAX];
+        Self(match bytes.get_mut(..id.len()) {
+            Some(place) => {
+                place.copy_from_slice(id);
+                let len = id.len() as u8;
+                Repr::Short { len, bytes }
+            }
+            None => Repr::Long(id.into()),
+        })
     }
 
     /// The bytes of this id.
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Repr::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or(bytes),
+            Repr::Long(bytes) => bytes,
+        }
     }
 }
 
@@ -70,7 +98,7 @@ impl TryFrom<&[u8]> for RoutingId {
     fn try_from(id: &[u8]) -> Result<Self, RoutingIdError> {
         match id.len() {
             0 => Err(RoutingIdError::Empty),
-            1..=Self::MAX_LEN => Ok(Self(id.into())),
+            1..=Self::MAX_LEN => Ok(Self::copy_of(id)),
             len => Err(RoutingIdError::TooLong { len }),
         }
     }
@@ -101,21 +129,47 @@ impl Deref for RoutingId {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        &self.0
+        self.as_slice()
     }
 }
 
 impl AsRef<[u8]> for RoutingId {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        self.as_slice()
     }
 }
 
-// Lawful because the derived `Eq`, `Ord` and `Hash` are those of the slice: a map keyed
-// by routing ids can be asked with the bytes of a frame.
+impl PartialEq for RoutingId {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for RoutingId {}
+
+impl PartialOrd for RoutingId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for RoutingId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_slice().cmp(other.as_slice())
+    }
+}
+
+impl Hash for RoutingId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
+    }
+}
+
+// Lawful because `Eq`, `Ord` and `Hash` are those of the slice: a map keyed by routing ids can be
+// asked with the bytes of a frame.
 impl Borrow<[u8]> for RoutingId {
     fn borrow(&self) -> &[u8] {
-        &self.0
+        self.as_slice()
     }
 }
 
@@ -147,11 +201,11 @@ compare_as_bytes!([] str, [] &str, [] [u8], [] &[u8], [const N: usize] [u8; N], 
 /// `0x0080004129`.
 impl fmt::Display for RoutingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match std::str::from_utf8(&self.0) {
+        match std::str::from_utf8(self) {
             Ok(text) if text.bytes().all(|byte| byte.is_ascii_graphic()) => f.pad(text),
             _ => {
                 f.write_str("0x")?;
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                self.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
         }
     }
@@ -205,9 +259,21 @@ mod tests {
 
     #[test]
     fn ordered_as_bytes() {
-        let ids = [b"b".as_slice(), b"aa", b"a", b"\xff"];
+        let ids = [b"b".as_slice(), b"aa", b"a", b"\xff", &[b'a'; 200]];
         let ids: BTreeSet<_> = ids.iter().map(|id| RoutingId::new(id).unwrap()).collect();
         let ids: Vec<_> = ids.iter().map(RoutingId::as_slice).collect();
-        assert_eq!(ids, [b"a".as_slice(), b"aa", b"b", b"\xff"]);
+        assert_eq!(ids, [b"a".as_slice(), b"aa", &[b'a'; 200], b"b", b"\xff"]);
+    }
+
+    #[test]
+    fn the_same_bytes_of_any_number() {
+        for len in 1..=RoutingId::MAX_LEN {
+            let bytes = Vec::from_iter((0..len).map(|place| place as u8));
+            let id = RoutingId::new(&bytes).unwrap();
+            assert_eq!(id, bytes[..]);
+            assert_eq!(HashMap::from([(id, len)]).get(&bytes[..]), Some(&len));
+        }
+        assert_eq!(size_of::<RoutingId>(), size_of::<Option<RoutingId>>());
+        assert_eq!(size_of::<RoutingId>(), 3 * size_of::<usize>());
     }
 }

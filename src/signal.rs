@@ -22,6 +22,9 @@ pub(crate) enum News {
     /// There is a message so large that whoever has sent it may as well take it to where it goes, if it
     /// can; if not, and the taker sleeps, which makes it `owed`, this says what `Readable` does.
     Bulk { owed: bool },
+    /// Much has been gathered of what was told of before: whoever has said it himself, and is the one to
+    /// write it, had better do so now, for who receives it to begin meanwhile.
+    Ripe,
     /// Nothing more will come than what is there, if anything.
     Ended,
     /// There is room to write again.
@@ -52,6 +55,29 @@ pub(crate) enum News {
 /// Called with no lock held. Never blocks for longer than a short critical section.
 pub(crate) trait Post: Send + Sync {
     fn post(&self, token: u64, news: News);
+
+    /// The same, but what is owed for it is left to the caller, who has [`settle`](Self::settle) do it
+    /// once: many who are told of something may be served by one thread, which need not be woken, and
+    /// take its turn, for the first alone. `None`: it has to be posted.
+    fn put(&self, _: u64, _: News) -> Option<Owed> {
+        None
+    }
+
+    /// Does what is owed for something put.
+    fn settle(&self, _: Owed) {}
+}
+
+/// What whoever puts something in for a thread that serves many owes for it, once no lock is held.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owed {
+    Nothing,
+    /// The sleep of who serves is to be ended.
+    Wake,
+    /// Who serves when nobody else does is to be called.
+    Call,
+    /// Who has put it in may serve it, or else has to hand it over.
+    Turn,
 }
 
 /// How to reach the owner of a pipe's end.
@@ -413,22 +439,52 @@ impl Wakes {
     /// message that was sent is sent, and a connection has done nothing wrong.
     #[cold]
     fn fire_all(&mut self) {
-        let rest = std::mem::take(&mut self.rest);
-        for wake in self.first.take().into_iter().chain(rest) {
-            let blame = match &wake {
-                Wake::Signal(_) | Wake::Later(_) => "a waker, or other foreign code, panicked",
-                Wake::Post(..) | Wake::Watch(_) => "an internal error (this is a bug in zocket)",
-            };
-            let fire = AssertUnwindSafe(|| match wake {
-                Wake::Signal(signal) => signal.fire(),
-                Wake::Post(target, news) => target.owner.post(target.token, news),
-                Wake::Watch(watch) => watch.watcher.on_change(watch.id),
-                Wake::Later(what) => what(),
-            });
-            if catch_unwind(fire).is_err() {
-                // It may be the log's sink that panics.
-                let _ = catch_unwind(|| log::error!("{blame}"));
-            }
+        let (first, rest) = (self.first.take(), std::mem::take(&mut self.rest));
+        if rest.is_empty() {
+            return first.into_iter().for_each(Wake::fire);
         }
+        // Those to whom something was put, each of whom is to be roused: at most one for each I/O thread.
+        let mut owing = Vec::new();
+        for wake in first.into_iter().chain(rest) {
+            if let Wake::Post(target, news) = &wake
+                && let Some(owed) = target.owner.put(target.token, *news)
+            {
+                if owed != Owed::Nothing {
+                    owing.push((target.clone(), owed));
+                }
+                continue;
+            }
+            // It may be foreign code, which waits for what they do.
+            settle(&mut owing);
+            wake.fire();
+        }
+        settle(&mut owing);
+    }
+}
+
+fn settle(owing: &mut Vec<(Target, Owed)>) {
+    for (target, owed) in owing.drain(..) {
+        guarded(INTERNAL, || target.owner.settle(owed));
+    }
+}
+
+impl Wake {
+    fn fire(self) {
+        match self {
+            Self::Signal(signal) => guarded(FOREIGN, || signal.fire()),
+            Self::Post(target, news) => guarded(INTERNAL, || target.owner.post(target.token, news)),
+            Self::Watch(watch) => guarded(INTERNAL, || watch.watcher.on_change(watch.id)),
+            Self::Later(what) => guarded(FOREIGN, what),
+        }
+    }
+}
+
+const FOREIGN: &str = "a waker, or other foreign code, panicked";
+const INTERNAL: &str = "an internal error (this is a bug in zocket)";
+
+fn guarded(blame: &str, fire: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(fire)).is_err() {
+        // It may be the log's sink that panics.
+        let _ = catch_unwind(|| log::error!("{blame}"));
     }
 }

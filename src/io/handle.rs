@@ -11,8 +11,8 @@ use mio::event::Source;
 use super::reactor::{Order, Reactor};
 use super::turn::Turn;
 use crate::command::Token;
-use crate::mailbox::{Mailbox, Owed};
-use crate::signal::{News, Parker, Post, Rouse};
+use crate::mailbox::Mailbox;
+use crate::signal::{News, Owed, Parker, Post, Rouse};
 use crate::sync::{AtomicU64, Ordering};
 
 /// One reactor as others see it: what it is told, a way to end its sleep, and a share in driving it.
@@ -144,8 +144,18 @@ impl Post for Handle {
             News::Hurry | News::Stalled | News::Full | News::Evict(_) => {}
             // While nobody but the session may write, a message is one like any other.
             News::Bulk { owed: false } => {}
+            News::Ripe => self.turn.ripen(),
             _ => self.turn.post(token, || self.wake()),
         }
+    }
+
+    #[inline]
+    fn put(&self, token: Token, news: News) -> Option<Owed> {
+        (news == News::Readable).then(|| self.turn.mailbox().post(token))
+    }
+
+    fn settle(&self, owed: Owed) {
+        Handle::settle(self, owed);
     }
 }
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Handle;
-use crate::mailbox::Owed;
-use crate::signal::{Parker, Wakes};
+use crate::signal::{Owed, Parker, Wakes};
 use crate::sync::Mutex;
 use crate::waiting::{Spin, Surroundings};
 

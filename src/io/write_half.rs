@@ -31,7 +31,7 @@ use super::transmit::{Sent, Sink, Transmit};
 use crate::command::Token;
 use crate::home::Home;
 use crate::pipe::{Lane, Load};
-use crate::signal::{News, Post, Target, Wakes};
+use crate::signal::{News, Owed, Post, Target, Wakes};
 use crate::sync::{self, Mutex};
 use crate::transport::Stream;
 use crate::zmtp::{Connection, Version, Wire};
@@ -262,6 +262,17 @@ impl<S: Sink + Send + Sync> Post for WriteHalf<S> {
             }
             news => session.post(token, news),
         }
+    }
+
+    fn put(&self, token: Token, news: News) -> Option<Owed> {
+        match news {
+            News::Bulk { .. } => None,
+            news => self.session.owner.put(token, news),
+        }
+    }
+
+    fn settle(&self, owed: Owed) {
+        self.session.owner.settle(owed);
     }
 }
 

@@ -16,6 +16,12 @@ pub(crate) trait Batch: Default + Send + 'static {
     /// [`News::Bulk`]: the thread that has written it may be the better one to move it on.
     const BULK: usize = usize::MAX;
 
+    /// Whether with one more message it is so much that it is [told of](News::Ripe) to who sees to it that
+    /// it is taken, if that is the writer himself.
+    fn ripens(&self) -> bool {
+        false
+    }
+
     /// Whether there is nothing in it to take.
     fn is_empty(&self) -> bool;
 
@@ -238,26 +244,23 @@ impl<B: Batch> Lane<B> {
         Ok(Admission { state, displaced })
     }
 
-    /// Lets one message in as most are let in: there is room, nobody has to be told (as of a bulky one),
-    /// and the owner has said that he need not be [asked](Self::set_direct). `false`: it has to be
-    /// [admitted](Self::admit).
+    /// Lets one message in as most are let in: there is room, nobody has to be told (as of a bulky one, or
+    /// one that makes the batch ripe), and the owner has said that he need not be
+    /// [asked](Self::set_direct). `false`: it has to be [admitted](Self::admit).
     #[inline]
     pub(crate) fn append_directly(&self, bytes: usize, put: impl FnOnce(&mut B)) -> bool {
         let mut state = self.state.lock();
-        let is_plain = state.direct
-            && bytes < B::BULK
-            && !state.taker_idle
-            && !state.writer_waits
-            && !state.taker_ended
-            && !state.credit.conflates()
-            && !state.credit.is_at_brim();
-        if is_plain {
-            put(&mut state.open);
-            let load = Load { messages: 1, bytes };
-            state.credit.add(load);
-            state.let_in_directly += load;
+        let is_in = state.direct && state.append_plainly(bytes, put);
+        if is_in {
+            state.let_in_directly += Load { messages: 1, bytes };
         }
-        is_plain
+        is_in
+    }
+
+    /// The same for the owner, who need not be asked and counts it himself.
+    #[inline]
+    pub(crate) fn append_plainly(&self, bytes: usize, put: impl FnOnce(&mut B)) -> bool {
+        self.state.lock().append_plainly(bytes, put)
     }
 
     /// Whether messages may be let in without asking the owner of the writing end.
@@ -594,6 +597,22 @@ impl<B: Batch> Lane<B> {
 }
 
 impl<B: Batch> State<B> {
+    #[inline]
+    fn append_plainly(&mut self, bytes: usize, put: impl FnOnce(&mut B)) -> bool {
+        let is_plain = bytes < B::BULK
+            && !self.taker_idle
+            && !self.writer_waits
+            && !self.taker_ended
+            && !self.credit.conflates()
+            && !self.credit.is_at_brim()
+            && !self.open.ripens();
+        if is_plain {
+            put(&mut self.open);
+            self.credit.add(Load { messages: 1, bytes });
+        }
+        is_plain
+    }
+
     /// Drops the oldest of those that were not taken while there is no room for so many bytes; how
     /// many. If there is none, the writer is told when there is some again.
     fn make_room(&mut self, bytes: usize, wakes: &mut Wakes) -> usize {
@@ -697,6 +716,13 @@ impl<B> State<B> {
         let owed = std::mem::take(&mut self.taker_idle);
         if let Some(taker) = &self.taker {
             wakes.post(taker.clone(), News::Bulk { owed });
+        }
+    }
+
+    #[cold]
+    fn tell_ripe(&mut self, wakes: &mut Wakes) {
+        if let Some(taker) = &self.taker {
+            wakes.post(taker.clone(), News::Ripe);
         }
     }
 
@@ -837,10 +863,13 @@ impl<B: Batch> Admission<'_, B> {
     ) -> usize {
         let load = Load { messages: 1, bytes };
         self.state.conflate(load, wakes);
+        let ripens = self.state.open.ripens();
         put(&mut self.state.open);
         self.state.credit.add(load);
         if is_offered {
             self.state.offer_bulk(wakes);
+        } else if ripens && !self.state.taker_idle {
+            self.state.tell_ripe(wakes);
         } else {
             self.state.stir_taker(wakes);
         }

@@ -26,7 +26,8 @@
 //! Subscriptions ([`Change`]) have a way beside the batch, where no limit holds them up.
 //!
 //! A message so large that its copy is most of its cost is told to the taker as such
-//! ([`News::Bulk`](crate::signal::News)): it may be moved on by the thread that has written it.
+//! ([`News::Bulk`](crate::signal::News)): it may be moved on by the thread that has written it. So is that
+//! a batch has become many messages ([`News::Ripe`](crate::signal::News)).
 //!
 //! Who owns which field, and when somebody is woken, is written at [`Lane`]. A lane does not know
 //! who is on either side: it posts an opaque token to a [`Target`](crate::signal::Target).

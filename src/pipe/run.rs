@@ -13,6 +13,11 @@ use crate::zmtp::{Item, Wire};
 impl Batch for Wire {
     const BULK: usize = BULK;
 
+    #[inline]
+    fn ripens(&self) -> bool {
+        self.messages() + 1 == RIPE
+    }
+
     fn is_empty(&self) -> bool {
         Self::is_empty(self)
     }
@@ -29,6 +34,10 @@ impl Batch for Wire {
         Load { messages: 1, bytes }
     }
 }
+
+/// So many messages take about as long to be made, and to be worked off, as one more write and its
+/// reading do.
+const RIPE: usize = 32;
 
 /// A message that fills a good part of what a socket's send buffer takes at first: there is no gain in
 /// gathering more before it is written, and its copy into the kernel costs more than all the rest.

@@ -54,6 +54,16 @@ impl Outlet {
         }
     }
 
+    /// The same for the owner of the writing end ([`Lane::append_plainly`]).
+    #[inline]
+    pub(crate) fn write_plainly(&self, message: &mut Message) -> bool {
+        let bytes = message.byte_len();
+        match self {
+            Self::Wire(lane) => lane.append_plainly(bytes, |wire| encode(message, wire)),
+            Self::Values(lane) => lane.append_plainly(bytes, |values| values.push(message)),
+        }
+    }
+
     pub(crate) fn set_direct(&self, direct: bool) {
         on_lane!(self, lane => lane.set_direct(direct));
     }

@@ -136,6 +136,21 @@ impl Distributor {
         Some(self.deliver(Room::Beyond, message, wakes))
     }
 
+    /// Gives the message to the only one who wants it, if it is one as the last time, and if there is
+    /// nothing to it but that; what is left in `message` is for the caller to drop.
+    #[inline]
+    pub(crate) fn send_plainly(&mut self, message: &mut Message) -> bool {
+        if self.found.len() != 1 || self.only_to.is_some() {
+            return false;
+        }
+        self.find(message.first());
+        let [only] = *self.found else {
+            return false;
+        };
+        let peer = self.peers.get(&only).filter(|peer| !peer.stall.is_on());
+        peer.is_some_and(|peer| peer.writer.outlet().write_plainly(message))
+    }
+
     /// With *nodrop*: to the only one who wants it, or `None` if that has no room.
     fn send_to_one(
         &mut self,

@@ -58,9 +58,21 @@ impl FairQueue {
     /// Puts the next message into `out` if the pipe whose turn it is has it in hand; its bytes.
     #[inline]
     pub(crate) fn recv_in_hand(&mut self, out: &mut Message) -> Option<usize> {
-        let bytes = self.readers.current()?.read_in_hand(out)?;
+        self.recv_in_hand_with(out, |_| ()).map(|((), bytes)| bytes)
+    }
+
+    /// The same, and what a look at the pipe says.
+    #[inline]
+    pub(crate) fn recv_in_hand_with<R>(
+        &mut self,
+        out: &mut Message,
+        look: impl FnOnce(&Reader) -> R,
+    ) -> Option<(R, usize)> {
+        let reader = self.readers.current()?;
+        let bytes = reader.read_in_hand(out)?;
+        let seen = look(reader);
         self.readers.advance();
-        Some(bytes)
+        Some((seen, bytes))
     }
 
     /// Whether there is but one pipe, which should be let alone for a moment.

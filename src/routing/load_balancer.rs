@@ -58,6 +58,7 @@ impl LoadBalancer {
         };
         if let Some(outlet) = self.direct.take() {
             outlet.set_direct(false);
+            shortcut.close();
         }
         if self.may_be_direct
             && let Some(only) = self.writers.only()
@@ -66,6 +67,20 @@ impl LoadBalancer {
             only.outlet().set_direct(true);
             self.direct = Some(only.outlet().clone());
         }
+    }
+
+    /// Gives the message to the pipe whose turn it is, if there is nothing to it but that; what is left in
+    /// `message` is for the caller to drop.
+    #[inline]
+    pub(crate) fn send_plainly(&mut self, message: &mut Message) -> bool {
+        let Some(writer) = self.writers.current() else {
+            return false;
+        };
+        let is_sent = writer.outlet().write_plainly(message);
+        if is_sent {
+            self.writers.advance();
+        }
+        is_sent
     }
 
     /// Gives the message to the next pipe with room; says which, and how many

@@ -22,15 +22,21 @@ use crate::pipe::Outlet;
 pub(crate) struct Shortcut {
     /// The pipes that were the only one, one after the other; they are written once, and so can be
     /// read with no lock. Who has had so many has done without the shortcut ever since.
-    ways: [OnceLock<Outlet>; 8],
+    ways: [OnceLock<Outlet>; WAYS],
+    /// Where it leads to, if anywhere.
     current: AtomicUsize,
+    /// Which of them was the last.
+    last: AtomicUsize,
 }
+
+const WAYS: usize = 8;
 
 impl Shortcut {
     pub(super) fn new() -> Self {
         Self {
             ways: Default::default(),
-            current: AtomicUsize::new(0),
+            current: AtomicUsize::new(WAYS),
+            last: AtomicUsize::new(0),
         }
     }
 
@@ -45,12 +51,18 @@ impl Shortcut {
             .is_some_and(|outlet| outlet.write_directly(message))
     }
 
+    /// It leads nowhere. (Who does not know yet finds that the lane is not `direct`.)
+    pub(super) fn close(&self) {
+        self.current.store(WAYS, Ordering::Relaxed);
+    }
+
     /// From now on it leads to this pipe; `false` if there is no place for one more.
     pub(super) fn lead_to(&self, outlet: &Outlet) -> bool {
-        let current = self.current.load(Ordering::Relaxed);
-        for (place, way) in self.ways.iter().enumerate().skip(current) {
+        let last = self.last.load(Ordering::Relaxed);
+        for (place, way) in self.ways.iter().enumerate().skip(last) {
             let known = way.get_or_init(|| outlet.clone());
             if known.is_same(outlet) {
+                self.last.store(place, Ordering::Relaxed);
                 self.current.store(place, Ordering::Relaxed);
                 return true;
             }

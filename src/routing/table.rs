@@ -146,6 +146,14 @@ impl Table {
         self.send_to_pipe(pipe, message, wakes)
     }
 
+    /// Sends to whoever has this id, if there is nothing to it but that; what is left in `message` is for
+    /// the caller to drop.
+    #[inline]
+    pub(crate) fn send_plainly(&self, id: &[u8], message: &mut Message) -> bool {
+        let entry = self.ids.get(id).and_then(|pipe| self.writers.get(&pipe));
+        entry.is_some_and(|entry| entry.writer.outlet().write_plainly(message))
+    }
+
     /// Sends through one pipe; `None` if it is gone.
     #[inline]
     pub(crate) fn send_to_pipe(

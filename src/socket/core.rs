@@ -220,7 +220,9 @@ impl Core {
         mut message: Message,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(), (Message, SendFailure)> {
-        if self.send_directly(&mut message) {
+        if self.send_directly(&mut message)
+            || self.pattern.sends_plainly() && self.send_plainly(&mut message)
+        {
             return Ok(());
         }
         self.send_by(message, patience, |half, message, wakes| {
@@ -236,6 +238,22 @@ impl Core {
             Some(shortcut) => shortcut.send(message),
             None => false,
         }
+    }
+
+    /// Sends with no more than the half's lock and the pipe's, if nobody waits or watches, nor has to be
+    /// told; the same is left in `message`.
+    #[inline(never)]
+    fn send_plainly(&self, message: &mut Message) -> bool {
+        self.outbound
+            .attempt_plainly(|half| half.send_plainly(message))
+            .unwrap_or(false)
+    }
+
+    #[inline(never)]
+    fn send_to_plainly(&self, id: &[u8], message: &mut Message) -> bool {
+        self.outbound
+            .attempt_plainly(|half| half.send_to_plainly(id, message))
+            .unwrap_or(false)
     }
 
     /// Sends for a task: `message` is taken once it is queued.
@@ -301,9 +319,12 @@ impl Core {
     pub(super) fn send_to(
         &self,
         id: &[u8],
-        message: Message,
+        mut message: Message,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(), (Message, SendFailure)> {
+        if self.send_to_plainly(id, &mut message) {
+            return Ok(());
+        }
         self.send_by(message, patience, |half, message, wakes| {
             half.send_to(id, message, wakes)
         })
@@ -592,8 +613,18 @@ impl Core {
         &self,
         patience: impl FnOnce() -> Patience,
     ) -> Result<(RoutingId, Message), RecvError> {
+        let mut message = Message::new();
+        if let Some(id) = self.recv_from_in_hand(&mut message) {
+            return Ok((id, message));
+        }
         self.recv_from_peer(patience)
             .map(|(peer, message)| (id_of(&peer), message))
+    }
+
+    #[inline(never)]
+    fn recv_from_in_hand(&self, message: &mut Message) -> Option<RoutingId> {
+        self.inbound
+            .attempt_plainly(|half| half.recv_from_in_hand(message))?
     }
 
     pub(super) fn poll_recv_from(

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::core::id_of;
 use super::exchange::{self, Answer, Exchange, Manner};
 use super::publishing::{Event, Upstreams};
 use crate::command::Refused;
@@ -19,6 +20,7 @@ use crate::routing::{
     Distributor, FairQueue, Interests, LoadBalancer, Sent, Shortcut, Stall, StallNews, Table,
     Upstream,
 };
+use crate::routing_id::RoutingId;
 use crate::signal::{News, Wakes};
 use crate::stats::{Discarded, Dropped};
 use crate::waiting::{GaveUp, Ready};
@@ -145,6 +147,40 @@ impl Outbound {
 
     pub(super) fn check_open(&self) -> Result<(), SendFailure> {
         self.ended.map_or(Ok(()), |ended| Err(ended.into()))
+    }
+
+    /// Gives a message to the one whom it is for, if there is nothing to it but that, as mostly; if not, it
+    /// has to be [sent](Self::send). What is left in `message` is for the caller to drop.
+    #[inline]
+    pub(super) fn send_plainly(&mut self, message: &mut Message) -> bool {
+        self.put_plainly(message, |writers, message| match writers {
+            Writers::Balance(writers) => writers.send_plainly(message),
+            Writers::Distributor(writers) => writers.send_plainly(message),
+            Writers::Table(_) | Writers::Upstream(_) => false,
+        })
+    }
+
+    /// The same to the peer with this id.
+    #[inline]
+    pub(super) fn send_to_plainly(&mut self, id: &[u8], message: &mut Message) -> bool {
+        self.put_plainly(message, |writers, message| match writers {
+            Writers::Table(table) => table.send_plainly(id, message),
+            _ => false,
+        })
+    }
+
+    #[inline]
+    fn put_plainly(
+        &mut self,
+        message: &mut Message,
+        put: impl FnOnce(&mut Writers, &mut Message) -> bool,
+    ) -> bool {
+        let bytes = message.byte_len();
+        let is_put = self.ended.is_none() && put(&mut self.writers, message);
+        if is_put {
+            self.accepted += Load { messages: 1, bytes };
+        }
+        is_put
     }
 
     /// Gives a message to whom it is for, as the pattern has it; `None` if it must wait.
@@ -443,17 +479,39 @@ impl Inbound {
     /// to be asked for with [`recv`](Self::recv).
     #[inline]
     pub(super) fn recv_in_hand(&mut self, out: &mut Message) -> InHand {
-        if self.ended.is_some() || self.conflate || !matches!(self.intake, Intake::Plain) {
+        let is_plain = matches!(self.intake, Intake::Plain | Intake::Filter(_));
+        if self.ended.is_some() || self.conflate || !is_plain {
             return InHand::Unclear;
         }
         match self.readers.recv_in_hand(out) {
-            Some(bytes) => {
+            Some(bytes) if self.wants(out) => {
                 self.count(bytes);
                 InHand::Message
+            }
+            // (What is left in `out` is for the caller to drop.)
+            Some(_) => {
+                self.discarded.filtered += 1;
+                InHand::Unclear
             }
             None if self.readers.is_close_behind() => InHand::NothingYet,
             None => InHand::Unclear,
         }
+    }
+
+    /// The same at a ROUTER, which says whom it is from.
+    #[inline]
+    pub(super) fn recv_from_in_hand(&mut self, out: &mut Message) -> Option<RoutingId> {
+        if self.ended.is_some() || self.conflate || !matches!(self.intake, Intake::Plain) {
+            return None;
+        }
+        let (id, bytes) =
+            (self.readers).recv_in_hand_with(out, |reader| reader.peer().map(id_of))?;
+        match id {
+            Some(_) => self.count(bytes),
+            // Every pipe begins by naming its peer.
+            None => self.discarded.malformed += 1,
+        }
+        id
     }
 
     /// Takes the next message, as the pattern has it; `None` if there is none yet.

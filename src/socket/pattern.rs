@@ -38,11 +38,23 @@ impl Pattern {
         self.0 != SocketType::Push
     }
 
-    /// Whether a message is received as it comes, with nothing to be looked at or taken off.
+    /// Whether a message is sent as it is, to whoever is to have it.
+    pub(super) fn sends_plainly(self) -> bool {
+        matches!(
+            self.0,
+            SocketType::Push
+                | SocketType::Dealer
+                | SocketType::Pair
+                | SocketType::Pub
+                | SocketType::XPub
+        )
+    }
+
+    /// Whether a message is received as it comes, with nothing to be taken off and nobody to be told.
     pub(super) fn receives_plainly(self) -> bool {
         matches!(
             self.0,
-            SocketType::Pull | SocketType::Dealer | SocketType::Pair
+            SocketType::Pull | SocketType::Dealer | SocketType::Pair | SocketType::Sub
         )
     }
 

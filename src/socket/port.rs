@@ -72,7 +72,7 @@ impl Post for Core {
             News::HangUp => self.part_with(pipe),
             News::Evict(cause) => self.evict(pipe, cause),
             // For whoever keeps a connection.
-            News::Part(_) | News::Bulk { .. } => {}
+            News::Part(_) | News::Bulk { .. } | News::Ripe => {}
         }
     }
 }

@@ -191,6 +191,31 @@ fn loom_turn_serves_those_who_rely_on_it_beside_a_guest() {
     });
 }
 
+/// What is much goes out before its writer waits again, and what comes after it, too.
+#[test]
+fn loom_turn_serves_what_is_ripe_and_what_follows() {
+    loom::model(|| {
+        let world = World::new();
+        let keeper = world.keep();
+        let guest = thread::spawn({
+            let world = world.clone();
+            move || {
+                world.receive();
+                world.post(ANSWER);
+                world.turn.ripen();
+                world.post(ANSWER);
+            }
+        });
+        world.post(MESSAGE);
+        while *world.answers.lock().unwrap() < 2 {
+            world.client.park(None);
+        }
+        guest.join().unwrap();
+        world.stop();
+        keeper.join().unwrap();
+    });
+}
+
 #[test]
 fn loom_turn_guest_is_woken_by_others() {
     loom::model(|| {

@@ -4,7 +4,8 @@
 //!   post, order ──► mailbox ── who drives? ──┬─ running: will look again
 //!                                            ├─ polling: ends its sleep
 //!                                            └─ vacant: writes by itself what is an answer; leaves
-//!                                               what is one of many; or else calls the keeper
+//!                                               what is one of many, until they are many; or else
+//!                                               calls the keeper
 //!
 //!   keeper (the I/O thread)     drives ──(a few short waits)──► stands by ──(called, or vacant for
 //!                                  ▲                               │          too long)──┐
@@ -40,8 +41,8 @@ use std::time::{Duration, Instant};
 use super::thread::{Guest, on_io_thread};
 use crate::command::Token;
 use crate::home::Home;
-use crate::mailbox::{Duty, Leave, Mailbox, Owed, Place};
-use crate::signal::{Parker, Rouse};
+use crate::mailbox::{Duty, Leave, Mailbox, Place};
+use crate::signal::{Owed, Parker, Rouse};
 use crate::sync::Mutex;
 
 /// What is driven.
@@ -131,6 +132,13 @@ impl<D: Driver, O> Turn<D, O> {
     pub(super) fn post(&self, token: Token, wake: impl FnOnce()) {
         let owed = self.mailbox.post(token);
         self.settle(owed, wake);
+    }
+
+    /// There is much to be written for a token that has said so.
+    pub(super) fn ripen(&self) {
+        if self.mailbox.ripen() == Owed::Turn {
+            self.speak();
+        }
     }
 
     /// Does what is owed for something put in.
