@@ -312,7 +312,7 @@ const IPV6: c_int = 42;
 const BLOCKY: c_int = 70;
 
 #[unsafe(no_mangle)]
-extern "C" fn zmq_ctx_new() -> Handle {
+pub(crate) extern "C" fn zmq_ctx_new() -> Handle {
     answer(|| CONTEXTS.insert(Arc::new(Home::new())).ok_or(ENOMEM))
 }
 
@@ -326,7 +326,7 @@ extern "C" fn zmq_init(io_threads: c_int) -> Handle {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn zmq_ctx_term(context: Handle) -> c_int {
+pub(crate) extern "C" fn zmq_ctx_term(context: Handle) -> c_int {
     answer(|| {
         find(context)?.terminate()?;
         CONTEXTS.remove(context);

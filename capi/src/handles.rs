@@ -10,7 +10,7 @@
 //! thousand tenants of that place). All of it fits into 46 bits, as some languages have no more for a
 //! foreign pointer.
 //!
-//! To find a thing by its handle is a part of every call: it takes no lock, and no count but one.
+//! To find a thing by its handle is a part of every call: it takes no lock, and one count.
 //!
 //! Others do read there: libraries on top of libzmq look at the first bytes of whatever they are given,
 //! to tell their own sockets, which have a mark there, from libzmq's. So all these numbers are addresses
@@ -161,6 +161,7 @@ impl<T> Place<T> {
 /// A thing that a handle names, which stays as long as this.
 #[derive(Debug)]
 pub(crate) struct Visit<T: 'static> {
+    handle: Handle,
     table: &'static Table<T>,
     number: usize,
     place: &'static Place<T>,
@@ -168,9 +169,31 @@ pub(crate) struct Visit<T: 'static> {
 }
 
 impl<T> Visit<T> {
+    /// Whether this is what the handle names, still.
+    #[inline]
+    pub(crate) fn is_to(&self, handle: Handle) -> bool {
+        self.handle == handle && self.is_welcome()
+    }
+
+    /// Whether the thing has not been taken out meanwhile.
+    #[inline]
+    pub(crate) fn is_welcome(&self) -> bool {
+        // The generation is the same as long as somebody is in.
+        self.place.state.load(Ordering::Acquire) & NOTICE == 0
+    }
+
     /// The thing itself, for longer.
     pub(crate) fn share(&self) -> Arc<T> {
         self.thing.clone()
+    }
+
+    /// The thing, for as long as nobody drops the visit, which is for the caller to see to.
+    ///
+    /// # Safety
+    ///
+    /// What is returned must not be used any more when the visit is over.
+    pub(crate) unsafe fn thing(&self) -> &'static Arc<T> {
+        self.thing
     }
 }
 
@@ -229,6 +252,7 @@ impl<T> Table<T> {
         let place = self.place(number)?;
         match place.enter(generation) {
             Some(thing) => Some(Visit {
+                handle,
                 table: self,
                 number,
                 place,

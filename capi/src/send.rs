@@ -23,12 +23,14 @@ pub(crate) const SNDMORE: c_int = 2;
 impl Entry {
     /// Sends one part.
     #[inline]
-    pub(crate) fn send_part(&self, part: impl Into<Frame>, flags: c_int) -> Result<(), Errno> {
+    pub(crate) fn send_part(
+        &self,
+        part: impl Into<Frame> + Into<Message>,
+        flags: c_int,
+    ) -> Result<(), Errno> {
         if flags & SNDMORE == 0 && self.sending.is_empty() {
             self.check_turn()?;
-            return self
-                .send_message(part.into(), flags)
-                .map_err(|(_, error)| error);
+            return self.send_message(part, flags).map_err(|(_, error)| error);
         }
         self.send_part_of_several(part.into(), flags)
     }

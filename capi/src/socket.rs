@@ -1,6 +1,8 @@
 //! Sockets: how they begin and end, and where they are bound and connected.
 
+use std::cell::{Cell, RefCell};
 use std::ffi::{c_char, c_int};
+use std::ops::Deref;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -54,14 +56,126 @@ pub(crate) struct Entry {
     closed: AtomicBool,
 }
 
+/// The socket that a thread has used last, in which it stays: most calls are for the same one as the call
+/// before, and to come and go is a good part of what a short one costs. If it is closed by another thread
+/// meanwhile, its memory (and no more) is there until this thread's next call, or its end.
+#[derive(Debug)]
+struct Last {
+    visit: RefCell<Option<Visit<Entry>>>,
+    /// How many calls use it just now: a call may call the program, and that us. As long as there are
+    /// any, the visit goes on.
+    calls: Cell<usize>,
+}
+
+thread_local! {
+    static LAST: Last = const {
+        Last {
+            visit: RefCell::new(None),
+            calls: Cell::new(0),
+        }
+    };
+}
+
+impl Last {
+    /// Begins a call, if it is for this socket.
+    #[inline]
+    fn begin(&self, handle: Handle) -> Option<Found> {
+        let visit = self.visit.borrow();
+        let visit = visit.as_ref().filter(|visit| visit.is_to(handle))?;
+        self.calls.set(self.calls.get() + 1);
+        // SAFETY: the visit is not over before the number of calls is 0, and that counts what is returned,
+        // which is not for another thread.
+        let entry = unsafe { visit.thing() };
+        Some(Found { entry, own: None })
+    }
+
+    /// Ends a call; what is returned is over, then.
+    #[inline]
+    fn end(&self) -> Option<Visit<Entry>> {
+        let calls = self.calls.get() - 1;
+        self.calls.set(calls);
+        let is_over = |visit: &Visit<Entry>| !visit.is_welcome();
+        if calls > 0 || !self.visit.borrow().as_ref().is_some_and(is_over) {
+            return None;
+        }
+        self.visit.take()
+    }
+
+    /// Is nowhere any more, unless a call is under way.
+    fn leave(&self) -> Option<Visit<Entry>> {
+        if self.calls.get() > 0 {
+            return None;
+        }
+        self.visit.take()
+    }
+
+    /// Begins a call with a visit that goes on from now on, unless another call is under way; what was
+    /// there before is over, then.
+    fn stay(&self, visit: &mut Option<Visit<Entry>>) -> Option<Visit<Entry>> {
+        if self.calls.get() > 0 {
+            return None;
+        }
+        self.calls.set(1);
+        self.visit.replace(visit.take())
+    }
+}
+
+/// A socket that a handle names, for the time of a call.
+#[derive(Debug)]
+pub(crate) struct Found {
+    entry: &'static Arc<Entry>,
+    /// The visit, if it is not the thread's last.
+    own: Option<Visit<Entry>>,
+}
+
+impl Found {
+    pub(crate) fn share(&self) -> Arc<Entry> {
+        self.entry.clone()
+    }
+}
+
+impl Deref for Found {
+    type Target = Entry;
+
+    #[inline]
+    fn deref(&self) -> &Entry {
+        self.entry
+    }
+}
+
+impl Drop for Found {
+    #[inline]
+    fn drop(&mut self) {
+        if self.own.is_none() {
+            // As in `find_another`.
+            drop(LAST.try_with(Last::end));
+        }
+    }
+}
+
 /// A socket that a handle names.
 #[inline]
-pub(crate) fn find(handle: Handle) -> Result<Visit<Entry>, Errno> {
-    SOCKETS.visit(handle).ok_or(ENOTSOCK)
+pub(crate) fn find(handle: Handle) -> Result<Found, Errno> {
+    match LAST.try_with(|last| last.begin(handle)) {
+        Ok(Some(found)) => Ok(found),
+        _ => find_another(handle),
+    }
+}
+
+fn find_another(handle: Handle) -> Result<Found, Errno> {
+    // Whether there is something or not. Dropped with nothing borrowed: a socket may go with it.
+    drop(LAST.try_with(Last::leave));
+    let visit = SOCKETS.visit(handle).ok_or(ENOTSOCK)?;
+    // SAFETY: the visit goes on as long as this call is counted, or is kept beside it.
+    let entry = unsafe { visit.thing() };
+    let mut own = Some(visit);
+    // (A thread that ends stays nowhere.)
+    drop(LAST.try_with(|last| last.stay(&mut own)));
+    Ok(Found { entry, own })
 }
 
 /// The same where a socket of a context that was shut down is no use.
-pub(crate) fn find_alive(handle: Handle) -> Result<Visit<Entry>, Errno> {
+pub(crate) fn find_alive(handle: Handle) -> Result<Found, Errno> {
     let entry = find(handle)?;
     entry.check()?;
     Ok(entry)
@@ -263,7 +377,10 @@ extern "C" fn zmq_socket(context: Handle, number: c_int) -> Handle {
 #[unsafe(no_mangle)]
 extern "C" fn zmq_close(socket: Handle) -> c_int {
     answer(|| {
-        SOCKETS.remove(socket).ok_or(ENOTSOCK)?.close();
+        // With the end of this call the thread is not in it any more.
+        let entry = find(socket)?;
+        SOCKETS.remove(socket).ok_or(ENOTSOCK)?;
+        entry.close();
         Ok(0)
     })
 }
@@ -327,4 +444,51 @@ extern "C" fn zmq_connect_peer(socket: Handle, _: *const c_char) -> u32 {
 #[unsafe(no_mangle)]
 extern "C" fn zmq_disconnect_peer(socket: Handle, _: u32) -> c_int {
     answer(|| find(socket).and(Err(ENOTSUP)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+    use crate::context::{zmq_ctx_new, zmq_ctx_term};
+
+    #[test]
+    fn a_socket_is_closed_whoever_has_used_it_last() {
+        let context = zmq_ctx_new();
+        let socket = zmq_socket(context, 0).addr();
+        let handle = move || std::ptr::without_provenance_mut(socket);
+        let (tell, told) = channel::<()>();
+        let (used, has_used) = channel();
+        let other = thread::spawn(move || {
+            used.send(Arc::downgrade(&find(handle()).unwrap().share()))
+                .unwrap();
+            told.recv().unwrap();
+            assert_eq!(find(handle()).unwrap_err(), ENOTSOCK);
+        });
+        let entry = has_used.recv().unwrap();
+        assert!(find(handle()).is_ok());
+        assert_eq!(zmq_close(handle()), 0);
+        assert_eq!(zmq_close(handle()), -1);
+        assert_eq!(zmq_ctx_term(context), 0);
+        tell.send(()).unwrap();
+        other.join().unwrap();
+        assert!(entry.upgrade().is_none(), "nobody is in it any more");
+    }
+
+    #[test]
+    fn a_call_within_a_call_has_its_own_socket() {
+        let context = zmq_ctx_new();
+        let [one, two] = [0, 0].map(|pair| zmq_socket(context, pair));
+        let first = find(one).unwrap();
+        assert!(find(two).is_ok());
+        assert_eq!((zmq_close(one), zmq_close(two)), (0, 0));
+        // Closed, and not gone as long as it is used.
+        assert!(first.closed.load(Ordering::Acquire) && first.check().is_ok());
+        drop(first);
+        assert_eq!(find(one).unwrap_err(), ENOTSOCK);
+        assert_eq!(zmq_ctx_term(context), 0);
+    }
 }
