@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_char, c_int};
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -86,7 +87,9 @@ impl Last {
         // SAFETY: the visit is not over before the number of calls is 0, and that counts what is returned,
         // which is not for another thread.
         let entry = unsafe { visit.thing() };
-        Some(Found { entry, own: None })
+        let own = None;
+        let here = PhantomData;
+        Some(Found { entry, own, here })
     }
 
     /// Ends a call; what is returned is over, then.
@@ -126,6 +129,8 @@ pub(crate) struct Found {
     entry: &'static Arc<Entry>,
     /// The visit, if it is not the thread's last.
     own: Option<Visit<Entry>>,
+    /// Not for another thread, where it would end a call that has not begun there.
+    here: PhantomData<*const ()>,
 }
 
 impl Found {
@@ -171,7 +176,8 @@ fn find_another(handle: Handle) -> Result<Found, Errno> {
     let mut own = Some(visit);
     // (A thread that ends stays nowhere.)
     drop(LAST.try_with(|last| last.stay(&mut own)));
-    Ok(Found { entry, own })
+    let here = PhantomData;
+    Ok(Found { entry, own, here })
 }
 
 /// The same where a socket of a context that was shut down is no use.
