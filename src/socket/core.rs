@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
-use super::directory::{Directory, Key, Way};
+use super::directory::{Directory, Entry, Key, Way};
 use super::exchange;
 use super::halves::{self, Asker, Ended, InHand, Inbound, Intake, Outbound, Writers};
 use super::ledger::Ledger;
@@ -864,7 +864,8 @@ impl Control {
 
     /// Whether a pipe that was opened for an inproc name is still among the endpoints.
     pub(super) fn wants(&self, id: PipeId) -> bool {
-        self.endpoints.get(Key::Pipe(id)).is_some()
+        let entry = self.endpoints.get(Key::Pipe(id));
+        entry.is_some_and(Entry::is_inproc_pipe)
     }
 
     pub(super) fn add(&mut self, endpoint: Endpoint, way: Way, wakes: &mut Wakes) {
