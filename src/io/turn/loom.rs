@@ -130,6 +130,12 @@ impl World {
         }
     }
 
+    /// A thread that does this beside the others.
+    fn guest(self: &Arc<Self>, what: impl FnOnce(&Arc<Self>) + 'static) -> thread::JoinHandle<()> {
+        let world = self.clone();
+        thread::spawn(move || what(&world))
+    }
+
     fn stop(&self) {
         let owed = self.turn.mailbox().stop();
         self.turn.settle(owed, || self.wake());
@@ -148,12 +154,9 @@ fn loom_turn_serves_what_is_posted_whoever_drives() {
     loom::model(|| {
         let world = World::new();
         let keeper = world.keep();
-        let guest = thread::spawn({
-            let world = world.clone();
-            move || {
-                world.receive();
-                world.post(ANSWER);
-            }
+        let guest = world.guest(|world| {
+            world.receive();
+            world.post(ANSWER);
         });
         world.post(MESSAGE);
         while *world.answers.lock().unwrap() < 1 {
@@ -171,12 +174,9 @@ fn loom_turn_serves_those_who_rely_on_it_beside_a_guest() {
     loom::model(|| {
         let world = World::new();
         let keeper = world.keep();
-        let guest = thread::spawn({
-            let world = world.clone();
-            move || {
-                world.receive();
-                world.post(ANSWER);
-            }
+        let guest = world.guest(|world| {
+            world.receive();
+            world.post(ANSWER);
         });
         world.post(MESSAGE);
         let owed = world.turn.mailbox().rely(true);
@@ -197,14 +197,11 @@ fn loom_turn_serves_what_is_ripe_and_what_follows() {
     loom::model(|| {
         let world = World::new();
         let keeper = world.keep();
-        let guest = thread::spawn({
-            let world = world.clone();
-            move || {
-                world.receive();
-                world.post(ANSWER);
-                world.turn.ripen();
-                world.post(ANSWER);
-            }
+        let guest = world.guest(|world| {
+            world.receive();
+            world.post(ANSWER);
+            world.turn.ripen();
+            world.post(ANSWER);
         });
         world.post(MESSAGE);
         while *world.answers.lock().unwrap() < 2 {
@@ -221,10 +218,7 @@ fn loom_turn_guest_is_woken_by_others() {
     loom::model(|| {
         let world = World::new();
         let keeper = world.keep();
-        let guest = thread::spawn({
-            let world = world.clone();
-            move || world.receive()
-        });
+        let guest = world.guest(|world| world.receive());
         // Not through the reactor: it comes from elsewhere.
         world.give();
         guest.join().unwrap();
@@ -238,10 +232,7 @@ fn loom_turn_ends_while_a_guest_drives() {
     loom::model(|| {
         let world = World::new();
         let keeper = world.keep();
-        let guest = thread::spawn({
-            let world = world.clone();
-            move || world.receive()
-        });
+        let guest = world.guest(|world| world.receive());
         world.stop();
         keeper.join().unwrap();
         // The socket's end.
@@ -255,12 +246,9 @@ fn loom_turn_two_guests_both_get_in_or_are_served() {
     loom::model(|| {
         let world = World::new();
         let keeper = world.keep();
-        let guest = thread::spawn({
-            let world = world.clone();
-            move || {
-                world.post(MESSAGE);
-                world.receive();
-            }
+        let guest = world.guest(|world| {
+            world.post(MESSAGE);
+            world.receive();
         });
         world.post(ANSWER);
         while *world.answers.lock().unwrap() < 1 {
